@@ -1,0 +1,21 @@
+"""Mixed-fidelity rate-distortion: certified encoders, codebooks and compressors.
+
+    source   = mfrd.Source(points, pmf)
+    problem  = mfrd.Problem(source, codebook, [mfrd.Fidelity(0.6), mfrd.Fidelity(0.02, on=mask)])
+    solution = mfrd.solve(problem)      # .rate .gap .prices .distortions .encoder
+"""
+
+from .certificate import lower_bound
+from .distortion import absolute_error, hamming, mahalanobis, squared_error
+from .encoder import Encoder
+from .fidelity import Fidelity, InfeasibleFidelity
+from .problem import Problem
+from .solution import NotCertified, Solution
+from .solver import rd_curve, solve
+from .source import Source, bumps, grid
+
+__all__ = [
+    "Encoder", "Fidelity", "InfeasibleFidelity", "NotCertified", "Problem", "Solution", "Source",
+    "absolute_error", "bumps", "grid", "hamming", "lower_bound", "mahalanobis",
+    "rd_curve", "solve", "squared_error",
+]

@@ -1,0 +1,119 @@
+"""The conic backends: the dual geometric program through CVXPY's exponential cone.
+
+    max_{a, lam >= 0}  sum_i p_i a_i - lam . D   s.t.   log sum_i p_i exp(a_i - s_ij) <= 0 for each j
+(Chiang and Boyd 2004). The multiplier of codeword j is its output mass q_j, and the encoder is
+Q_ij = q_j exp(-s_ij) / z_i. Each log-sum-exp keeps a variable t_j of its own, with one exponential
+cone a pair, u_ij >= exp(log p_i + a_i - s_ij - t_j), sum_i u_ij <= 1 and t_j <= 0: of the forms
+tried (06_solvers shows them) the one whose gap closes furthest. The budgets enter the objective
+alone, so one compilation serves a sweep.
+"""
+
+import logging
+import warnings
+from functools import cache
+
+import cvxpy as cp
+import numpy as np
+import scipy.sparse as sp
+
+from .certificate import TINY_PRICE
+from .certificate import potentials as dual_potentials
+
+log = logging.getLogger("mfrd")
+
+
+@cache
+def mosek_licence():
+    """None where MOSEK is installed and licensed, else the reason why it cannot be used."""
+    try:
+        import mosek
+    except ImportError:
+        return "MOSEK is not installed"
+    try:
+        with mosek.Env() as env:
+            env.checkoutlicense(mosek.feature.pton)
+    except mosek.Error as error:
+        return f"MOSEK is installed without a usable licence ({error.errno})"
+    return None
+
+
+class DualProgram:
+    """The dual of one problem, compiled once and solved for any budgets on the same rows.
+
+    Letters of probability zero are left out, and so are pairs that a budget on its least reachable
+    value forbids; such a budget keeps a constant price, large enough that forbidden pairs vanish.
+    """
+
+    def __init__(self, problem):
+        w, _, g = problem.rows
+        self.letters = np.flatnonzero(problem.source.p > 0)
+        self.pinned = pinned_prices(problem)
+        self.free = np.flatnonzero(self.pinned == 0)
+        self.units = problem.scale[g]  # solve in prices per typical distortion
+        p = problem.source.p[self.letters]
+        n, m, R = len(self.letters), problem.m, len(self.free)
+
+        base = problem.exponents(self.pinned)[self.letters].ravel()
+        keep = base < TINY_PRICE / 2
+        pair = np.arange(n * m)[keep]
+        excess = [problem.excess(h)[self.letters] for h in range(len(problem.measures))]
+        rates = [
+            (w[r, self.letters, None] * excess[g[r]]).ravel()[keep] / self.units[r]
+            for r in self.free
+        ]
+        i, j, k = pair // m, pair % m, np.arange(len(pair))
+        self.a, t = cp.Variable(n), cp.Variable(m)
+        self.lam, self.budget = cp.Variable(max(R, 1), nonneg=True), cp.Parameter(max(R, 1))
+        u = cp.Variable(len(pair))
+        of_letter = sp.csr_array((np.ones(len(pair)), (k, i)), (len(pair), n))
+        of_codeword = sp.csr_array((np.ones(len(pair)), (k, j)), (len(pair), m))
+        exponent = of_letter @ self.a - of_codeword @ t + (np.log(p)[i] - base[keep])
+        if R:
+            exponent = exponent - sp.csr_array(np.column_stack(rates)) @ self.lam
+        self.masses = t <= 0  # its multiplier is q
+        objective = p @ self.a - self.budget @ self.lam
+        cones = cp.ExpCone(exponent, np.ones(len(pair)), u)
+        self.program = cp.Problem(
+            cp.Maximize(objective), [cones, of_codeword.T @ u <= 1, self.masses]
+        )
+
+    def set_budgets(self, problem):
+        """Budgets of `problem`, in the units of this program."""
+        free = (problem.excess_budgets / self.units)[self.free]
+        self.budget.value = free if len(free) else np.ones(1)  # no free budget: an idle price
+
+    def solve(self, problem, solver, **options):
+        """(multipliers (R,), potentials (n,), output pmf (m,)) for the budgets of `problem`.
+
+        Raises cvxpy.SolverError where the solver returns none.
+        """
+        self.set_budgets(problem)
+        with warnings.catch_warnings():  # inaccuracy is measured by the certificate, not announced
+            warnings.simplefilter("ignore", UserWarning)
+            self.program.solve(solver=solver.upper(), **options)
+        if self.a.value is None or self.masses.dual_value is None:
+            raise cp.SolverError(f"ended with status {self.program.status}")
+        multipliers = self.pinned.copy()
+        if len(self.free):
+            multipliers[self.free] = np.maximum(self.lam.value, 0) / self.units[self.free]
+        q = np.maximum(self.masses.dual_value, 0)
+        q = q / q.sum()
+        potentials = dual_potentials(problem, multipliers, q)
+        potentials[self.letters] = self.a.value
+        return multipliers, potentials, q
+
+
+def pinned_prices(problem):
+    """Constant prices, (R,), for budgets on their least reachable value, 0 for the others.
+
+    Such a budget admits nearest codewords only; no finite price is optimal, and any price at which
+    exp(-price x smallest excess) underflows says the same in double precision.
+    """
+    w, _, g = problem.rows
+    prices = np.zeros(len(w))
+    for r in np.flatnonzero(problem.excess_budgets <= 0):
+        letters = (w[r] > 0) & (problem.source.p > 0)
+        cost = w[r, letters, None] * problem.excess(g[r])[letters]
+        above = cost[cost > 1e-10 * problem.scale[g[r]]]
+        prices[r] = TINY_PRICE / above.min() if len(above) else 0.0
+    return prices

@@ -1,0 +1,85 @@
+"""Distortion measures: functions (n, k), (m, k) -> (n, m) of the price of writing y_j for x_i.
+
+Differences are formed coordinate by coordinate, never as |x|^2 - 2 x.y + |y|^2: the latter
+cancels when the points lie far from the origin.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+def squared_error(x, y):
+    """Squared Euclidean distance, d_ij = |x_i - y_j|^2.
+
+    x: (n, k), y: (m, k) -> (n, m), in squared units of x.
+    """
+    d = np.zeros((len(x), len(y)))
+    for axis in range(x.shape[1]):
+        difference = np.subtract.outer(x[:, axis], y[:, axis])
+        difference *= difference
+        d += difference
+    return d
+
+
+def absolute_error(x, y):
+    """Sum of absolute differences, d_ij = sum_a |x_ia - y_ja|.
+
+    x: (n, k), y: (m, k) -> (n, m), in units of x.
+    """
+    return sum(np.abs(np.subtract.outer(x[:, a], y[:, a])) for a in range(x.shape[1]))
+
+
+def hamming(x, y):
+    """Error indicator, d_ij = 1 if x_i != y_j else 0 (any coordinate differs).
+
+    x: (n, k), y: (m, k) -> (n, m), a probability of error once averaged.
+    """
+    return (x[:, None, :] != y[None, :, :]).any(axis=2).astype(float)
+
+
+@dataclass(frozen=True, eq=False)
+class mahalanobis:
+    """Mahalanobis distance squared, d_ij = (x_i - y_j)' C^-1 (x_i - y_j).
+
+    covariance: C, (k, k), symmetric positive definite. The instance is the measure:
+    `mahalanobis(C)(x, y)` has x: (n, k), y: (m, k) -> (n, m), without unit.
+
+    Raises ValueError where C is not square, symmetric and positive definite.
+    Source: Mahalanobis (1936).
+    """
+
+    covariance: np.ndarray
+    metric: np.ndarray = field(init=False, repr=False)
+
+    def __post_init__(self):
+        C = np.atleast_2d(np.asarray(self.covariance, float))
+        if C.ndim != 2 or C.shape[0] != C.shape[1] or not np.isfinite(C).all():
+            raise ValueError(f"covariance has shape {C.shape}; expected a finite (k, k) matrix")
+        smallest = np.linalg.eigvalsh((C + C.T) / 2)[0]
+        if not np.allclose(C, C.T, rtol=1e-10) or smallest <= 0:
+            raise ValueError(
+                f"covariance has least eigenvalue {smallest:g} and asymmetry "
+                f"{abs(C - C.T).max():g}; expected symmetric positive definite"
+            )
+        object.__setattr__(self, "covariance", C)
+        object.__setattr__(self, "metric", np.linalg.inv(C))
+
+    def __call__(self, x, y):
+        k = len(self.metric)
+        if x.shape[1] != k:
+            raise ValueError(f"covariance is {k} x {k}; the points have dimension {x.shape[1]}")
+        L = np.linalg.cholesky(self.metric)  # |L'(x - y)|^2 = (x - y)' L L' (x - y)
+        return squared_error(x @ L, y @ L)
+
+
+def metric(distortion, k):
+    """The matrix M of a quadratic measure (x - y)' M (x - y), or None where it is not quadratic.
+
+    distortion: a measure of this module or any other; k: dimension of the points -> (k, k) or None.
+    """
+    if distortion is squared_error:
+        return np.eye(k)
+    if isinstance(distortion, mahalanobis):
+        return distortion.metric
+    return None

@@ -1,0 +1,102 @@
+"""Feasibility: an encoder well inside the budgets, or the error that says why there is none."""
+
+import numpy as np
+from scipy.optimize import linprog
+
+from .fidelity import InfeasibleFidelity
+
+
+def deterministic(problem, slopes):
+    """The codeword of each letter that minimises sum_g theta_gi e_g(i, j), (n,)."""
+    best, choice = np.full(problem.n, np.inf), np.zeros(problem.n, int)
+    for block in problem.blocks():
+        cost = sum(
+            theta[:, None] * problem.excess(g, block) for g, theta in enumerate(slopes)
+        )
+        j = cost.argmin(axis=1)
+        better = cost[np.arange(problem.n), j] < best
+        choice[better] = block.start + j[better]
+        best = np.minimum(best, cost.min(axis=1))
+    return choice
+
+
+def one_hot(choice):
+    """(Q, support): a deterministic encoder on the codewords it uses."""
+    support, position = np.unique(choice, return_inverse=True)
+    return np.eye(len(support))[position], support
+
+
+def interior(problem):
+    """(Q, support) of an encoder that meets all budgets with the most room.
+
+    With one measure it is the nearest codeword. With several, minimise the largest relative
+    excess t over mixtures of deterministic encoders (Dantzig and Wolfe 1960): the linear program
+    over those found so far prices the budgets, and the best encoder at these prices joins them.
+
+    Raises InfeasibleFidelity where some budget, or all of them together, cannot be met.
+    """
+    problem.check_feasible()
+    G = len(problem.measures)
+    if G == 1:
+        return one_hot(deterministic(problem, np.ones((1, problem.n))))
+    w, _, g = problem.rows
+    units = problem.scale[g] * (w @ problem.source.p)
+    choices = [deterministic(problem, np.eye(G)[h][:, None] * np.ones(problem.n)) for h in range(G)]
+    room = [mean_excess(problem, c) - problem.excess_budgets for c in choices]
+    for _ in range(500):
+        A = np.column_stack([np.array(room).T / units[:, None], -np.ones(len(w))])
+        program = linprog(
+            np.append(np.zeros(len(room)), 1.0),
+            A_ub=A, b_ub=np.zeros(len(w)),
+            A_eq=[np.append(np.ones(len(room)), 0.0)], b_eq=[1.0],
+            bounds=[(0, None)] * len(room) + [(None, None)],
+        )
+        price = np.maximum(-program.ineqlin.marginals, 0) / units
+        candidate = deterministic(problem, problem.slopes(price))
+        excess = mean_excess(problem, candidate) - problem.excess_budgets
+        if price @ excess >= program.fun - 1e-12:
+            break
+        choices.append(candidate)
+        room.append(excess)
+    if program.fun > 1e-10:
+        names = ", ".join(f.name for f in problem.fidelities)
+        r = int(np.argmax(np.array(room).T @ program.x[:-1] / units))
+        f = problem.fidelities[problem.rows[1][r]]
+        least = f.D + program.fun * units[r]
+        raise InfeasibleFidelity(
+            f"{names}: each budget is reachable alone, not all together; spreading the shortfall "
+            f"evenly, {f.name} reaches {least:.10g}, above its budget {f.D:g}; raise a budget or add codewords",
+            name=f.name, budget=f.D, least=float(least),
+        )
+    support = np.unique(choices)
+    Q = np.zeros((problem.n, len(support)))
+    for share, choice in zip(program.x, choices):
+        Q[np.arange(problem.n), np.searchsorted(support, choice)] += share
+    return Q / Q.sum(axis=1, keepdims=True), support
+
+
+def mean_excess(problem, choice):
+    """E_r of a deterministic encoder, (R,)."""
+    Q, support = one_hot(choice)
+    return problem.mean_excess(Q, support)
+
+
+def repair(problem, Q, support):
+    """The encoder (Q, support), moved towards the interior one by the least step that meets the budgets.
+
+    The rate is convex, so a step t costs at most t times the rate of the interior encoder.
+    """
+    excess = problem.mean_excess(Q, support)
+    over = excess - problem.excess_budgets
+    if (over <= 0).all():
+        return Q, support
+    inner, inner_support = interior(problem)
+    room = problem.excess_budgets - problem.mean_excess(inner, inner_support)
+    broken = over > 0
+    steps = over[broken] / np.maximum(over[broken] + room[broken], 1e-300)
+    t = min(1.0, steps.max() * (1 + 1e-9))
+    union = np.union1d(support, inner_support)
+    mixed = np.zeros((problem.n, len(union)))
+    mixed[:, np.searchsorted(union, support)] = (1 - t) * Q
+    mixed[:, np.searchsorted(union, inner_support)] += t * inner
+    return mixed / mixed.sum(axis=1, keepdims=True), union

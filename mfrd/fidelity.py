@@ -1,0 +1,101 @@
+"""A fidelity: one distortion budget, on every letter or on a subset of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .distortion import squared_error
+
+FORMS = ("joint", "subset", "letter")
+
+
+class InfeasibleFidelity(ValueError):
+    """A budget below what the codebook can reach.
+
+    .name: the fidelity; .budget: what was asked; .least: the least reachable value, in the same unit.
+    """
+
+    def __init__(self, message, name, budget, least):
+        super().__init__(message)
+        self.name, self.budget, self.least = name, budget, least
+
+
+@dataclass(frozen=True, eq=False)
+class Fidelity:
+    """A distortion budget D on the letters S, in one of three forms.
+
+    per="joint":  sum_{i in S} p_i E[d(x_i, Y) | X = x_i] <= D, the report's;
+    per="subset": E[d(X, Y) | X in S] <= D, the same divided by P(S);
+    per="letter": E[d(x_i, Y) | X = x_i] <= D for each i in S of positive probability.
+
+    D: number >= 0 in units of the distortion; on: mask (n,), indices, or None for every letter;
+    distortion: a function (n, k), (m, k) -> (n, m), or that matrix itself; name: how the price and
+    the distortion are looked up ("global" or "subset" where none is given).
+
+    Raises ValueError where D is negative or not finite, `per` unknown, or the subset empty.
+    """
+
+    D: float
+    on: np.ndarray | None = None
+    per: str = "joint"
+    distortion: object = squared_error
+    name: str | None = None
+
+    def __init__(self, D, *, on=None, per="joint", distortion=squared_error, name=None):
+        name = name or ("global" if on is None else "subset")
+        if not np.isscalar(D) or not np.isfinite(D) or D < 0:
+            raise ValueError(f"{name}: budget is {D!r}; expected one finite number >= 0")
+        if per not in FORMS:
+            raise ValueError(f"{name}: per={per!r}; expected one of {', '.join(FORMS)}")
+        if on is not None and np.size(on) == 0:
+            raise ValueError(f"{name}: the subset is empty; expected at least one source letter")
+        for field, value in zip(
+            ("D", "on", "per", "distortion", "name"), (float(D), on, per, distortion, name)
+        ):
+            object.__setattr__(self, field, value)
+
+    def mask(self, n):
+        """Boolean (n,): the letters of the subset among n.
+
+        Raises ValueError where the mask has another length, an index is out of range, or none is in.
+        """
+        if self.on is None:
+            return np.ones(n, bool)
+        on = np.asarray(self.on)
+        if on.dtype == bool:
+            if on.shape != (n,):
+                raise ValueError(
+                    f"{self.name}: mask has shape {on.shape}; expected ({n},), one flag a letter"
+                )
+            mask = on
+        else:
+            if on.dtype.kind not in "iu" or on.ndim != 1 or on.min() < -n or on.max() >= n:
+                raise ValueError(
+                    f"{self.name}: indices are {on!r}; expected a boolean mask ({n},) "
+                    f"or integers from 0 to {n - 1}"
+                )
+            mask = np.zeros(n, bool)
+            mask[on] = True
+        if not mask.any():
+            raise ValueError(f"{self.name}: the subset is empty; expected at least one source letter")
+        return mask
+
+    def weights(self, pmf):
+        """Rows w, (r, n), of the budgets sum_i p_i w_ri E[d | X = x_i] <= D that this one states.
+
+        pmf: (n,). One row for "joint" and "subset", one a letter of positive probability for "letter".
+        """
+        mask = self.mask(len(pmf))
+        if self.per == "joint":
+            return mask[None, :].astype(float)
+        if self.per == "subset":
+            if pmf[mask].sum() == 0:
+                raise ValueError(
+                    f"{self.name}: the subset has probability 0, so the mean given it is undefined; "
+                    'use per="joint" or a subset of positive probability'
+                )
+            return mask[None, :] / pmf[mask].sum()
+        letters = np.flatnonzero(mask & (pmf > 0))
+        rows = np.zeros((len(letters), len(pmf)))
+        rows[np.arange(len(letters)), letters] = 1 / pmf[letters]
+        return rows

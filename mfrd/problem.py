@@ -1,0 +1,212 @@
+"""The problem: a source, a codebook and fidelities, checked once and compiled into budget rows.
+
+A fidelity becomes one row (joint, subset) or one row a letter (letter). Row r asks
+    sum_i p_i w_ri E[d_g(x_i, Y) | X = x_i] <= D_r,      g = measure of r.
+Solvers work with the excess e_ij = d_ij - min_j d_ij over the nearest codeword and the excess
+budget D_r - sum_i p_i w_ri min_j d_ij: the same problem shifted by constants, exact near the least
+reachable budget, and feasible, for one measure, exactly where every excess budget is >= 0.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from .fidelity import Fidelity, InfeasibleFidelity
+from .source import Source, as_points
+
+BLOCK = 4_000_000  # entries of a distortion block, 32 MB
+EDGE = 1e-11  # a budget this near its least reachable value, relatively, is on it
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """min I(X;Y) over encoders of `source` into `codebook`, subject to `fidelities`.
+
+    source: Source (n letters in R^k); codebook: (m,) or (m, k); fidelities: one or more Fidelity
+    with distinct names.
+
+    Raises ValueError where shapes disagree, names repeat, or a distortion is negative or not finite.
+    """
+
+    source: Source
+    codebook: np.ndarray
+    fidelities: tuple
+
+    def __post_init__(self):
+        y = as_points(self.codebook, "codebook")
+        if y.shape[1] != self.source.x.shape[1]:
+            raise ValueError(
+                f"codebook has dimension {y.shape[1]}; expected {self.source.x.shape[1]}, "
+                "that of the source points"
+            )
+        given = self.fidelities
+        fidelities = (given,) if isinstance(given, Fidelity) else tuple(given)
+        if not fidelities or not all(isinstance(f, Fidelity) for f in fidelities):
+            raise ValueError(f"fidelities are {given!r}; expected one or more mfrd.Fidelity")
+        names = [f.name for f in fidelities]
+        if len(set(names)) < len(names):
+            repeated = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"two fidelities are named {repeated!r}; expected distinct names")
+        object.__setattr__(self, "codebook", np.array(self.codebook, float))
+        object.__setattr__(self, "fidelities", fidelities)
+        for f in fidelities:
+            f.weights(self.source.p)  # checks the subset against the source
+            shape = np.shape(f.distortion)
+            if not callable(f.distortion) and shape != (len(self.source.p), len(y)):
+                raise ValueError(
+                    f"{f.name}: distortion matrix has shape {shape}; expected "
+                    f"({len(self.source.p)}, {len(y)}), source letters by codewords"
+                )
+
+    # --- the pieces solvers need -------------------------------------------------------------
+
+    @property
+    def n(self):
+        return len(self.source.p)
+
+    @property
+    def m(self):
+        return len(self.codebook)
+
+    @property
+    def y(self):
+        """The codebook as (m, k)."""
+        return self.codebook.reshape(self.m, -1)
+
+    @cached_property
+    def measures(self):
+        """The distinct distortion measures, in order of appearance."""
+        distinct = []
+        for f in self.fidelities:
+            if not any(f.distortion is d for d in distinct):
+                distinct.append(f.distortion)
+        return distinct
+
+    @cached_property
+    def rows(self):
+        """(w, owner, measure): row weights (R, n), and for each row its fidelity and its measure."""
+        weights = [f.weights(self.source.p) for f in self.fidelities]
+        owner = np.repeat(np.arange(len(weights)), [len(w) for w in weights])
+        measure_of = [
+            next(g for g, d in enumerate(self.measures) if d is f.distortion)
+            for f in self.fidelities
+        ]
+        return np.vstack(weights), owner, np.array(measure_of)[owner]
+
+    @property
+    def budgets(self):
+        """D_r of each row, (R,)."""
+        return np.array([f.D for f in self.fidelities])[self.rows[1]]
+
+    def distortion(self, g, columns=slice(None)):
+        """d_g on the chosen codewords, (n, columns); checked to be finite and >= 0."""
+        measure = self.measures[g]
+        if not callable(measure):
+            d = np.asarray(measure, float)[:, columns]
+        else:
+            y = self.y[columns]
+            d = np.asarray(measure(self.source.x, y), float)
+            if d.shape != (self.n, len(y)):
+                raise ValueError(
+                    f"distortion returned shape {d.shape}; expected ({self.n}, {len(y)})"
+                )
+        if not (d.min(initial=0) >= 0 and d.max(initial=0) < np.inf):
+            raise ValueError(
+                f"distortion ranges from {d.min():g} to {d.max():g}; expected finite numbers >= 0"
+            )
+        return d
+
+    def blocks(self):
+        """Slices of the codebook whose distortion matrices have at most BLOCK entries."""
+        width = max(1, BLOCK // self.n)
+        return [slice(j, min(j + width, self.m)) for j in range(0, self.m, width)]
+
+    @cached_property
+    def _extremes(self):
+        """(nearest, scale): min_j d_g(i, j), (G, n), and the least mean distortion of one codeword, (G,)."""
+        nearest = np.full((len(self.measures), self.n), np.inf)
+        scale = np.full(len(self.measures), np.inf)
+        for g in range(len(self.measures)):
+            for block in self.blocks():
+                d = self.distortion(g, block)
+                np.minimum(nearest[g], d.min(axis=1), out=nearest[g])
+                scale[g] = min(scale[g], (self.source.p @ d).min())
+        return nearest, np.where(scale > 0, scale, 1.0)
+
+    @property
+    def nearest(self):
+        """min_j d_g(x_i, y_j), (G, n)."""
+        return self._extremes[0]
+
+    @property
+    def scale(self):
+        """A typical distortion of each measure, (G,): that of the best single codeword."""
+        return self._extremes[1]
+
+    def excess(self, g, columns=slice(None)):
+        """e_ij = d_ij - min_j d_ij >= 0 on the chosen codewords, (n, columns)."""
+        return self.distortion(g, columns) - self.nearest[g][:, None]
+
+    @cached_property
+    def least(self):
+        """The least each row can reach by itself, sum_i p_i w_ri min_j d_ij, (R,)."""
+        w, _, g = self.rows
+        return (w * self.nearest[g]) @ self.source.p
+
+    @property
+    def excess_budgets(self):
+        """D_r - least_r, (R,), zero where the budget is on its least reachable value."""
+        slack = self.budgets - self.least
+        return np.where(abs(slack) <= EDGE * self.least, 0.0, slack)
+
+    def slopes(self, multipliers):
+        """theta_gi = sum_r lam_r w_ri over the rows of measure g, (G, n): s_ij = sum_g theta_gi e_ij."""
+        w, _, g = self.rows
+        return np.stack([multipliers * (g == h) @ w for h in range(len(self.measures))])
+
+    def exponents(self, multipliers, columns=slice(None)):
+        """s_ij = sum_g theta_gi e_g(i, j) on the chosen codewords, (n, columns), nats."""
+        theta = self.slopes(multipliers)
+        return sum(theta[g][:, None] * self.excess(g, columns) for g in range(len(theta)))
+
+    def mean_excess(self, columns_Q, columns=slice(None)):
+        """E_r = sum_i p_i w_ri sum_j Q_ij e_ij of an encoder on the chosen codewords, (R,)."""
+        w, _, g = self.rows
+        means = [(columns_Q * self.excess(h, columns)).sum(axis=1) for h in range(len(self.measures))]
+        return (w * np.stack(means)[g]) @ self.source.p
+
+    def with_budget(self, name, D):
+        """The same problem with another budget for one fidelity; what was computed of it is kept."""
+        self.fidelity(name)
+        fidelities = tuple(
+            Fidelity(D, on=f.on, per=f.per, distortion=f.distortion, name=name) if f.name == name else f
+            for f in self.fidelities
+        )
+        problem = replace(self, fidelities=fidelities)
+        for key in ("measures", "rows", "_extremes", "least"):
+            if key in self.__dict__:
+                problem.__dict__[key] = self.__dict__[key]
+        return problem
+
+    def fidelity(self, name):
+        """The fidelity of that name; a ValueError lists the known names otherwise."""
+        for f in self.fidelities:
+            if f.name == name:
+                return f
+        known = ", ".join(f.name for f in self.fidelities)
+        raise ValueError(f"no fidelity is named {name!r}; known: {known}")
+
+    def check_feasible(self):
+        """Raise InfeasibleFidelity where a budget lies below what the codebook can reach by itself."""
+        short = np.flatnonzero(self.excess_budgets < 0)
+        if not len(short):
+            return
+        worst = short[np.argmax((self.least - self.budgets)[short])]
+        f, least = self.fidelities[self.rows[1][worst]], self.least[worst]
+        where = "" if f.per != "letter" else f" for letter {np.argmax(self.rows[0][worst])}"
+        raise InfeasibleFidelity(
+            f"{f.name}: budget {f.D:g} < {least:.10g}, the least this codebook reaches{where}; "
+            "raise the budget or add codewords near its letters",
+            name=f.name, budget=f.D, least=float(least),
+        )

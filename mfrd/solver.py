@@ -1,0 +1,129 @@
+"""Solving: try the backends in order, certify what they return, name the one that ran."""
+
+import logging
+from functools import cache
+
+import numpy as np
+from cvxpy import SolverError
+
+from . import conic
+from .certificate import dual_encoder, lower_bound, potentials
+from .encoder import Encoder
+from .feasibility import interior, repair
+from .fidelity import InfeasibleFidelity
+from .solution import NotCertified, Solution
+
+log = logging.getLogger("mfrd")
+
+SOLVERS = ("auto", "mosek", "clarabel")
+TOLERANCE = 1e-6  # bits, the largest certified gap of an optimal solution
+SETTINGS = {  # tried in turn until the gap is certified
+    "mosek": [
+        {"mosek_params": {"MSK_DPAR_INTPNT_CO_TOL_REL_GAP": 1e-10}},
+        {},
+    ],
+    "clarabel": [
+        dict(tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9, max_step_fraction=0.9),
+        dict(tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9, static_regularization_constant=1e-10),
+        {},
+    ],
+}
+
+
+@cache
+def announce_fallback():
+    """One line, once a process, where MOSEK cannot be used."""
+    log.warning("%s; solving with Clarabel.", conic.mosek_licence())
+
+
+def backends(solver):
+    """The backends that `solver` stands for, in the order they are tried; a ValueError lists the known."""
+    if solver not in SOLVERS:
+        raise ValueError(f"solver is {solver!r}; expected one of {', '.join(SOLVERS)}")
+    if solver != "auto":
+        return [solver]
+    if conic.mosek_licence() is None:
+        return ["mosek", "clarabel"]
+    announce_fallback()
+    return ["clarabel"]
+
+
+def solve(problem, solver="auto", *, tol=TOLERANCE):
+    """The encoder of least I(X;Y) within the budgets, with its certificate.
+
+        min_Q I(X;Y)  s.t.  sum_i p_i w_ri sum_j Q_ij d_ij <= D_r for each budget row r.
+
+    problem: Problem; solver: "auto" (MOSEK where installed and licensed, else Clarabel), "mosek" or
+    "clarabel"; tol: largest certified gap in bits. -> Solution with status "optimal".
+
+    Raises InfeasibleFidelity before any solver starts, ValueError for an unknown solver, and
+    NotCertified, with each backend's reason, where no gap is within tol.
+    Source: Blahut (1972); the dual geometric program of Chiang and Boyd (2004).
+    """
+    order = backends(solver)
+    interior(problem)
+    return _certified(problem, order, tol, {})
+
+
+def rd_curve(problem, name, D_values, *, solver="auto", tol=TOLERANCE):
+    """The rate-distortion curve: one Solution for each budget of the fidelity `name`.
+
+    D_values: budgets, in units of the distortion; one compilation serves all of them. A budget
+    below the least reachable value gives a Solution of status "infeasible" with infinite rate.
+    -> list of Solution, in the order of D_values.
+
+    Raises as `solve`, and ValueError for an unknown name or a budget that is no budget.
+    """
+    order = backends(solver)
+    problems = [problem.with_budget(name, D) for D in D_values]
+    compiled, curve = {}, []
+    for budgeted in problems:
+        try:
+            interior(budgeted)
+        except InfeasibleFidelity:
+            curve.append(infeasible(budgeted))
+            continue
+        edge = tuple(budgeted.excess_budgets <= 0)
+        curve.append(_certified(budgeted, order, tol, compiled.setdefault(edge, {})))
+    return curve
+
+
+def infeasible(problem):
+    """The entry of a curve at a budget that no encoder meets."""
+    nothing = np.full(len(problem.budgets), np.nan)
+    return Solution(problem, None, nothing, np.full(problem.n, np.nan), "none", "infeasible")
+
+
+def _certified(problem, order, tol, compiled):
+    """The first answer whose gap is within tol; `compiled` keeps the conic program of a sweep."""
+    reasons = []
+    for backend in order:
+        if backend == "mosek" and conic.mosek_licence():
+            reasons.append(f"mosek: {conic.mosek_licence()}")
+            continue
+        if "dual" not in compiled:
+            compiled["dual"] = conic.DualProgram(problem)
+        for options in SETTINGS[backend]:
+            try:
+                proposal = compiled["dual"].solve(problem, backend, **options)
+            except SolverError as error:
+                reasons.append(f"{backend}: {error}")
+                continue
+            solution = _solution(problem, *proposal, backend)
+            if solution.gap <= tol:
+                return solution
+            reasons.append(f"{backend}: certified gap {solution.gap:.2g} bits")
+    raise NotCertified(
+        f"no certified gap within {tol:g} bits ({'; '.join(reasons)}); "
+        "raise tol or use another solver"
+    )
+
+
+def _solution(problem, multipliers, proposed, q, backend):
+    """A feasible encoder and the better of two certificates from the dual variables of a backend."""
+    support = np.flatnonzero(q)
+    Q, support = repair(problem, dual_encoder(problem, multipliers, q[support], support), support)
+    derived = potentials(problem, multipliers, q[q > 0], np.flatnonzero(q))
+    best = max((proposed, derived), key=lambda a: lower_bound(problem, multipliers, a))
+    encoder = Encoder(problem.source, problem.codebook, Q, support)
+    return Solution(problem, encoder, multipliers, best, backend)
