@@ -9,13 +9,15 @@ from .certificate import lower_bound
 from .distortion import absolute_error, hamming, mahalanobis, squared_error
 from .encoder import Encoder
 from .fidelity import Fidelity, InfeasibleFidelity
+from .lloyd import lloyd_max
 from .problem import Problem
+from .refinement import merge, refine
 from .solution import NotCertified, Solution
 from .solver import rd_curve, solve
 from .source import Source, bumps, grid
 
 __all__ = [
     "Encoder", "Fidelity", "InfeasibleFidelity", "NotCertified", "Problem", "Solution", "Source",
-    "absolute_error", "bumps", "grid", "hamming", "lower_bound", "mahalanobis",
-    "rd_curve", "solve", "squared_error",
+    "absolute_error", "bumps", "grid", "hamming", "lloyd_max", "lower_bound", "mahalanobis",
+    "merge", "rd_curve", "refine", "solve", "squared_error",
 ]

@@ -64,4 +64,4 @@ def lower_bound(problem, multipliers, potentials):
         raise ValueError(f"multipliers are {lam}; expected finite numbers >= 0")
     worst = max(log_codeword_masses(problem, lam, a, block).max() for block in problem.blocks())
     charge = lam @ problem.excess_budgets
-    return float(problem.source.p @ a - charge - worst) / np.log(2)
+    return float((problem.source.p @ a - charge - worst) / np.log(2))

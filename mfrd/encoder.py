@@ -63,15 +63,17 @@ class Encoder:
     @property
     def rate(self):
         q = self.source.p @ self.columns
-        return float(self.source.p @ rel_entr(self.columns, q).sum(axis=1)) / NATS_PER_BIT
+        used = q > 0  # where p_i Q_ij underflows for every i, the codeword carries nothing
+        terms = rel_entr(self.columns[:, used], q[used])
+        return float(self.source.p @ terms.sum(axis=1) / NATS_PER_BIT)
 
     @property
     def output_entropy(self):
-        return float(entr(self.output_pmf).sum()) / NATS_PER_BIT
+        return float(entr(self.output_pmf).sum() / NATS_PER_BIT)
 
     @property
     def conditional_entropy(self):
-        return float(self.source.p @ entr(self.columns).sum(axis=1)) / NATS_PER_BIT
+        return float(self.source.p @ entr(self.columns).sum(axis=1) / NATS_PER_BIT)
 
     def distortion(self, measure):
         """E[d(x_i, Y) | X = x_i] for each letter, (n,); measure as in Fidelity, or an (n, m) matrix."""

@@ -23,7 +23,7 @@ SETTINGS = {  # tried in turn until the gap is certified
         {},
     ],
     "clarabel": [
-        dict(tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9, max_step_fraction=0.9),
+        dict(tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11, max_step_fraction=0.9),
         dict(tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9, static_regularization_constant=1e-10),
         {},
     ],
