@@ -1,0 +1,157 @@
+"""Figures: each function draws what it is handed and computes nothing.
+
+One look for all: a colour-blind safe palette (Okabe and Ito 2008), the same colour, line and mark for
+the same thing everywhere, serif type that matches the paper, widths of a journal column.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+COLUMN, PAGE = 3.4, 7.0  # inches, one and two columns of the paper
+INK, GREY, PALE = "#222222", "#8a8a8a", "#d9d9d9"
+LOOKS = {  # what a thing looks like, wherever it appears
+    "convex": dict(color="#0072B2", marker="o", linestyle="-"),
+    "closed form": dict(color=INK, marker="", linestyle="--"),
+    "bound": dict(color=INK, marker="", linestyle="-"),
+    "unconstrained": dict(color=GREY, marker="", linestyle="-"),
+    "lloyd": dict(color="#D55E00", marker="s", linestyle=":"),
+    "blahut": dict(color="#CC79A7", marker="x", linestyle="none"),
+    "global": dict(color="#0072B2", marker="o", linestyle="-"),
+    "core": dict(color="#009E73", marker="^", linestyle="-"),
+    "entropy": dict(color="#D55E00", marker="s", linestyle="-"),
+    "noise": dict(color="#E69F00", marker="v", linestyle="-"),
+    "quantiser": dict(color="#E69F00", marker="D", linestyle="-"),
+    "measured": dict(color="#CC79A7", marker="x", linestyle="none"),
+    "other": dict(color="#56B4E9", marker="v", linestyle="-"),
+    "plain": dict(color=GREY, marker=".", linestyle="none"),
+}
+SUBSET = dict(color="#009E73", alpha=0.16, linewidth=0)
+
+
+def use_style():
+    """Set Matplotlib's parameters for every figure of this repository."""
+    plt.rcParams.update({
+        "font.family": "STIXGeneral", "mathtext.fontset": "stix", "font.size": 9,
+        "axes.titlesize": 9, "axes.labelsize": 9, "legend.fontsize": 8,
+        "xtick.labelsize": 8, "ytick.labelsize": 8, "axes.titlelocation": "left",
+        "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK,
+        "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
+        "lines.linewidth": 1.2, "lines.markersize": 3.5, "legend.frameon": False,
+        "figure.dpi": 120, "figure.constrained_layout.use": True, "image.cmap": "Greys",
+        "svg.hashsalt": "mfrd", "svg.fonttype": "path", "axes.formatter.useoffset": False,
+    })
+
+
+def panels(count, width=PAGE, height=2.3, **options):
+    """A figure with that many panels in a row: (figure, axes)."""
+    figure, axes = plt.subplots(1, count, figsize=(width, height), squeeze=False, **options)
+    return figure, axes[0]
+
+
+def lines(ax, series, xlabel, ylabel, title="", log=""):
+    """Labelled series on one panel.
+
+    series: (x, y, kind, label) or (x, y, kind, label, overrides), kind a key of LOOKS;
+    log: "x", "y", "xy" or "" for logarithmic axes.
+    """
+    for x, y, kind, label, *overrides in series:
+        look = dict(LOOKS[kind])
+        if len(np.atleast_1d(x)) > 40:
+            look["marker"] = ""
+        look.update(*overrides)
+        ax.plot(x, y, label=label, **look)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    for axis in log:
+        getattr(ax, f"set_{axis}scale")("log")
+    if any(entry[3] for entry in series):
+        ax.legend()
+    return ax
+
+
+def source_1d(ax, source, title="", on=None):
+    """The pmf of a 1-D source as a filled outline, the subset `on` shaded."""
+    x, p = source.x[:, 0], source.p
+    ax.fill_between(x, p, color=PALE, linewidth=0, step="mid")
+    ax.step(x, p, color=GREY, linewidth=0.7, where="mid")
+    if on is not None:
+        ax.axvspan(x[on].min(), x[on].max(), **SUBSET)
+    ax.set(xlabel="$x$", ylabel="$p(x)$", title=title, ylim=(0, None), xlim=(x.min(), x.max()))
+    return ax
+
+
+def codebook_1d(ax, encoder, kind, label, title="", on=None):
+    """A codebook over its source: a stem at each codeword as high as its mass, on a second scale."""
+    source_1d(ax, encoder.source, title, on)
+    stems = ax.twinx()
+    y, q, look = encoder.y[:, 0], encoder.output_pmf, LOOKS[kind]
+    stems.vlines(y, 0, q, color=look["color"], linewidth=1.0)
+    stems.plot(y, q, look["marker"], color=look["color"], label=label)
+    stems.set(ylim=(0, 1.12 * q.max()))
+    stems.set_ylabel("output mass $q_j$", color=look["color"])
+    stems.spines["right"].set_visible(True)
+    return stems
+
+
+def rug(ax, y, kind, label, level):
+    """Codewords as a row of marks at a fraction `level` of the panel's height."""
+    look = LOOKS[kind]
+    ax.plot(
+        np.ravel(y), np.full(np.size(y), level), look["marker"], color=look["color"], label=label,
+        transform=ax.get_xaxis_transform(), clip_on=False,
+    )
+
+
+def source_2d(ax, source, title="", subset=None):
+    """The pmf of a 2-D source on a square grid as a map; `subset` is a radius drawn as a circle."""
+    side = int(round(np.sqrt(len(source.p))))
+    x = source.x.reshape(side, side, 2)
+    ax.pcolormesh(
+        x[:, :, 0], x[:, :, 1], source.p.reshape(side, side), shading="nearest",
+        rasterized=True, vmin=0, vmax=1.5 * source.p.max(),
+    )
+    if subset is not None:
+        circle = plt.Circle((0, 0), subset, fill=False, color=SUBSET["color"], linewidth=1.2)
+        ax.add_patch(circle)
+    ax.set(xlabel="$x_1$", ylabel="$x_2$", title=title, aspect="equal")
+    return ax
+
+
+def codebook_2d(ax, encoder, kind, label, title="", subset=None, threshold=1e-4):
+    """A codebook over its 2-D source: marks with area in proportion to the mass."""
+    source_2d(ax, encoder.source, title, subset)
+    q, look = encoder.output_pmf, LOOKS[kind]
+    used = q > threshold
+    ax.scatter(
+        encoder.y[used, 0], encoder.y[used, 1], s=8 + 260 * q[used], marker=look["marker"],
+        facecolor="none", edgecolor=look["color"], linewidth=1.2, label=label,
+    )
+    ax.scatter(encoder.y[used, 0], encoder.y[used, 1], s=3, color=look["color"])
+    if label:
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
+    return ax
+
+
+def history(steps, budgets):
+    """The refinement round by round: information, distortions against budgets, codebook size.
+
+    steps: the history of a Refinement; budgets: {name: (budget, kind)}. -> figure
+    """
+    figure, (rates, distortions, sizes) = panels(3)
+    rounds = np.arange(len(steps))
+    lines(rates, [
+        (rounds, [s.output_entropy for s in steps], "entropy", "$H(Y)$"),
+        (rounds, [s.rate for s in steps], "convex", "$I(X;Y)$"),
+        (rounds, [s.conditional_entropy for s in steps], "noise", "$H(Y|X)$"),
+    ], "round", "bits", "Information")
+    lines(distortions, [
+        (rounds, [s.distortions[name] for s in steps], kind, f"{name}, reached")
+        for name, (_, kind) in budgets.items()
+    ], "round", "distortion", "Distortion and its budgets")
+    for D, kind in budgets.values():
+        distortions.axhline(D, color=LOOKS[kind]["color"], linestyle="--", linewidth=0.7, zorder=0)
+    distortions.set_ylim(0, None)
+    sizes.step(rounds, [s.codewords for s in steps], where="mid", color=INK)
+    sizes.set(xlabel="round", ylabel="codewords", title="Codebook size", ylim=(0, None))
+    for ax in (rates, distortions, sizes):
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    return figure
