@@ -5,6 +5,7 @@
     solution = mfrd.solve(problem)      # .rate .gap .prices .distortions .encoder
 """
 
+from .blahut import blahut_arimoto
 from .certificate import lower_bound
 from .distortion import absolute_error, hamming, mahalanobis, squared_error
 from .encoder import Encoder
@@ -18,6 +19,6 @@ from .source import Source, bumps, grid
 
 __all__ = [
     "Encoder", "Fidelity", "InfeasibleFidelity", "NotCertified", "Problem", "Solution", "Source",
-    "absolute_error", "bumps", "grid", "hamming", "lloyd_max", "lower_bound", "mahalanobis",
-    "merge", "rd_curve", "refine", "solve", "squared_error",
+"absolute_error", "blahut_arimoto", "bumps", "grid", "hamming", "lloyd_max", "lower_bound",
+    "mahalanobis", "merge", "rd_curve", "refine", "solve", "squared_error",
 ]
