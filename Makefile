@@ -1,0 +1,51 @@
+# make report, make test, ...: a thin wrapper, since everything lives in `python -m mfrd` and pytest.
+# The environment is .venv, made from requirements.lock; PYTHON=python uses the active one instead (conda).
+
+PYTHON3 ?= python3
+
+ifeq ($(origin PYTHON),undefined)
+PYTHON := .venv/bin/python
+READY := .venv/.ready
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help report test refresh lab clean
+
+help:
+	@echo "make report    run every notebook; write figures/ and results/"
+	@echo "make test      pytest, and nbval on the paired notebooks"
+	@echo "make refresh   re-execute the paired notebooks in place"
+	@echo "make lab       open JupyterLab"
+	@echo "make clean     remove .venv, runs/ and caches"
+	@echo "Add PYTHON=python to use the active environment instead of .venv."
+
+report: $(READY)
+	$(PYTHON) -m mfrd report
+
+test: $(READY)
+	$(PYTHON) -m pytest
+
+refresh: $(READY)
+	$(PYTHON) -m mfrd refresh
+
+lab: $(READY)
+	$(PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks
+
+clean:
+	rm -rf .venv runs build *.egg-info .pytest_cache .hypothesis .ruff_cache
+	find mfrd tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+
+# uv, where it is on the PATH, is faster and brings a fitting Python; the standard library's venv and pip do as well.
+.venv/.ready: requirements.lock pyproject.toml
+	@if command -v uv >/dev/null; then \
+	  test -x .venv/bin/python || uv venv --python '>=3.11' .venv; \
+	  uv pip install --python .venv/bin/python -r requirements.lock && \
+	  uv pip install --python .venv/bin/python --no-deps -e .; \
+	else \
+	  $(PYTHON3) -c 'import sys; v = "%d.%d" % sys.version_info[:2]; sys.exit(sys.version_info < (3, 11) and "$(PYTHON3) is Python " + v + "; expected 3.11 or later: make PYTHON3=python3.11, or PYTHON=python in a conda environment")' && \
+	  { test -x .venv/bin/python || $(PYTHON3) -m venv .venv; } && \
+	  echo "installing requirements.lock into .venv (about a minute)" && \
+	  .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock && \
+	  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .; \
+	fi
+	@touch $@
