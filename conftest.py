@@ -1,0 +1,10 @@
+"""The kernels that nbval starts see what the report's kernels see: this tree's module, and inline figures."""
+
+import os
+from pathlib import Path
+
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(__file__).resolve().parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"

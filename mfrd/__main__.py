@@ -1,0 +1,82 @@
+"""The command line, `python -m mfrd`: each subcommand imports what it needs when it runs."""
+
+import argparse
+import sys
+
+
+def build_parser():
+    """The argument parser; a subcommand is a function that takes the parsed arguments and returns an exit status."""
+    parser = argparse.ArgumentParser(prog="python -m mfrd", description=sys.modules["mfrd"].__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    report = commands.add_parser(
+        "report", help="run every notebook in order; write figures/ and results/",
+        description="Run the notebooks in order through papermill, in runs/. A notebook that succeeds at the "
+        "published defaults replaces its files in figures/ and results/.",
+    )
+    _add_only(report)
+    report.add_argument(
+        "-p", dest="parameters", metavar="name=value", action="append", default=[],
+        help="override a name of the parameters cells; figures/ and results/ then stay as they are",
+    )
+    report.add_argument("--solver", metavar="S", help="shorthand for -p solver=S")
+    report.set_defaults(run=_report)
+
+    refresh = commands.add_parser(
+        "refresh", help="re-execute the paired .ipynb in place",
+        description="Re-execute each notebooks/*.ipynb from its .py; one that fails is left as it was.",
+    )
+    _add_only(refresh)
+    refresh.set_defaults(run=_refresh)
+    return parser
+
+
+def main(arguments=None):
+    """Run one subcommand and return its exit status: 0 done, 1 a notebook failed, 2 a wrong request, 130 interrupted."""
+    options = build_parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except KeyboardInterrupt:
+        print("\ninterrupted; the notebook that ran has published nothing", file=sys.stderr)
+        return 130
+
+
+def _add_only(parser):
+    parser.add_argument(
+        "--only", metavar="NAME", nargs="+", action="extend", default=[],
+        help="these notebooks only, each by its name or a unique prefix (01 for 01_validation)",
+    )
+
+
+def _report(options):
+    from mfrd.outputs import root
+    from mfrd.report import parse_parameters, report
+
+    solver = [f"solver={options.solver}"] if options.solver is not None else []
+    return _guard(lambda: report(root(), only=options.only, parameters=parse_parameters(options.parameters + solver)))
+
+
+def _refresh(options):
+    from mfrd.outputs import root
+    from mfrd.report import refresh
+
+    return _guard(lambda: refresh(root(), only=options.only))
+
+
+def _guard(action):
+    """Exit status of `action`, whose expected failures become messages instead of tracebacks."""
+    from mfrd.execution import NotebookFailed, ReportError
+
+    try:
+        action()
+    except ReportError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except NotebookFailed as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

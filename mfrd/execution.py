@@ -1,0 +1,228 @@
+"""Executing one notebook through papermill, so that the same source always gives the same bytes."""
+
+import ast
+import contextlib
+import logging
+import os
+import re
+import threading
+from pathlib import Path
+
+import jupytext
+import nbformat
+from jupyter_client.kernelspec import NoSuchKernel
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError, strip_color
+from papermill.execute import execute_notebook
+
+from mfrd.outputs import write_atomic
+
+KERNEL_ARGUMENTS = ["--IPKernelApp.log_level=50"]  # no notice of TCP ports, nor of a cell cut short by Ctrl-C
+
+
+class ReportError(Exception):
+    """What was asked for cannot be run; the message names what was found, what was expected and the remedy."""
+
+
+class NotebookFailed(Exception):
+    """A notebook raised; the message names the notebook, its cell, the exception and the partial notebook."""
+
+
+def read_source(path):
+    """Notebook of the py:percent file `path`, without outputs.
+
+    Raises ReportError where the header names no kernel, which papermill needs.
+    """
+    notebook = jupytext.read(path, fmt="py:percent")
+    if "kernelspec" not in notebook.metadata:
+        raise ReportError(
+            f"{path}: the header has no kernelspec; expected one named python3. "
+            f"Add it with: jupytext --set-kernel python3 {path}"
+        )
+    return notebook
+
+
+def parameter_names(notebook, name):
+    """Names assigned at the top level of the cell tagged `parameters`, in order; none where there is no such cell."""
+    cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+    if len(cells) > 1:
+        raise ReportError(f"{name}: {len(cells)} cells are tagged parameters; expected one, merge them")
+    try:
+        body = ast.parse(cells[0].source).body if cells else []
+    except SyntaxError as error:
+        raise ReportError(f"{name}: the parameters cell is not plain Python ({error}); expected name = value") from None
+    names = []
+    for statement in body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        for target in filter(None, targets):
+            names += [node.id for node in ast.walk(target) if isinstance(node, ast.Name)]
+    return names
+
+
+def execute(source, output, *, parameters=None, on_cell=None):
+    """Execute the py:percent file `source`, write the notebook `output`, and return it.
+
+    The kernel starts in the directory of `source` and sees `MFRD_OUTPUT`, the directory of `output`, where
+    `outputs.save_figure` and `outputs.save_results` write. `parameters` override the names of the parameters cell.
+    `on_cell(i, n, heading)` is called before the i-th of n code cells, with the heading that it stands under.
+
+    Raises NotebookFailed where a cell raises or the kernel dies; `output` then holds the cells executed so far.
+    """
+    source, output = Path(source).resolve(), Path(output).resolve()
+    notebook = read_source(source)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    seen = []
+
+    def before_cell(cells, index):
+        seen[:] = _locate(cells, index)
+        if on_cell is not None and cells[index].cell_type == "code":
+            on_cell(*seen)
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # unknown parameters are an error before this point
+    papermill_engines.register("mfrd", _Engine)
+    try:
+        with _environment(_kernel_environment(source.parent.parent, output.parent)):
+            executed = execute_notebook(
+                notebook,
+                str(output).replace("{", "{{").replace("}", "}}"),  # papermill formats its paths
+                parameters=parameters,
+                engine_name="mfrd",
+                progress_bar=False,
+                cwd=source.parent,
+                before_cell=before_cell,
+                record_timing=False,
+                coalesce_streams=True,
+                extra_arguments=list(KERNEL_ARGUMENTS),
+            )
+    except PapermillExecutionError as error:
+        raise NotebookFailed(_failure(source, output, seen, f"{error.ename}: {error.evalue}", error)) from error
+    except (RuntimeError, NoSuchKernel) as error:  # DeadKernelError, a kernel that never started or is not there
+        raise NotebookFailed(_failure(source, output, seen, f"{type(error).__name__}: {error}", None)) from error
+    normalise(executed)
+    write_notebook(output, executed)
+    return executed
+
+
+def normalise(notebook):
+    """Drop from `notebook`, in place, what differs between two runs of one source; returns it.
+
+    That is papermill's record, the random cell and widget ids and the patch version of Python.
+    """
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata["language_info"] = {"name": "python"}
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell["id"] = f"cell-{number:03d}"
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+        if cell.metadata.get("tags") == []:
+            del cell.metadata["tags"]
+    return notebook
+
+
+def write_notebook(path, notebook):
+    """Write `notebook` to `path`, whole or not at all; widget ids are numbered in the order of their appearance."""
+    text = nbformat.writes(notebook, version=4)
+    widgets = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
+    found = sorted(widgets.get("state", {}), key=text.find)
+    for number, identifier in enumerate(found, start=1):
+        text = text.replace(identifier, f"{number:032x}")
+    return write_atomic(path, (text.rstrip("\n") + "\n").encode())
+
+
+class _Engine(NBClientEngine):
+    """papermill's own engine, which tells `before_cell` about each cell it starts."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man, kernel_name, before_cell=None, **options):
+        start = nb_man.cell_start
+
+        def cell_start(cell, cell_index=None, **kwargs):
+            before_cell(nb_man.nb.cells, cell_index)
+            return start(cell, cell_index, **kwargs)
+
+        nb_man.cell_start = cell_start
+        return super().execute_managed_notebook(nb_man, kernel_name, **options)
+
+
+def _locate(cells, index):
+    """(i, n, heading) of the cell at `index`: it is the i-th of n code cells, under the last heading before it."""
+    code = [k for k, cell in enumerate(cells) if cell.cell_type == "code"]
+    heading = ""
+    for cell in cells[: index + 1]:
+        if cell.cell_type == "markdown":
+            heading = (re.findall(r"^#+\s+(.*?)\s*$", cell.source, re.MULTILINE) or [heading])[-1]
+    return sum(k <= index for k in code), len(code), heading
+
+
+def _failure(source, output, seen, what, error):
+    i, n, heading = seen or (0, 0, "")
+    place = f"code cell {i} of {n}" + (f", under {heading!r}" if heading else "") if seen else "before its first cell"
+    lines = [f"{source.stem} failed at {place}: {what}"]
+    if error is not None:
+        lines += ["", *(f"    {line}" for line in strip_color("\n".join(error.traceback)).splitlines()[-25:]), ""]
+    if output.is_file():
+        lines.append(f"the partly executed notebook is {output}")
+    return "\n".join(lines)
+
+
+def _kernel_environment(root, output):
+    path = os.environ.get("PYTHONPATH")
+    return {
+        "MFRD_OUTPUT": str(output),
+        "PYTHONPATH": os.pathsep.join([str(root), *([path] if path else [])]),  # works without pip install -e .
+        "PYTHONHASHSEED": "0",
+        "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not the user's
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+
+
+@contextlib.contextmanager
+def _environment(values):
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+class Progress:
+    """A bar on a terminal that names the notebook, the cell and the heading above it; silent elsewhere.
+
+    `label` is the notebook's name with its place in the run. Use it as a context manager and as `on_cell`.
+    """
+
+    def __init__(self, label, stream):
+        self._label, self._stream, self._bar = label, stream, None
+        self._done = threading.Event()
+
+    def __enter__(self):
+        if self._stream.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                desc=self._label, file=self._stream, leave=False, dynamic_ncols=True, total=1,
+                bar_format="{desc} |{bar:20}| {elapsed}{postfix}",
+            )
+            threading.Thread(target=self._tick, daemon=True).start()
+        return self
+
+    def __call__(self, i, n, heading):
+        if self._bar is not None:
+            self._bar.total, self._bar.n = n, i - 1
+            heading = heading if len(heading) <= 48 else heading[:47] + "…"
+            self._bar.set_postfix_str(f"cell {i}/{n}  {heading}")
+
+    def _tick(self):
+        while not self._done.wait(1):  # a long cell must not look like a hang
+            self._bar.refresh()
+
+    def __exit__(self, *exception):
+        self._done.set()
+        if self._bar is not None:
+            self._bar.close()
