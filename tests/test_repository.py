@@ -1,0 +1,118 @@
+"""What the repository promises about itself: one list of requirements, executed pairs, nothing of one machine."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+import yaml
+from jupytext.compare import compare_notebooks
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SOURCES = sorted((ROOT / "notebooks").glob("*.py"))
+PAIRS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MODULES = sorted((ROOT / "mfrd").glob("**/*.py"))
+
+
+def name_of(path):
+    return path.stem
+
+
+def requirements(lines):
+    parsed = [Requirement(line) for line in lines]
+    return {canonicalize_name(each.name): each.specifier for each in parsed}
+
+
+def test_conda_environment_is_the_project_s_requirements():
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    (pip,) = [entry["pip"] for entry in listed if isinstance(entry, dict)]
+    found = requirements([entry for entry in listed if isinstance(entry, str)] + [e for e in pip if e != "-e ."])
+    assert str(found.pop("python")) == PROJECT["requires-python"]
+    for tool in ("pip", "setuptools"):
+        found.pop(tool)
+    assert found == requirements(PROJECT["dependencies"])
+
+
+def test_lock_is_names_and_versions_that_cover_every_requirement():
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+", line)] == []
+    locked = {canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in lines}
+    assert len(locked) == len(lines), "a name is locked twice"
+    for name, specifier in requirements(PROJECT["dependencies"]).items():
+        assert name in locked, f"{name} is required by pyproject.toml and not locked"
+        assert locked[name] in specifier, f"{name}=={locked[name]} is locked; pyproject.toml wants {specifier}"
+
+
+def test_every_notebook_has_its_pair():
+    assert [path.stem for path in SOURCES] == [path.stem for path in PAIRS], "run: make refresh"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=name_of)
+def test_pair_holds_the_source(source):
+    pair = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    compare_notebooks(jupytext.read(source, fmt="py:percent"), pair, fmt="py:percent")
+
+
+@pytest.mark.parametrize("path", PAIRS, ids=name_of)
+def test_pair_was_executed_from_top_to_bottom_without_error(path):
+    code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1)), "run: make refresh"
+    assert [out.ename for cell in code for out in cell.outputs if out.output_type == "error"] == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_notebook_has_one_parameters_cell(path):
+    cells = jupytext.read(path, fmt="py:percent").cells
+    assert sum("parameters" in cell.metadata.get("tags", []) for cell in cells) == 1
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_module_is_short_and_documented_and_asserts_nothing(path):
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert text.count("\n") < 300
+    assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+    public = [
+        node for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
+    ]
+    assert [node.name for node in [tree, *public] if not ast.get_docstring(node)] == []
+
+
+def committed_files():
+    try:
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def machine_patterns():
+    """What only one machine has: home and temporary directories, this tree, this interpreter, a package index."""
+    places = {str(ROOT), str(Path.home()), sys.prefix} - {"/", "/usr", "/usr/local", "/root"}
+    return [
+        r"(?<![\w.~])/(?:home|Users|root)/[\w.-]+",
+        r"(?<![\w.~])/tmp/ipykernel_\d+",
+        r"[A-Z]:\\+Users\\",
+        r"(?:extra-)?index[-]url|find[-]links|://[^\s\"']*/simple\b|pypi[.]org|pythonhosted[.]org|anaconda[.]org",
+        r"\bfile[:]//",
+        *(rf"(?<![\w.~:/-]){re.escape(place)}(?![\w-])" for place in sorted(places)),
+    ]
+
+
+def test_no_committed_file_holds_a_path_of_a_machine_or_a_package_index():
+    found = []
+    for path in committed_files():
+        text = path.read_bytes().decode("utf-8", errors="replace")
+        hits = {match.group() for pattern in machine_patterns() for match in re.finditer(pattern, text)}
+        if hits:
+            found.append(f"{path.relative_to(ROOT)}: {sorted(hits)}")
+    assert found == []
