@@ -17,19 +17,20 @@ help:
 	@echo "make refresh   re-execute the paired notebooks in place"
 	@echo "make lab       open JupyterLab"
 	@echo "make clean     remove .venv, runs/ and caches"
-	@echo "Add PYTHON=python to use the active environment instead of .venv."
+	@echo "Add ARGS='...' for options of the command (make report ARGS='--only 01'),"
+	@echo "    PYTHON=python to use the active environment instead of .venv."
 
 report: $(READY)
-	$(PYTHON) -m mfrd report
+	$(PYTHON) -m mfrd report $(ARGS)
 
 test: $(READY)
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest $(ARGS)
 
 refresh: $(READY)
-	$(PYTHON) -m mfrd refresh
+	$(PYTHON) -m mfrd refresh $(ARGS)
 
 lab: $(READY)
-	$(PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks
+	$(PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks $(ARGS)
 
 clean:
 	rm -rf .venv runs build *.egg-info .pytest_cache .hypothesis .ruff_cache

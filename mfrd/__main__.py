@@ -6,11 +6,11 @@ import sys
 
 def build_parser():
     """The argument parser; a subcommand is a function that takes the parsed arguments and returns an exit status."""
-    parser = argparse.ArgumentParser(prog="python -m mfrd", description=sys.modules["mfrd"].__doc__)
+    parser = argparse.ArgumentParser(prog="python -m mfrd", description="Run the report, or keep its notebooks fresh.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
     report = commands.add_parser(
-        "report", help="run every notebook in order; write figures/ and results/",
+        "report", help="run every notebook in order and write figures/ and results/",
         description="Run the notebooks in order through papermill, in runs/. A notebook that succeeds at the "
         "published defaults replaces its files in figures/ and results/.",
     )
@@ -49,23 +49,23 @@ def _add_only(parser):
 
 
 def _report(options):
-    from mfrd.outputs import root
-    from mfrd.report import parse_parameters, report
+    from .outputs import root
+    from .report import parse_parameters, report
 
     solver = [f"solver={options.solver}"] if options.solver is not None else []
     return _guard(lambda: report(root(), only=options.only, parameters=parse_parameters(options.parameters + solver)))
 
 
 def _refresh(options):
-    from mfrd.outputs import root
-    from mfrd.report import refresh
+    from .outputs import root
+    from .report import refresh
 
     return _guard(lambda: refresh(root(), only=options.only))
 
 
 def _guard(action):
     """Exit status of `action`, whose expected failures become messages instead of tracebacks."""
-    from mfrd.execution import NotebookFailed, ReportError
+    from .execution import NotebookFailed, ReportError
 
     try:
         action()

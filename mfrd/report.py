@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from mfrd.execution import Progress, ReportError, execute, parameter_names, read_source, write_notebook
+from .execution import Progress, ReportError, execute, parameter_names, read_source, write_notebook
 
 
 def notebook_sources(root):
