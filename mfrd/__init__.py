@@ -14,11 +14,11 @@ from .lloyd import lloyd_max
 from .problem import Problem
 from .refinement import merge, refine
 from .solution import NotCertified, Solution
-from .solver import rd_curve, solve
+from .solver import backends, rd_curve, solve
 from .source import Source, bumps, grid
 
 __all__ = [
     "Encoder", "Fidelity", "InfeasibleFidelity", "NotCertified", "Problem", "Solution", "Source",
-"absolute_error", "blahut_arimoto", "bumps", "grid", "hamming", "lloyd_max", "lower_bound",
-    "mahalanobis", "merge", "rd_curve", "refine", "solve", "squared_error",
+    "absolute_error", "backends", "blahut_arimoto", "bumps", "grid", "hamming", "lloyd_max",
+    "lower_bound", "mahalanobis", "merge", "rd_curve", "refine", "solve", "squared_error",
 ]

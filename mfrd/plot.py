@@ -152,6 +152,8 @@ def history(steps, budgets):
     distortions.set_ylim(0, None)
     sizes.step(rounds, [s.codewords for s in steps], where="mid", color=INK)
     sizes.set(xlabel="round", ylabel="codewords", title="Codebook size", ylim=(0, None))
+    rates.set_ylim(0, None)
+    rates.legend(loc="center right")
     for ax in (rates, distortions, sizes):
         ax.xaxis.get_major_locator().set_params(integer=True)
     return figure

@@ -1,9 +1,9 @@
 """Refinement: encoder, codebook step, merging, in turn.
 
 Each round solves the convex program on the current codebook, moves the codewords against the
-gradient of the distortion they carry, and merges those that carry nothing or coincide. A move or a
-merge that would leave a budget out of reach is shortened or refused, so every codebook on the
-way is feasible.
+gradient of the distortion they carry, and merges those that carry nothing or coincide. A move that
+would leave a budget out of reach or raise the rate is shortened, and a merge that would leave one out of reach is refused,
+so every codebook on the way is feasible.
 """
 
 from dataclasses import dataclass, replace
@@ -18,6 +18,7 @@ from .solution import Solution
 from .solver import solve
 
 STEPS = ("centroid", "priced")
+RISE = 1e-8  # bits, what a round may add to the rate by rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,23 +47,23 @@ class Refinement:
 
 
 def refine(
-    problem, *, step="centroid", eta=0.5, merge_mass=1e-3, merge_distance=1e-3,
+    problem, *, step="priced", eta=0.5, merge_mass=1e-3, merge_distance=1e-3,
     max_iter=20, tol=1e-5, solver="auto",
 ):
     """Refine the codebook of a problem by alternating minimisation.
 
     Each round: Q = argmin I(X;Y) on the codebook; y_j <- y_j + 2 eta (target_j - y_j); merge.
-    step="centroid": target_j = E[X | Y = j], the report's gradient step, a whole step at eta = 1/2;
-    step="priced": the stationary point of the Lagrangian, the mean of X under p_i Q_ij w_i with
-    w_i = sum_r lam_r w_ri (a matrix w_i for Mahalanobis), which is the centroid where one global
-    budget binds alone. Codewords with q_j < merge_mass, or with |y_j - y_k|^2 < merge_distance of a
+    step="priced": target_j is the stationary point of the Lagrangian, the mean of X under p_i Q_ij w_i
+    with w_i = sum_r lam_r w_ri (a matrix w_i for Mahalanobis); step="centroid": E[X | Y = j], the
+    report's gradient step, the same where one global budget binds alone. Codewords with q_j < merge_mass, or with |y_j - y_k|^2 < merge_distance of a
     heavier one, are merged into the nearest that stays.
 
     problem: Problem with squared-error or Mahalanobis fidelities; merge_mass: a probability;
     merge_distance: squared units of x; max_iter: rounds; tol: converged once a round merges nothing
     and moves no codeword that is in use by more than tol standard deviations of X.
     -> Refinement: .solution (re-solved after the last merge, feasible), .codebook, .history (the
-    initial codebook first), .converged.
+    initial codebook first), .converged (False where the rounds ran out, or where no part of the step
+    lowers the rate any more, as with step="centroid" and a subset budget that binds).
 
     Raises ValueError for options out of range, a measure without a gradient; otherwise as `solve`.
     Source: Blahut (1972) for the encoder, Lloyd (1982) for the alternation, with prices as weights.
@@ -72,18 +73,37 @@ def refine(
     still = tol * np.sqrt(np.trace(problem.source.covariance))
     solution = solve(problem, solver)
     history, converged = [record(solution)], False
-    for _ in range(max_iter):
-        moved = move(solution, targets(solution, step, k), 2 * eta)
+    while len(history) <= max_iter and not converged:
+        target = targets(solution, step, k)
+        shift = abs(2 * eta * (target - solution.problem.y))
         used = solution.encoder.output_pmf >= merge_mass
-        shift = abs(moved.codebook - solution.problem.codebook)[used].max()
-        carried = Encoder(problem.source, moved.codebook, solution.encoder.Q)
-        merged = feasible_merge(moved, merge(carried, merge_mass, merge_distance))
-        converged = bool(shift <= still and merged.m == solution.problem.m)
-        solution = solve(merged, solver)
-        history.append(record(solution))
-        if converged:
+        following = advance(solution, target, 2 * eta, (merge_mass, merge_distance), solver)
+        if following is None:
             break
+        converged = bool(shift[used].max() <= still and following.problem.m == solution.problem.m)
+        solution = following
+        history.append(record(solution))
     return Refinement(solution, tuple(history), converged)
+
+
+def advance(solution, target, fraction, thresholds, solver):
+    """The solution after codewords move that fraction of the way to their targets and merge.
+
+    The move is halved while it leaves a budget out of reach, or raises the rate without merging
+    anything: where a subset budget binds, the unpriced centroid is no descent direction.
+    -> Solution, or None where no part of the move lowers the rate.
+    """
+    problem = solution.problem
+    direction = (target - problem.y).reshape(problem.codebook.shape)
+    while fraction > 1e-3:
+        moved = replace(problem, codebook=problem.codebook + fraction * direction)
+        if reachable(moved):
+            carried = Encoder(problem.source, moved.codebook, solution.encoder.Q)
+            following = solve(feasible_merge(moved, carried, *thresholds), solver)
+            if following.problem.m < problem.m or following.rate <= solution.rate + solution.gap + RISE:
+                return following
+        fraction /= 2
+    return None
 
 
 def check_options(problem, step, eta, max_iter):
@@ -130,18 +150,6 @@ def targets(solution, step, k):
     return y
 
 
-def move(solution, target, fraction):
-    """The problem with its codewords moved that fraction of the way, halved until it is feasible."""
-    problem = solution.problem
-    direction = (target - problem.y).reshape(problem.codebook.shape)
-    while fraction > 1e-6:
-        moved = replace(problem, codebook=problem.codebook + fraction * direction)
-        if reachable(moved):
-            return moved
-        fraction /= 2
-    return problem
-
-
 def merge(encoder, mass, distance):
     """The encoder with light and redundant codewords merged, their columns of Q added.
 
@@ -149,21 +157,37 @@ def merge(encoder, mass, distance):
     |y_j - y_k|^2 < distance; the others go to the nearest that stays. The heaviest always does.
     -> Encoder on the codewords that stay, in their original order.
     """
+    return reassign(encoder, worth_keeping(encoder, mass, distance))
+
+
+def worth_keeping(encoder, mass, distance):
+    """Indices of the codewords that merge keeps, heaviest first."""
     q, d = encoder.output_pmf, squared_error(encoder.y, encoder.y)
     kept = []
     for j in np.argsort(-q, kind="stable"):
         if not kept or (q[j] >= mass and d[j, kept].min() >= distance):
-            kept.append(j)
+            kept.append(int(j))
+    return kept
+
+
+def reassign(encoder, kept):
+    """The encoder on the codewords `kept`; every other one hands its mass to the nearest of them."""
     kept = np.sort(kept)
-    heir = d[:, kept].argmin(axis=1)
-    heir[kept] = np.arange(len(kept))  # duplicates: each that stays is its own heir
+    heir = squared_error(encoder.y, encoder.y[kept]).argmin(axis=1)
+    heir[kept] = np.arange(len(kept))  # of duplicates, each that stays is its own heir
     return Encoder(encoder.source, encoder.codebook[kept], encoder.Q @ np.eye(len(kept))[heir])
 
 
-def feasible_merge(problem, merged):
-    """`problem` on the merged codebook, or unmerged where that codebook cannot meet the budgets."""
-    candidate = replace(problem, codebook=merged.codebook)
-    return candidate if reachable(candidate) else problem
+def feasible_merge(problem, encoder, mass, distance):
+    """`problem` on the merged codebook; where that is out of reach, merged codewords return, heaviest first."""
+    kept, q = worth_keeping(encoder, mass, distance), encoder.output_pmf
+    removed = [j for j in np.argsort(-q, kind="stable") if j not in kept]
+    for back in range(len(removed) + 1):
+        codebook = reassign(encoder, kept + removed[:back]).codebook
+        merged = replace(problem, codebook=codebook)
+        if reachable(merged):
+            return merged
+    return problem
 
 
 def reachable(problem):

@@ -76,6 +76,18 @@ class Solution:
             reached[f.name] = float(max(bounded, default=0.0))
         return reached
 
+    def summary(self):
+        """What a result file keeps: rate, certificate, entropies (bits), distortions, prices, solver."""
+        if self.encoder is None:
+            return {"I_bits": None, "status": self.status}
+        return {
+            "I_bits": self.rate, "lower_bound_bits": self.lower_bound, "gap_bits": self.gap,
+            "H_Y_bits": self.encoder.output_entropy,
+            "H_Y_given_X_bits": self.encoder.conditional_entropy,
+            "distortions": self.distortions, "prices_bits": self.prices,
+            "codewords": len(self.encoder.codebook), "solver": self.solver, "status": self.status,
+        }
+
     def __repr__(self):
         if self.encoder is None:
             return "Solution(infeasible)"

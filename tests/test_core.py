@@ -1,0 +1,162 @@
+"""The convex core against closed forms, an independent algorithm, and invariants."""
+
+import numpy as np
+import pytest
+from cases import entropy, four_modes, gaussian_problem, random_problem, trimodal_source
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mfrd
+from mfrd.certificate import log_codeword_masses
+
+BITS = 1e-6
+
+
+@pytest.mark.parametrize("p, D", [(0.5, 0.1), (0.3, 0.05), (0.2, 0.15)])
+def test_binary_hamming_closed_form(p, D):
+    source = mfrd.Source([0, 1], [1 - p, p])
+    problem = mfrd.Problem(source, [0, 1], [mfrd.Fidelity(D, distortion=mfrd.hamming)])
+    solution = mfrd.solve(problem)
+    assert solution.rate == pytest.approx(entropy([p, 1 - p]) - entropy([D, 1 - D]), abs=BITS)
+    assert solution.prices["global"] == pytest.approx(np.log2((1 - D) / D), rel=1e-4)
+
+
+@pytest.mark.parametrize("m, D", [(4, 0.2), (7, 0.5)])
+def test_uniform_hamming_closed_form(m, D):
+    source = mfrd.Source(np.arange(m), np.full(m, 1 / m))
+    solution = mfrd.solve(mfrd.Problem(source, np.arange(m), [mfrd.Fidelity(D, distortion=mfrd.hamming)]))
+    closed = np.log2(m) - entropy([D, 1 - D]) - D * np.log2(m - 1)
+    assert solution.rate == pytest.approx(closed, abs=BITS)
+
+
+def test_fine_gaussian_meets_the_shannon_function():
+    source = mfrd.bumps(mfrd.grid(-4, 4, 60), [1], [0], [1])
+    solution = mfrd.solve(mfrd.Problem(source, mfrd.grid(-4, 4, 41), [mfrd.Fidelity(0.3)]))
+    assert solution.rate == pytest.approx(0.5 * np.log2(source.covariance.item() / 0.3), abs=2e-3)
+
+
+@pytest.mark.parametrize("D", [0.1, 0.6, 1.0])
+def test_blahut_arimoto_agrees(D):
+    problem = gaussian_problem(mfrd.Fidelity(D))
+    conic, blahut = mfrd.solve(problem), mfrd.blahut_arimoto(problem, tol=1e-7)
+    assert abs(conic.rate - blahut.rate) <= conic.gap + blahut.gap
+    assert conic.prices["global"] == pytest.approx(blahut.prices["global"], rel=1e-3)
+
+
+def test_report_problems_that_defeat_the_primal_forms():
+    x = mfrd.grid(-8, 8, 100)
+    core = mfrd.Fidelity(0.02, on=abs(x) < 1, name="core")
+    codebook = np.sort(np.random.default_rng(0).uniform(-8, 8, 64))
+    tight = mfrd.Problem(trimodal_source(), codebook, [mfrd.Fidelity(0.6), core])
+    for problem in (tight, four_modes(8, 0.15, side=24), four_modes(4, 0.1, side=24)):
+        solution = mfrd.solve(problem, "clarabel")
+        assert solution.gap < BITS and min(solution.prices.values()) > 1e-3
+        for f in problem.fidelities:
+            assert solution.distortions[f.name] <= f.D * (1 + 1e-12)
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=15, deadline=None)
+def test_any_dual_point_is_a_lower_bound(seed):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng)
+    rate = mfrd.solve(problem).rate
+    for _ in range(20):
+        multipliers, potentials = rng.exponential(size=len(problem.budgets)), rng.normal(size=problem.n)
+        assert mfrd.lower_bound(problem, multipliers, potentials) <= rate + 1e-9
+
+
+def test_complementary_slackness():
+    solution = mfrd.solve(gaussian_problem(mfrd.Fidelity(0.6), mfrd.Fidelity(0.6, on=[24, 25], name="loose")))
+    assert solution.prices["loose"] < 1e-6 and solution.distortions["loose"] < 0.1
+    masses = log_codeword_masses(solution.problem, solution.multipliers, solution.potentials)
+    assert masses.max() < 1e-6
+    assert abs(masses[solution.encoder.output_pmf > 1e-3]).max() < 1e-5
+
+
+@pytest.mark.parametrize("name", ["global", "core"])
+def test_price_is_the_derivative_of_the_rate(name):
+    inside = abs(mfrd.grid(-3, 3, 50)) < 0.1
+    problem = gaussian_problem(mfrd.Fidelity(0.8), mfrd.Fidelity(0.015, on=inside, name="core"))
+    h = 1e-3 * problem.fidelity(name).D
+    below, above = (mfrd.solve(problem.with_budget(name, problem.fidelity(name).D + s * h)).rate for s in (-1, 1))
+    assert mfrd.solve(problem).prices[name] == pytest.approx((below - above) / (2 * h), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["every", "some"])
+def test_price_of_a_letter_fidelity_is_the_derivative(name):
+    per_letter = mfrd.Fidelity(0.2, per="letter", name="every") if name == "every" else \
+        mfrd.Fidelity(0.2, per="letter", on=[3, 20, 30], name="some")
+    problem = gaussian_problem(mfrd.Fidelity(0.4), per_letter)
+    h = 1e-4
+    below, above = (mfrd.solve(problem.with_budget(name, 0.2 + s * h)).rate for s in (-1, 1))
+    assert mfrd.solve(problem).prices[name] == pytest.approx((below - above) / (2 * h), rel=5e-3)
+
+
+def test_forms_of_one_budget_agree():
+    inside = abs(mfrd.grid(-3, 3, 50)) < 1
+    probability = gaussian_problem().source.p[inside].sum()
+    joint, subset = (mfrd.solve(gaussian_problem(f)) for f in (
+        mfrd.Fidelity(0.05, on=inside, name="core"),
+        mfrd.Fidelity(0.05 / probability, on=inside, per="subset", name="core")))
+    assert joint.rate == pytest.approx(subset.rate, abs=BITS)
+    assert joint.prices["core"] == pytest.approx(subset.prices["core"] / probability, rel=1e-4)
+    letters = mfrd.solve(gaussian_problem(mfrd.Fidelity(0.2, on=inside, per="letter", name="core")))
+    each = letters.encoder.distortion(mfrd.squared_error)[inside]
+    assert each.max() <= 0.2 * (1 + 1e-12) and letters.distortions["core"] == pytest.approx(each.max())
+
+
+@given(st.integers(0, 10**6), st.sampled_from([1e-3, 7.0, 1e5]))
+@settings(max_examples=8, deadline=None)
+def test_permutation_translation_scale(seed, scale):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, k=2)
+    order, codes, shift = rng.permutation(problem.n), rng.permutation(problem.m), rng.normal(size=2) * scale
+    masks = [np.flatnonzero(f.mask(problem.n)[order]) for f in problem.fidelities]
+    other = mfrd.Problem(
+        mfrd.Source(problem.source.x[order] * scale + shift, problem.source.p[order]),
+        problem.codebook[codes] * scale + shift,
+        [mfrd.Fidelity(f.D * scale**2, on=on, name=f.name) for f, on in zip(problem.fidelities, masks)],
+    )
+    assert mfrd.solve(other).rate == pytest.approx(mfrd.solve(problem).rate, abs=2 * BITS)
+
+
+def test_several_measures_in_one_problem():
+    matrix = np.abs(np.subtract.outer(mfrd.grid(-3, 3, 50), mfrd.grid(-3, 3, 8))) ** 3
+    fidelities = [mfrd.Fidelity(0.5), mfrd.Fidelity(0.5, distortion=mfrd.absolute_error, name="absolute"),
+                  mfrd.Fidelity(0.6, distortion=matrix, name="cubic")]
+    solution = mfrd.solve(gaussian_problem(*fidelities))
+    assert solution.gap < BITS
+    assert all(solution.distortions[f.name] <= f.D * (1 + 1e-12) for f in fidelities)
+    assert solution.rate >= max(mfrd.solve(gaussian_problem(f)).rate for f in fidelities) - BITS
+
+
+def test_mahalanobis_is_squared_error_in_whitened_coordinates():
+    rng = np.random.default_rng(3)
+    x, y, C = rng.normal(size=(15, 2)), rng.normal(size=(6, 2)), np.array([[2.0, 0.7], [0.7, 0.5]])
+    W = np.linalg.inv(np.linalg.cholesky(C)).T
+    p = np.full(15, 1 / 15)
+    rates = [mfrd.solve(mfrd.Problem(mfrd.Source(a, p), b, [mfrd.Fidelity(2.5, distortion=d)])).rate
+             for a, b, d in ((x, y, mfrd.mahalanobis(C)), (x @ W, y @ W, mfrd.squared_error))]
+    assert rates[0] == pytest.approx(rates[1], abs=BITS)
+
+
+def test_curve_is_convex_decreasing_and_marks_the_infeasible():
+    problem, budgets = gaussian_problem(), np.linspace(0.03, 1.5, 25)
+    curve = mfrd.rd_curve(problem, "global", budgets)
+    status = [s.status for s in curve]
+    assert len(curve) == 25 and status[0] == "infeasible" and np.isinf(curve[0].rate)
+    assert all((s == "infeasible") == (D < problem.least[0]) for s, D in zip(status, budgets))
+    rates = np.array([s.rate for s in curve if s.status == "optimal"])
+    assert (np.diff(rates) <= BITS).all() and (np.diff(rates, 2) >= -3 * BITS).all()
+    assert rates[10] == pytest.approx(mfrd.solve(curve[-len(rates) + 10].problem).rate, abs=2 * BITS)
+
+
+def test_a_sweep_compiles_once(monkeypatch):
+    from mfrd import conic
+
+    compiled = []
+    program = conic.DualProgram
+    monkeypatch.setattr(conic, "DualProgram", lambda p: compiled.append(p) or program(p))
+    mfrd.rd_curve(gaussian_problem(), "global", [0.3, 0.6, 0.9], solver="clarabel")
+    assert len(compiled) == 1

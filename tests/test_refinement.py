@@ -1,0 +1,142 @@
+"""Refinement, merging and Lloyd-Max."""
+
+import numpy as np
+import pytest
+from cases import gaussian_problem, trimodal_source
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mfrd
+
+START = mfrd.grid(-8, 8, 12)
+CORE = abs(mfrd.grid(-8, 8, 100)) < 1
+
+
+def refined(D_core=None, **options):
+    core = [] if D_core is None else [mfrd.Fidelity(D_core, on=CORE, name="core")]
+    return mfrd.refine(mfrd.Problem(trimodal_source(), START, [mfrd.Fidelity(0.6), *core]), max_iter=40, **options)
+
+
+def test_published_outcome_and_history():
+    run = refined(step="centroid")
+    assert run.converged and len(run.codebook) == 5
+    assert run.solution.rate == pytest.approx(1.6777, abs=5e-5)
+    assert run.solution.encoder.output_entropy == pytest.approx(1.7969, abs=5e-5)
+    sizes = [s.codewords for s in run.history]
+    assert sizes[0] == 12 and sizes[-1] == 5 and (np.diff(sizes) <= 0).all()
+    last = run.history[-1]
+    assert last.rate == run.solution.rate and last.distortions == run.solution.distortions
+    assert all(s.output_entropy == pytest.approx(s.rate + s.conditional_entropy, abs=1e-9) for s in run.history)
+    assert all(len(s.codebook) == s.codewords and s.distortions["global"] <= 0.6 * (1 + 1e-12) for s in run.history)
+
+
+def test_smaller_steps_arrive_at_the_same_codebook():
+    whole, half = refined(), refined(eta=0.3)
+    assert half.solution.rate == pytest.approx(whole.solution.rate, abs=1e-6)
+
+
+def test_priced_step_is_the_centroid_where_the_global_budget_binds_alone():
+    priced, centroid = (refined(step=s) for s in ("priced", "centroid"))
+    assert priced.codebook == pytest.approx(centroid.codebook, abs=1e-4)
+
+
+def test_priced_step_descends_where_a_subset_budget_binds():
+    priced, centroid = (refined(0.02, step=s) for s in ("priced", "centroid"))
+    assert priced.converged and priced.solution.prices["core"] > 1
+    assert priced.solution.rate < centroid.solution.rate - 1e-3
+    for run in (priced, centroid):
+        assert run.solution.distortions["core"] <= 0.02 * (1 + 1e-12)
+    kept = [s.codewords for s in priced.history]
+    rises = np.diff([s.rate for s in priced.history])[np.diff(kept) == 0]
+    assert (rises <= 2e-8).all()
+
+
+def test_a_converged_codebook_is_stationary():
+    """Moving any codeword either way does not lower the rate to first order."""
+    run, h = refined(0.02, merge_mass=0, tol=1e-6), 1e-3
+    problem = run.solution.problem
+    for j in range(problem.m):
+        rates = []
+        for sign in (-1, 1):
+            y = problem.codebook.copy()
+            y[j] += sign * h
+            rates.append(mfrd.solve(mfrd.Problem(problem.source, y, problem.fidelities)).rate)
+        assert abs(rates[1] - rates[0]) / (2 * h) < 1e-3
+
+
+def test_not_converged_says_so():
+    assert not mfrd.refine(mfrd.Problem(trimodal_source(), START, [mfrd.Fidelity(0.6)]), max_iter=1).converged
+
+
+def test_merging_that_would_break_a_budget_is_refused():
+    run = mfrd.refine(gaussian_problem(mfrd.Fidelity(0.08)), merge_mass=0.3, max_iter=3)
+    assert run.solution.distortions["global"] <= 0.08 and len(run.codebook) > 1
+
+
+@given(st.integers(0, 10**6), st.floats(0, 0.3), st.floats(0, 1))
+@settings(max_examples=50, deadline=None)
+def test_merge_keeps_mass_and_respects_thresholds(seed, mass, distance):
+    rng = np.random.default_rng(seed)
+    source = mfrd.Source(rng.normal(size=9), rng.dirichlet(np.ones(9)))
+    before = mfrd.Encoder(source, rng.normal(size=6), rng.dirichlet(np.ones(6), size=9))
+    after = mfrd.merge(before, mass, distance)
+    y, q = after.codebook, after.output_pmf
+    assert q.sum() == pytest.approx(1) and set(y) <= set(before.codebook)
+    assert after.rate <= before.rate + 1e-12 and after.output_entropy <= before.output_entropy + 1e-12
+    d = np.subtract.outer(y, y) ** 2 + np.where(np.eye(len(y)), np.inf, 0)
+    assert len(y) == 1 or (d.min() >= distance and (q >= min(mass, q.max())).all())
+
+
+@pytest.mark.parametrize("options, said", [
+    ({"step": "newton"}, "'newton'"), ({"eta": 0.7}, "0.7"), ({"max_iter": 0}, "0")])
+def test_bad_options(options, said):
+    with pytest.raises(ValueError, match=said):
+        mfrd.refine(gaussian_problem(), **options)
+
+
+def test_measures_without_a_gradient_are_refused():
+    with pytest.raises(ValueError, match="squared_error and mahalanobis"):
+        mfrd.refine(gaussian_problem(mfrd.Fidelity(0.6, distortion=mfrd.absolute_error)))
+
+
+def test_refine_in_the_plane_with_mahalanobis():
+    rng = np.random.default_rng(5)
+    source = mfrd.Source(rng.normal(size=(40, 2)), np.full(40, 1 / 40))
+    tilted = mfrd.mahalanobis([[1.0, 0.5], [0.5, 2.0]])
+    fidelities = [mfrd.Fidelity(0.9), mfrd.Fidelity(0.8, distortion=tilted, name="tilted")]
+    run = mfrd.refine(mfrd.Problem(source, rng.normal(size=(12, 2)), fidelities), max_iter=60)
+    assert run.history[-1].rate < run.history[0].rate
+    assert all(run.solution.distortions[f.name] <= f.D * (1 + 1e-12) for f in fidelities)
+
+
+# --- Lloyd-Max ---------------------------------------------------------------------------------
+
+MAX_1960 = {2: 0.3634, 3: 0.1902, 4: 0.1175, 5: 0.07994, 6: 0.05798, 8: 0.03454, 16: 0.009497}
+
+
+@pytest.mark.parametrize("m", MAX_1960)
+def test_lloyd_max_against_the_table_of_max(m):
+    """Minimum mean squared error of a unit Gaussian, Max (1960), table I."""
+    source = mfrd.bumps(mfrd.grid(-6, 6, 4801), [1], [0], [1])
+    quantiser = mfrd.lloyd_max(source, m, max_iter=20000, tol=1e-9)
+    D = source.p @ quantiser.distortion(mfrd.squared_error)
+    assert D == pytest.approx(MAX_1960[m], rel=2e-3)
+    assert quantiser.conditional_entropy == 0 and quantiser.rate == pytest.approx(quantiser.output_entropy)
+
+
+def test_lloyd_max_in_the_plane_is_a_fixed_point():
+    rng = np.random.default_rng(1)
+    source = mfrd.Source(rng.normal(size=(200, 2)), rng.dirichlet(np.ones(200)))
+    quantiser = mfrd.lloyd_max(source, 7)
+    assert quantiser.codebook.shape == (7, 2)
+    cells = quantiser.Q.argmax(axis=1)
+    for j in range(7):
+        assert source.p[cells == j] @ source.x[cells == j] / source.p[cells == j].sum() == pytest.approx(quantiser.codebook[j])
+    assert (mfrd.squared_error(source.x, quantiser.codebook).argmin(axis=1) == cells).all()
+
+
+def test_lloyd_max_bad_input():
+    source = trimodal_source()
+    for m, initial, said in ((0, None, "m is 0"), (101, None, "1 to 100"), (3, [0.0, 1.0], r"\(2, 1\)")):
+        with pytest.raises(ValueError, match=said):
+            mfrd.lloyd_max(source, m, initial=initial)
