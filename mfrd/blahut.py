@@ -7,8 +7,8 @@ until log max_j c_j, a bound on what is left to gain, is small. Then bisect on l
 
 import numpy as np
 
-from .conic import pinned_prices
 from .encoder import NATS_PER_BIT, Encoder
+from .feasibility import pinned_prices
 from .solution import NotCertified, Solution
 
 CHECK = 10  # iterations between two looks at the stopping rule

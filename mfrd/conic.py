@@ -12,12 +12,12 @@ import logging
 import warnings
 from functools import cache
 
-import cvxpy as cp
 import numpy as np
 import scipy.sparse as sp
 
 from .certificate import TINY_PRICE
 from .certificate import potentials as dual_potentials
+from .feasibility import pinned_prices
 
 log = logging.getLogger("mfrd")
 
@@ -37,6 +37,10 @@ def mosek_licence():
     return None
 
 
+class SolverFailed(RuntimeError):
+    """A conic solver returned no answer."""
+
+
 class DualProgram:
     """The dual of one problem, compiled once and solved for any budgets on the same rows.
 
@@ -45,6 +49,8 @@ class DualProgram:
     """
 
     def __init__(self, problem):
+        import cvxpy as cp  # a second to import, and not needed by Newton's method
+
         w, _, g = problem.rows
         self.letters = np.flatnonzero(problem.source.p > 0)
         self.pinned = pinned_prices(problem)
@@ -85,14 +91,19 @@ class DualProgram:
     def solve(self, problem, solver, **options):
         """(multipliers (R,), potentials (n,), output pmf (m,)) for the budgets of `problem`.
 
-        Raises cvxpy.SolverError where the solver returns none.
+        Raises SolverFailed where the solver returns none.
         """
+        from cvxpy import SolverError
+
         self.set_budgets(problem)
         with warnings.catch_warnings():  # inaccuracy is measured by the certificate, not announced
             warnings.simplefilter("ignore", UserWarning)
-            self.program.solve(solver=solver.upper(), **options)
+            try:
+                self.program.solve(solver=solver.upper(), **options)
+            except SolverError as error:
+                raise SolverFailed(str(error)) from error
         if self.a.value is None or self.masses.dual_value is None:
-            raise cp.SolverError(f"ended with status {self.program.status}")
+            raise SolverFailed(f"ended with status {self.program.status}")
         multipliers = self.pinned.copy()
         if len(self.free):
             multipliers[self.free] = np.maximum(self.lam.value, 0) / self.units[self.free]
@@ -101,19 +112,3 @@ class DualProgram:
         potentials = dual_potentials(problem, multipliers, q)
         potentials[self.letters] = self.a.value
         return multipliers, potentials, q
-
-
-def pinned_prices(problem):
-    """Constant prices, (R,), for budgets on their least reachable value, 0 for the others.
-
-    Such a budget admits nearest codewords only; no finite price is optimal, and any price at which
-    exp(-price x smallest excess) underflows says the same in double precision.
-    """
-    w, _, g = problem.rows
-    prices = np.zeros(len(w))
-    for r in np.flatnonzero(problem.excess_budgets <= 0):
-        letters = (w[r] > 0) & (problem.source.p > 0)
-        cost = w[r, letters, None] * problem.excess(g[r])[letters]
-        above = cost[cost > 1e-10 * problem.scale[g[r]]]
-        prices[r] = TINY_PRICE / above.min() if len(above) else 0.0
-    return prices

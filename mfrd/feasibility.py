@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.optimize import linprog
 
+from .certificate import TINY_PRICE
 from .fidelity import InfeasibleFidelity
 
 
@@ -100,3 +101,19 @@ def repair(problem, Q, support):
     mixed[:, np.searchsorted(union, support)] = (1 - t) * Q
     mixed[:, np.searchsorted(union, inner_support)] += t * inner
     return mixed / mixed.sum(axis=1, keepdims=True), union
+
+
+def pinned_prices(problem):
+    """Constant prices, (R,), for budgets on their least reachable value, 0 for the others.
+
+    Such a budget admits nearest codewords only; no finite price is optimal, and any price at which
+    exp(-price x smallest excess) underflows says the same in double precision.
+    """
+    w, _, g = problem.rows
+    prices = np.zeros(len(w))
+    for r in np.flatnonzero(problem.excess_budgets <= 0):
+        letters = (w[r] > 0) & (problem.source.p > 0)
+        cost = w[r, letters, None] * problem.excess(g[r])[letters]
+        above = cost[cost > 1e-10 * problem.scale[g[r]]]
+        prices[r] = TINY_PRICE / above.min() if len(above) else 0.0
+    return prices

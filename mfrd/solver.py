@@ -4,9 +4,9 @@ import logging
 from functools import cache
 
 import numpy as np
-from cvxpy import SolverError
 
 from . import conic
+from .active import newton
 from .certificate import dual_encoder, lower_bound, potentials
 from .encoder import Encoder
 from .feasibility import interior, repair
@@ -15,7 +15,7 @@ from .solution import NotCertified, Solution
 
 log = logging.getLogger("mfrd")
 
-SOLVERS = ("auto", "mosek", "clarabel")
+SOLVERS = ("auto", "mosek", "clarabel", "newton")
 TOLERANCE = 1e-6  # bits, the largest certified gap of an optimal solution
 SETTINGS = {  # tried in turn until the gap is certified
     "mosek": [
@@ -43,9 +43,9 @@ def backends(solver):
     if solver != "auto":
         return [solver]
     if conic.mosek_licence() is None:
-        return ["mosek", "clarabel"]
+        return ["mosek", "clarabel", "newton"]
     announce_fallback()
-    return ["clarabel"]
+    return ["clarabel", "newton"]
 
 
 def solve(problem, solver="auto", *, tol=TOLERANCE):
@@ -61,7 +61,7 @@ def solve(problem, solver="auto", *, tol=TOLERANCE):
     Source: Blahut (1972); the dual geometric program of Chiang and Boyd (2004).
     """
     order = backends(solver)
-    interior(problem)
+    check(problem, order)
     return _certified(problem, order, tol, {})
 
 
@@ -79,7 +79,7 @@ def rd_curve(problem, name, D_values, *, solver="auto", tol=TOLERANCE):
     compiled, curve = {}, []
     for budgeted in problems:
         try:
-            interior(budgeted)
+            check(budgeted, order)
         except InfeasibleFidelity:
             curve.append(infeasible(budgeted))
             continue
@@ -94,36 +94,57 @@ def infeasible(problem):
     return Solution(problem, None, nothing, np.full(problem.n, np.nan), "none", "infeasible")
 
 
-def _certified(problem, order, tol, compiled):
-    """The first answer whose gap is within tol; `compiled` keeps the conic program of a sweep."""
+def check(problem, order):
+    """Raise InfeasibleFidelity where no encoder meets the budgets; Newton's method tells in passing."""
+    problem.check_feasible()
+    if order != ["newton"]:
+        interior(problem)
+
+
+def _certified(problem, order, tol, kept):
+    """The first answer whose gap is within tol; `kept` is what one budget of a sweep leaves to the next."""
     reasons = []
     for backend in order:
-        if backend == "mosek" and conic.mosek_licence():
-            reasons.append(f"mosek: {conic.mosek_licence()}")
-            continue
-        if "dual" not in compiled:
-            compiled["dual"] = conic.DualProgram(problem)
-        for options in SETTINGS[backend]:
-            try:
-                proposal = compiled["dual"].solve(problem, backend, **options)
-            except SolverError as error:
-                reasons.append(f"{backend}: {error}")
-                continue
-            solution = _solution(problem, *proposal, backend)
+        propose = newton_proposals if backend == "newton" else conic_proposals
+        for solution in propose(problem, backend, kept, reasons):
             if solution.gap <= tol:
                 return solution
             reasons.append(f"{backend}: certified gap {solution.gap:.2g} bits")
+    interior(problem)  # raises where the budgets cannot be met together
     raise NotCertified(
         f"no certified gap within {tol:g} bits ({'; '.join(reasons)}); "
         "raise tol or use another solver"
     )
 
 
+def newton_proposals(problem, backend, kept, reasons):
+    """The answer of Newton's method, warm from the budget before."""
+    multipliers, q, kept[backend] = newton(problem, kept.get(backend))
+    yield _solution(problem, multipliers, None, q, backend)
+
+
+def conic_proposals(problem, backend, kept, reasons):
+    """The answers of a conic solver, one for each of its settings; `reasons` collects its failures."""
+    if backend == "mosek" and conic.mosek_licence():
+        reasons.append(f"mosek: {conic.mosek_licence()}")
+        return
+    if "dual" not in kept:
+        kept["dual"] = conic.DualProgram(problem)
+    for options in SETTINGS[backend]:
+        try:
+            proposal = kept["dual"].solve(problem, backend, **options)
+        except conic.SolverFailed as error:
+            reasons.append(f"{backend}: {error}")
+            continue
+        yield _solution(problem, *proposal, backend)
+
+
 def _solution(problem, multipliers, proposed, q, backend):
     """A feasible encoder and the better of two certificates from the dual variables of a backend."""
     support = np.flatnonzero(q)
     Q, support = repair(problem, dual_encoder(problem, multipliers, q[support], support), support)
-    derived = potentials(problem, multipliers, q[q > 0], np.flatnonzero(q))
-    best = max((proposed, derived), key=lambda a: lower_bound(problem, multipliers, a))
+    best = potentials(problem, multipliers, q[q > 0], np.flatnonzero(q))
+    if proposed is not None:
+        best = max((proposed, best), key=lambda a: lower_bound(problem, multipliers, a))
     encoder = Encoder(problem.source, problem.codebook, Q, support)
     return Solution(problem, encoder, multipliers, best, backend)

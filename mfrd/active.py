@@ -1,0 +1,118 @@
+"""The active set: solve on few codewords, price the rest, add those that violate (Gilmore and Gomory 1961).
+
+At prices lam and potentials a of the optimum on the active codewords, codeword j would lower the rate
+if and only if log c_j = log sum_i p_i exp(a_i - s_ij) > 0. Memory is n times the active codewords;
+the others are seen a block at a time.
+"""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from .certificate import TINY_PRICE, log_codeword_masses, potentials
+from .encoder import NATS_PER_BIT
+from .feasibility import interior, pinned_prices
+from .newton import centre, interior_point
+from .saddle import Saddle
+
+log = logging.getLogger("mfrd")
+
+FEW = 128  # codewords up to which all are active
+ROUNDS = 60
+TOLERANCE = 2e-10 * NATS_PER_BIT  # nats, of the interior point and of log max c
+DEAD = 1e-10  # output mass below which a codeword is dropped
+
+
+def newton(problem, warm=None):
+    """(multipliers (R,), output pmf (m,), warm) of the optimum by interior point and active set.
+
+    warm: what an earlier call returned for the same problem with other budgets, or None.
+    """
+    pinned = np.zeros(len(problem.budgets))
+    if (problem.excess_budgets <= 0).any():
+        pinned = pinned_prices(problem)
+    active = first_codewords(problem, pinned) if warm is None else warm[0]
+    saddle = Saddle(problem, active, pinned)
+    alone = sufficient(saddle)
+    if alone is not None:
+        return pinned, one(problem.m, active[alone]), (active, None)
+    point = solve_on(saddle, None if warm is None else warm[1], TOLERANCE)
+    for _ in range(ROUNDS if len(active) < problem.m else 0):
+        multipliers, q = saddle.multipliers(point.lam, pinned), point.q / point.q.sum()
+        log_c = price(problem, multipliers, potentials(problem, multipliers, q, active))
+        log.debug("%d active codewords, log max c %.2e nats", len(active), log_c.max())
+        if log_c.max() <= TOLERANCE:
+            break
+        new = violators(problem, log_c, active)
+        alive = point.q > DEAD
+        active, seed = np.append(active[alive], new), np.append(point.q[alive], np.full(len(new), 1e-3 / len(new)))
+        saddle = Saddle(problem, active, pinned)
+        point = solve_on(saddle, replace(point, q=seed), TOLERANCE)
+    q = np.zeros(problem.m)
+    q[active] = np.where(point.q > DEAD * 1e-3, point.q, 0.0)
+    return saddle.multipliers(point.lam, pinned), q / q.sum(), (active, point)
+
+
+def first_codewords(problem, pinned):
+    """Codewords to start from, spread over the codebook, that meet the budgets by themselves."""
+    order = np.argsort(np.arange(problem.m) * 0.6180339887498949 % 1, kind="stable")  # every prefix is spread
+    count = min(problem.m, FEW)
+    if count == problem.m:
+        return np.arange(problem.m)
+    if pinned.any() or len(problem.measures) > 1:
+        return np.union1d(order[:count], interior(problem)[1])
+    while count < problem.m and Saddle(problem, order[:count], pinned).D.min() <= 0:
+        count *= 2
+    return np.sort(order[:count])
+
+
+def sufficient(saddle):
+    """The index of a codeword that meets all budgets by itself, so that the rate is zero, or None."""
+    meets = np.ones(saddle.m, bool)
+    if saddle.base is not None:
+        meets &= saddle.base.max(axis=0) < TINY_PRICE / 2
+    for group in saddle.groups:
+        meets &= (group.w @ (saddle.p[:, None] * group.e) <= saddle.D[group.rows, None]).all(axis=0)
+    return int(meets.argmax()) if meets.any() else None
+
+
+def solve_on(saddle, warm, tol):
+    """The optimum on the codewords of `saddle`, from a warm iterate where there is one."""
+    if warm is not None and len(warm.q) == saddle.m and len(warm.lam) == saddle.R:
+        start = centre(saddle, np.maximum(warm.q, 1e-3 / saddle.m), warm.lam)
+        point = interior_point(saddle, start, tol)
+        if point.merit <= tol:
+            return point
+    best = None
+    for nats in (0.5, 5.0, 0.05):
+        point = interior_point(saddle, centre(saddle, nats=nats), tol)
+        if best is None or point.merit < best.merit:
+            best = point
+        if point.merit <= tol:
+            break
+    return best
+
+
+def price(problem, multipliers, a):
+    """log c_j of every codeword, (m,), a block at a time."""
+    return np.concatenate(
+        [log_codeword_masses(problem, multipliers, a, block) for block in problem.blocks()]
+    )
+
+
+def violators(problem, log_c, active):
+    """The worst codeword with log c_j > 0 of each active codeword's neighbourhood."""
+    over = np.setdiff1d(np.flatnonzero(log_c > TOLERANCE / 4), active)
+    region = cKDTree(problem.y[active]).query(problem.y[over])[1]
+    order = np.lexsort((-log_c[over], region))
+    first = np.unique(region[order], return_index=True)[1]
+    return over[order[first]]
+
+
+def one(m, j):
+    """The pmf that puts all mass on j, (m,)."""
+    q = np.zeros(m)
+    q[j] = 1.0
+    return q

@@ -1,0 +1,101 @@
+"""The saddle point of a problem: m + R unknowns instead of n m cones.
+
+    max_{lam >= 0} min_{q >= 0}  -sum_i p_i log z_i + sum_j q_j - 1 - lam . D,
+    z_i = sum_j q_j exp(-s_ij),   s_ij = sum_g theta_gi e_g(i, j),   theta_gi = sum_r lam_r w_ri,
+convex in q and concave in lam; sum q = 1 comes by itself. With A_ij = exp(-s_ij) / z_i, the encoder
+Q_ij = q_j A_ij and its means eb_gi = sum_j Q_ij e_g(i, j), the gradients are
+    1 - c_j,  c_j = sum_i p_i A_ij,         and   E_r - D_r,  E_r = sum_i p_i w_ri eb_gi,
+and the Hessian is [[H, B], [B', -V]] with
+    H = A' diag(p) A,   B_jr = sum_i p_i w_ri A_ij (e_g(i, j) - eb_gi),
+    V_rl = sum_i p_i w_ri w_li Cov_Qi(e_g, e_h).
+Only the G distinct distortion matrices are stored, however many rows the budgets have.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.linalg.blas import dsyrk
+
+INSET = 1e-14  # of each budget, kept free so that rounding leaves the encoder within it
+MANY = 16  # rows of one measure from which their weights are kept sparse
+
+
+class Saddle:
+    """The saddle function of `problem` on the codewords `columns`, in normalised units.
+
+    Letters of probability zero are left out. Distortions are excesses over the nearest of the chosen
+    codewords, divided by problem.scale; rows on their least reachable value keep the constant price
+    that `pinned`, (R,), holds for them. D: (R,) what is left to the chosen codewords, negative where infeasible.
+    """
+
+    def __init__(self, problem, columns, pinned):
+        w, _, g = problem.rows
+        letters = problem.source.p > 0
+        self.free = np.flatnonzero(problem.excess_budgets > 0)
+        self.p, self.root = problem.source.p[letters], np.sqrt(problem.source.p[letters])
+        self.unit = problem.scale[g[self.free]]
+        self.base = None
+        if pinned.any():
+            self.base = problem.exponents(pinned, columns)[letters]
+        least, self.groups = np.empty(len(self.free)), []
+        for h in range(len(problem.measures)):
+            rows = np.flatnonzero(g[self.free] == h)
+            e = problem.excess(h, columns)[letters]
+            nearest = e.min(axis=1)
+            e -= nearest[:, None]
+            e /= problem.scale[h]
+            w_h = w[self.free[rows]][:, letters]
+            least[rows] = w_h @ (self.p * nearest)
+            if len(rows) > MANY:
+                w_h = sp.csr_array(w_h)
+            group = SimpleNamespace(rows=rows, w=w_h, e=e, Ae=np.empty_like(e), eb=None)
+            if len(rows):
+                self.groups.append(group)
+        self.inset = INSET * problem.budgets[self.free] / self.unit
+        self.D = (problem.excess_budgets[self.free] - least) / self.unit - self.inset
+        self.n, self.m, self.R = len(self.p), e.shape[1], len(self.free)
+        self.A, self.work = np.empty_like(e), np.empty_like(e)
+
+    def multipliers(self, lam, pinned):
+        """Prices of all rows in nats per unit distortion, (R,), from those of the free rows."""
+        whole = pinned.copy()
+        whole[self.free] = lam / self.unit
+        return whole
+
+    def gradient(self, q, lam):
+        """(c, E) at (q, lam); keeps exp(-s), z and the means for `hessian`."""
+        A = self.A
+        A[:] = 0.0 if self.base is None else self.base
+        for k, group in enumerate(self.groups):
+            theta = lam[group.rows] @ group.w
+            if k == 0 and self.base is None:
+                np.multiply(theta[:, None], group.e, out=A)
+            else:
+                A += np.multiply(theta[:, None], group.e, out=self.work)
+        if len(self.groups) != 1 or self.base is not None:
+            A -= A.min(axis=1)[:, None]
+        np.negative(A, out=A)
+        np.exp(A, out=A)
+        self.z = A @ q
+        self.pz = self.p / self.z
+        c, E = self.pz @ A, np.empty(self.R)
+        for group in self.groups:
+            np.multiply(A, group.e, out=group.Ae)
+            group.eb = (group.Ae @ q) / self.z
+            E[group.rows] = group.w @ (self.p * group.eb)
+        return c, E
+
+    def hessian(self, q):
+        """(H, B, V) at the point of the last `gradient`; of H the lower triangle alone."""
+        np.multiply((self.root / self.z)[:, None], self.A, out=self.work)
+        H = dsyrk(1.0, self.work.T, lower=1)  # A' diag(p) A
+        B, V = np.empty((self.m, self.R), order="F"), np.zeros((self.R, self.R), order="F")
+        for g in self.groups:
+            B[:, g.rows] = ((g.w * self.pz) @ g.Ae - (g.w * (self.pz * g.eb)) @ self.A).T
+            for h in self.groups:
+                np.multiply(g.Ae, h.e, out=self.work)
+                covariance = (self.work @ q) / self.z - g.eb * h.eb
+                block = (g.w * (self.p * covariance)) @ h.w.T
+                V[np.ix_(g.rows, h.rows)] = block.toarray() if sp.issparse(block) else block
+        return H, B, V
