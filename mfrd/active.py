@@ -22,7 +22,7 @@ log = logging.getLogger("mfrd")
 FEW = 128  # codewords up to which all are active
 ROUNDS = 60
 TOLERANCE = 2e-10 * NATS_PER_BIT  # nats, of the interior point and of log max c
-DEAD = 1e-10  # output mass below which a codeword is dropped
+DEAD = 1e-6  # a codeword is dropped where no letter sends it a larger share
 
 
 def newton(problem, warm=None):
@@ -45,14 +45,36 @@ def newton(problem, warm=None):
         log.debug("%d active codewords, log max c %.2e nats", len(active), log_c.max())
         if log_c.max() <= TOLERANCE:
             break
-        new = violators(problem, log_c, active)
-        alive = point.q > DEAD
+        new, alive = violators(problem, log_c, active), used(saddle, point)
         active, seed = np.append(active[alive], new), np.append(point.q[alive], np.full(len(new), 1e-3 / len(new)))
         saddle = Saddle(problem, active, pinned)
         point = solve_on(saddle, replace(point, q=seed), TOLERANCE)
+    alive, point = polish(saddle, point)
     q = np.zeros(problem.m)
-    q[active] = np.where(point.q > DEAD * 1e-3, point.q, 0.0)
-    return saddle.multipliers(point.lam, pinned), q / q.sum(), (active, point)
+    q[active[alive]] = point.q
+    return saddle.multipliers(point.lam, pinned), q / q.sum(), (active[alive], point)
+
+
+def used(saddle, point):
+    """Which codewords some letter uses with a share above DEAD, boolean (m,)."""
+    saddle.gradient(point.q, point.lam)
+    return point.q * (saddle.A / saddle.z[:, None]).max(axis=0) > DEAD  # max_i Q_ij
+
+
+def polish(saddle, point):
+    """(which codewords are used, the optimum on these alone), or all where the others are needed."""
+    alive = used(saddle, point)
+    if alive.all():
+        return alive, point
+    few = saddle.restricted(alive)
+    start = replace(point, q=point.q[alive], s=point.s[alive], merit=np.inf)
+    polished = interior_point(few, start, TOLERANCE)
+    q = np.zeros(saddle.m)
+    q[alive] = polished.q
+    c, _ = saddle.gradient(q, polished.lam)
+    if polished.merit > TOLERANCE or np.log(c.max()) > TOLERANCE:
+        return np.ones(saddle.m, bool), point
+    return alive, polished
 
 
 def first_codewords(problem, pinned):

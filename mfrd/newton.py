@@ -99,7 +99,8 @@ def factorise(saddle, x, y, lack, E):
         HB = dpotrs(L, B, lower=1)[0]
         S = V + B.T @ HB
         S[np.diag_indices(saddle.R)] += rho[m:] * ratio[m:]
-        T = cholesky(S)
+        unit = 1 / np.sqrt(S.diagonal())  # rows far from their budget are smaller by orders of magnitude
+        T = cholesky(S * np.multiply.outer(unit, unit))
         if T is None:
             return None
 
@@ -107,7 +108,7 @@ def factorise(saddle, x, y, lack, E):
         rhs = b + rho * r / x
         dq, dlam = dpotrs(L, rhs[:m], lower=1)[0], np.empty(0)
         if saddle.R:
-            dlam = dpotrs(T, rhs[m:] + B.T @ dq, lower=1)[0]
+            dlam = unit * dpotrs(T, unit * (rhs[m:] + B.T @ dq), lower=1)[0]
             dq = dq - HB @ dlam
         dx = np.append(dq, dlam)
         return dx, (r - y * dx) / x

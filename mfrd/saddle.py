@@ -11,6 +11,7 @@ and the Hessian is [[H, B], [B', -V]] with
 Only the G distinct distortion matrices are stored, however many rows the budgets have.
 """
 
+from copy import copy
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,6 +19,7 @@ import scipy.sparse as sp
 from scipy.linalg.blas import dsyrk
 
 INSET = 1e-14  # of each budget, kept free so that rounding leaves the encoder within it
+ROUNDING = 1e-14
 MANY = 16  # rows of one measure from which their weights are kept sparse
 
 
@@ -56,6 +58,19 @@ class Saddle:
         self.D = (problem.excess_budgets[self.free] - least) / self.unit - self.inset
         self.n, self.m, self.R = len(self.p), e.shape[1], len(self.free)
         self.A, self.work = np.empty_like(e), np.empty_like(e)
+        self.one_zero = len(self.groups) == 1 and self.base is None
+
+    def restricted(self, keep):
+        """The same saddle on some of its codewords, boolean (m,), with the excesses as they are."""
+        few = copy(self)
+        few.base = None if self.base is None else self.base[:, keep]
+        few.groups = []
+        for g in self.groups:
+            e = np.ascontiguousarray(g.e[:, keep])
+            few.groups.append(SimpleNamespace(rows=g.rows, w=g.w, e=e, Ae=np.empty_like(e), eb=None))
+        few.m, few.one_zero = int(keep.sum()), False
+        few.A, few.work = np.empty((2, few.n, few.m))
+        return few
 
     def multipliers(self, lam, pinned):
         """Prices of all rows in nats per unit distortion, (R,), from those of the free rows."""
@@ -73,7 +88,7 @@ class Saddle:
                 np.multiply(theta[:, None], group.e, out=A)
             else:
                 A += np.multiply(theta[:, None], group.e, out=self.work)
-        if len(self.groups) != 1 or self.base is not None:
+        if not self.one_zero:  # else the nearest codeword has A = 1 already
             A -= A.min(axis=1)[:, None]
         np.negative(A, out=A)
         np.exp(A, out=A)
@@ -96,6 +111,8 @@ class Saddle:
             for h in self.groups:
                 np.multiply(g.Ae, h.e, out=self.work)
                 covariance = (self.work @ q) / self.z - g.eb * h.eb
+                if g is h:  # a variance: not below the rounding of the difference
+                    covariance = np.maximum(covariance, ROUNDING * g.eb**2)
                 block = (g.w * (self.p * covariance)) @ h.w.T
                 V[np.ix_(g.rows, h.rows)] = block.toarray() if sp.issparse(block) else block
         return H, B, V
