@@ -41,6 +41,17 @@ class SolverFailed(RuntimeError):
     """A conic solver returned no answer."""
 
 
+def solver_errors():
+    """What CVXPY's solvers raise: its own SolverError, and MOSEK's Error, which it lets through."""
+    from cvxpy import SolverError
+
+    try:
+        from mosek import Error
+    except ImportError:
+        return (SolverError,)
+    return SolverError, Error
+
+
 class DualProgram:
     """The dual of one problem, compiled once and solved for any budgets on the same rows.
 
@@ -93,14 +104,12 @@ class DualProgram:
 
         Raises SolverFailed where the solver returns none.
         """
-        from cvxpy import SolverError
-
         self.set_budgets(problem)
         with warnings.catch_warnings():  # inaccuracy is measured by the certificate, not announced
             warnings.simplefilter("ignore", UserWarning)
             try:
                 self.program.solve(solver=solver.upper(), **options)
-            except SolverError as error:
+            except solver_errors() as error:
                 raise SolverFailed(str(error)) from error
         if self.a.value is None or self.masses.dual_value is None:
             raise SolverFailed(f"ended with status {self.program.status}")

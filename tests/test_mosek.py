@@ -3,7 +3,6 @@
 import logging
 
 import clarabel
-import cvxpy as cp
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -16,6 +15,9 @@ mosek = pytest.importorskip("mosek")
 INSIDE = abs(mfrd.grid(-3, 3, 50)) < 0.1
 PROBLEM = gaussian_problem(mfrd.Fidelity(0.8), mfrd.Fidelity(0.015, on=INSIDE, name="core"))
 LICENCE = conic.mosek_licence()
+EXPONENTIAL = (mosek.domaintype.primal_exp_cone, mosek.domaintype.dual_exp_cone)
+# (s0, s1, s2) is in the dual cone, s0 >= -s2 exp(s1/s2 - 1), where (s0, -s2, s2 - s1) is in the primal one
+DUAL_TO_PRIMAL = np.array([[1.0, 0, 0], [0, 0, -1], [0, -1, 1]])
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +47,7 @@ def cone_of(task, k):
 
 def test_task_holds_one_exponential_cone_a_pair(task):
     cones = [cone_of(task, k) for k in range(task.getnumacc())]
-    exponential = [
-        n for kind, n in cones
-        if kind in (mosek.domaintype.primal_exp_cone, mosek.domaintype.dual_exp_cone)
-    ]
+    exponential = [n for kind, n in cones if kind in EXPONENTIAL]
     assert len(exponential) == PROBLEM.n * PROBLEM.m and set(exponential) == {3}
 
 
@@ -68,14 +67,14 @@ def read_conic_data(task):
     c = np.array([task.getcj(j) for j in range(n)])
     A = sp.lil_matrix((m, n))
     for i in range(m):
-        sub, val = task.getarow(i)
+        _, sub, val = task.getarow(i)
         A[i, list(sub)] = val
     rows = [task.getconbound(i) for i in range(m)]
     columns = [task.getvarbound(j) for j in range(n)]
     count = task.getnumafe()
     F = sp.lil_matrix((count, n))
     for r in range(count):
-        sub, val = task.getafefrow(r)
+        _, sub, val = task.getafefrow(r)
         F[r, list(sub)] = val
     g = np.array([task.getafeg(r) for r in range(count)])
     cones = [(*cone_of(task, k), list(task.getaccafeidxlist(k)), np.array(task.getaccb(k))) for k in range(task.getnumacc())]
@@ -105,17 +104,20 @@ def solve_with_clarabel(sense, c, A, rows, columns, F, g, cones):
             blocks.append(sp.vstack([row for row, _ in chosen]))
             right.extend(b for _, b in chosen)
             kinds.append(cone(len(chosen)))
-    simple = {mosek.domaintype.rzero: clarabel.ZeroConeT, mosek.domaintype.rplus: clarabel.NonnegativeConeT}
+    simple = {mosek.domaintype.rzero: clarabel.ZeroConeT, mosek.domaintype.rplus: clarabel.NonnegativeConeT,
+              mosek.domaintype.rminus: clarabel.NonnegativeConeT}
     for kind, size, index, b in cones:
         if kind in simple:
-            blocks.append(-F[index]); right.extend(g[index] - b); kinds.append(simple[kind](size))
-        elif kind == mosek.domaintype.rminus:
-            blocks.append(F[index]); right.extend(b - g[index]); kinds.append(clarabel.NonnegativeConeT(size))
-        elif kind == mosek.domaintype.primal_exp_cone:  # MOSEK: x0 >= x1 exp(x2/x1); Clarabel reversed
-            order = index[::-1]
-            blocks.append(-F[order]); right.extend(g[order] - b[::-1]); kinds.append(clarabel.ExponentialConeT())
-        elif kind == mosek.domaintype.dual_exp_cone:  # s0 >= -s2 exp(s1/s2 - 1), s0 > 0, s2 < 0
-            raise ValueError("a dual exponential cone; expected primal ones only")
+            sign_of_rows = -1 if kind == mosek.domaintype.rminus else 1
+            blocks.append(-sign_of_rows * F[index])
+            right.extend(sign_of_rows * (g[index] - b))
+            kinds.append(simple[kind](size))
+        elif kind in EXPONENTIAL:  # MOSEK: x0 >= x1 exp(x2 / x1); Clarabel has the order reversed
+            M = np.eye(3) if kind == mosek.domaintype.primal_exp_cone else DUAL_TO_PRIMAL
+            M = M[::-1]
+            blocks.append(-sp.csr_matrix(M) @ F[index])
+            right.extend(M @ (g[index] - b))
+            kinds.append(clarabel.ExponentialConeT())
         else:
             raise ValueError(f"a cone of type {kind}; expected linear and exponential ones")
     G = sp.csc_matrix(sp.vstack(blocks))
@@ -145,7 +147,7 @@ def test_auto_falls_back_with_one_line(monkeypatch, caplog):
 def test_auto_tries_the_next_backend_when_mosek_fails(monkeypatch):
     def refuse(self, problem, backend, **options):
         if backend == "mosek":
-            raise cp.SolverError("refused")
+            raise conic.SolverFailed("refused")
         return solve(self, problem, backend, **options)
 
     solve = conic.DualProgram.solve
