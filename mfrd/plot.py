@@ -1,31 +1,33 @@
 """Figures: each function draws what it is handed and computes nothing.
 
-One look for all: a colour-blind safe palette (Okabe and Ito 2008), the same colour, line and mark for
-the same thing everywhere, serif type that matches the paper, widths of a journal column.
+One look for all: Seaborn's colour-blind safe palette, the same colour, line and mark for the same thing
+everywhere, serif type that matches the paper, widths of a journal column.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
+import seaborn
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 COLUMN, PAGE = 3.4, 7.0  # inches, one and two columns of the paper
 INK, GREY, PALE = "#222222", "#8a8a8a", "#d9d9d9"
+BLUE, ORANGE, GREEN, RED, PINK, _, _, _, _, SKY = seaborn.color_palette("colorblind").as_hex()
 LOOKS = {  # what a thing looks like, wherever it appears
-    "convex": dict(color="#0072B2", marker="o", linestyle="-"),
+    "convex": dict(color=BLUE, marker="o", linestyle="-"),
     "closed form": dict(color=INK, marker="", linestyle="--"),
     "bound": dict(color=INK, marker="", linestyle="-"),
     "unconstrained": dict(color=GREY, marker="", linestyle="-"),
-    "lloyd": dict(color="#D55E00", marker="s", linestyle=":"),
-    "blahut": dict(color="#CC79A7", marker="x", linestyle="none"),
-    "global": dict(color="#0072B2", marker="o", linestyle="-"),
-    "core": dict(color="#009E73", marker="^", linestyle="-"),
-    "entropy": dict(color="#D55E00", marker="s", linestyle="-"),
-    "noise": dict(color="#E69F00", marker="v", linestyle="-"),
-    "quantiser": dict(color="#E69F00", marker="D", linestyle="-"),
-    "measured": dict(color="#CC79A7", marker="x", linestyle="none"),
-    "other": dict(color="#56B4E9", marker="v", linestyle="-"),
+    "lloyd": dict(color=RED, marker="s", linestyle=":"),
+    "blahut": dict(color=INK, marker="x", linestyle="none"),
+    "global": dict(color=BLUE, marker="o", linestyle="-"),
+    "core": dict(color=GREEN, marker="^", linestyle="-"),
+    "entropy": dict(color=PINK, marker="D", linestyle="-"),
+    "noise": dict(color=ORANGE, marker="v", linestyle="-"),
+    "quantiser": dict(color=SKY, marker="v", linestyle="-"),
+    "measured": dict(color=INK, marker="x", linestyle="none"),
     "plain": dict(color=GREY, marker=".", linestyle="none"),
 }
-SUBSET = dict(color="#009E73", alpha=0.16, linewidth=0)
+SUBSET = dict(color=GREEN, alpha=0.16, linewidth=0)
 
 
 def use_style():
@@ -62,10 +64,21 @@ def lines(ax, series, xlabel, ylabel, title="", log=""):
         ax.plot(x, y, label=label, **look)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     for axis in log:
-        getattr(ax, f"set_{axis}scale")("log")
+        logarithmic(ax, axis)
     if any(entry[3] for entry in series):
         ax.legend()
     return ax
+
+
+def logarithmic(ax, axis):
+    """A logarithmic scale; one of less than three decades is labelled 1, 2, 5 in plain numbers."""
+    getattr(ax, f"set_{axis}scale")("log")
+    low, high = ax.get_xlim() if axis == "x" else ax.get_ylim()
+    if high / low < 1e3:
+        scale = ax.xaxis if axis == "x" else ax.yaxis
+        scale.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        scale.set_minor_formatter(NullFormatter())
 
 
 def source_1d(ax, source, title="", on=None):

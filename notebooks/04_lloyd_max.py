@@ -83,7 +83,7 @@ print("codewords, Lloyd-Max:", np.round(lloyd.codebook, 3))
 
 # %% [markdown]
 # **Figure 7.** Codewords and masses of both, five each. Both put one codeword at each mode and one on each flank; they
-# differ most on the flanks, where the convex encoder spends fewer and rarer codewords. The table shows two different points
+# differ most on the flanks, where the convex codewords are rarer and farther out. The table shows two different points
 # of the plane: less rate *and* more distortion. Neither dominates the other, so equal size decides nothing.
 #
 # ## The spike
@@ -153,15 +153,15 @@ print(f"H(Y) at equal distortion: convex {same_D.encoder.output_entropy:.4f}, Ll
 plane = [refined(D_) for D_ in D_plane]
 quantisers = [point(mfrd.lloyd_max(trimodal, k, initial=evenly(8, k))) for k in lloyd_sizes]
 figure, (ax,) = plot.panels(1, width=0.6 * plot.PAGE, height=3.0)
-plot.lines(ax, [(D_plane, [s.encoder.output_entropy for s in plane], "entropy", "convex, $H(Y)$", {"linestyle": "-."}),
+plot.lines(ax, [(D_plane, [s.encoder.output_entropy for s in plane], "entropy", "convex, $H(Y)$"),
                 (D_plane, [s.rate for s in plane], "convex", "convex, $I(X;Y)$"),
-                ([q["D"] for q in quantisers], [q["H_Y_bits"] for q in quantisers], "lloyd", "Lloyd–Max, $m = 2, \\dots, 8$", {"color": plot.INK})],
+                ([q["D"] for q in quantisers], [q["H_Y_bits"] for q in quantisers], "lloyd", "Lloyd–Max, $m = 2, \\dots, 8$")],
            "distortion $D$", "bits", log="x")
 path = outputs.save_figure(figure, "fig07_plane")
 
 # %% [markdown]
-# **Figure 7, continued.** The plane of rate and distortion. Lloyd–Max's points lie above the convex $I(X;Y)$ and, over most
-# of the range, below the convex $H(Y)$. The first says that block coding could save bits; the second that an encoder
+# **Figure 7, continued.** The plane of rate and distortion. Lloyd–Max's points lie above the convex $I(X;Y)$ and below the
+# convex $H(Y)$. The first says that block coding could save bits; the second that an encoder
 # designed for $I$ is a poor scalar quantiser. Entropy-constrained quantisers, which are designed for $H(Y)$, come in
 # notebook 7; the certified limit over all codebooks in notebook 5.
 #
