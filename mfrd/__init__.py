@@ -7,18 +7,23 @@
 
 from .blahut import blahut_arimoto
 from .certificate import lower_bound
+from .codec import Codec
+from .container import CorruptStream
 from .distortion import absolute_error, hamming, mahalanobis, squared_error
 from .encoder import Encoder
 from .fidelity import Fidelity, InfeasibleFidelity
 from .lloyd import lloyd_max
 from .problem import Problem
+from .quantiser import Quantiser, uniform_quantiser
 from .refinement import merge, refine
+from .scalar import Vertex, ecsq, ecsq_hull
 from .solution import NotCertified, Solution
 from .solver import backends, rd_curve, solve
 from .source import Source, bumps, grid
 
 __all__ = [
-    "Encoder", "Fidelity", "InfeasibleFidelity", "NotCertified", "Problem", "Solution", "Source",
-    "absolute_error", "backends", "blahut_arimoto", "bumps", "grid", "hamming", "lloyd_max",
-    "lower_bound", "mahalanobis", "merge", "rd_curve", "refine", "solve", "squared_error",
+    "Codec", "CorruptStream", "Encoder", "Fidelity", "InfeasibleFidelity", "NotCertified",
+    "Problem", "Quantiser", "Solution", "Source", "Vertex", "absolute_error", "backends",
+    "blahut_arimoto", "bumps", "ecsq", "ecsq_hull", "grid", "hamming", "lloyd_max", "lower_bound",
+    "mahalanobis", "merge", "rd_curve", "refine", "solve", "squared_error", "uniform_quantiser",
 ]

@@ -1,0 +1,191 @@
+"""The codec: a deterministic encoder becomes bytes and back, through a range coder."""
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from .container import FRAME, MOST_CODEWORDS, PRECISION, Reader, Writer
+from .quantiser import labels
+from .source import as_points
+
+BLOCK = 1 << 14  # samples compared at a time, so that they stay in cache
+
+
+class Codec:
+    """Samples to bytes and back for a deterministic encoder.
+
+    encoder: Encoder whose letters each have one codeword. A sample is coded as its nearest source
+    letter (squared error; the lower one where two are as near, in each coordinate of a grid), so
+    samples off the alphabet are welcome and fall into the cell of that letter. The model is the
+    output pmf in counts out of 2^24, at least 1 for each codeword that some letter uses, also where
+    its probability is zero.
+
+    .encode(samples) -> bytes; .decode(data) -> (N, k), which needs the bytes alone: call it on the
+    class or on any codec. .encode_stream and .decode_stream do the same piece by piece, with one
+    frame of at most 2^20 samples in memory. .cells(samples) -> (N,) indices into .codebook (m, k).
+
+    Raises ValueError where the encoder randomises a letter or more than 2^20 codewords are in use.
+    Source: range coding, Martin (1979), through the library constriction, Bamler (2022).
+    """
+
+    def __init__(self, encoder):
+        used, of_letter = np.unique(labels(encoder), return_inverse=True)
+        if len(used) > MOST_CODEWORDS:
+            raise ValueError(f"{len(used)} codewords are in use; expected at most 2^20")
+        self.encoder, self.codebook = encoder, np.ascontiguousarray(encoder.y[used])
+        self.counts = integer_counts(encoder.output_pmf[used])
+        self.nearest = nearest_letter(encoder.source.x, of_letter.astype(np.int32))
+
+    def cells(self, samples):
+        """The codeword index of each sample, (N,) int32.
+
+        Raises ValueError where the samples have another dimension or are not finite.
+        """
+        k, samples = self.codebook.shape[1], np.asarray(samples, float)
+        if samples.size == 0 and samples.ndim <= 2:
+            return np.zeros(0, np.int32)
+        points = as_points(samples, "samples")
+        if points.shape[1] != k:
+            raise ValueError(
+                f"samples have shape {samples.shape}; expected (N, {k}){' or (N,)' * (k == 1)}"
+            )
+        return self.nearest(points)
+
+    def cross_entropy(self, samples):
+        """-(1/N) sum_t log2 P(codeword of sample t) under the model, bits a sample; 0 for no samples."""
+        frequency = np.bincount(self.cells(samples), minlength=len(self.counts))
+        return float(frequency @ (PRECISION - np.log2(self.counts)) / max(frequency.sum(), 1))
+
+    def encode(self, samples):
+        """One stream of bytes for samples (N, k), or (N,) in one dimension; N may be zero.
+
+        Raises ValueError where the samples have another dimension or are not finite.
+        """
+        return b"".join(self.encode_stream([samples]))
+
+    def encode_stream(self, chunks):
+        """Yields the pieces of a stream for an iterable of sample arrays of any lengths.
+
+        The header comes first, each frame once it is full, then the end. Raises as encode.
+        """
+        writer = Writer(self.counts, self.codebook)
+        yield writer.start()
+        for cells in frames(self.cells(block) for chunk in chunks for block in slices(chunk)):
+            yield writer.frame(cells)
+        yield writer.end()
+
+    @staticmethod
+    def decode(data):
+        """The reproduction points of a stream, (N, k) float64.
+
+        data: bytes as encode returned them; model and codebook are inside.
+        Raises CorruptStream where they are cut short, altered, foreign or followed by others, and
+        TypeError where data is not bytes.
+        """
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"data is {type(data).__name__}; expected bytes")
+        parts = list(Codec.decode_stream([data]))
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+    @staticmethod
+    def decode_stream(pieces):
+        """Yields (N_i, k) arrays from an iterable of pieces of bytes, cut anywhere.
+
+        A frame is yielded once its check holds; where the stream breaks later, CorruptStream follows
+        the frames before the break. No samples at all yield one array (0, k). Raises as decode.
+        """
+        reader = Reader(pieces)
+        empty = True
+        for cells in reader.frames():
+            yield reader.codebook.take(cells, axis=0)
+            empty = False
+        if empty:
+            yield reader.codebook[:0]
+
+
+def slices(chunk):
+    """A chunk in slices of at most one frame, so that a large one is never copied whole."""
+    chunk = np.asarray(chunk)
+    return (chunk[at : at + FRAME] for at in range(0, max(len(chunk), 1), FRAME))
+
+
+def frames(arrays):
+    """Regroup arrays of codeword indices into frames of FRAME each, the last one shorter."""
+    held, size = [], 0
+    for cells in arrays:
+        while size + len(cells) >= FRAME:
+            cut = FRAME - size
+            yield np.concatenate([*held, cells[:cut]]) if held else cells[:cut]
+            held, size, cells = [], 0, cells[cut:]
+        if len(cells):
+            held.append(cells)
+            size += len(cells)
+    if size:
+        yield np.concatenate(held)
+
+
+def integer_counts(pmf):
+    """Counts (m,), each at least 1, summing to 2^24, nearest to pmf by largest remainders."""
+    ideal = pmf / pmf.sum() * (1 << PRECISION)
+    counts = np.maximum(np.floor(ideal), 1).astype(np.int64)
+    short = (1 << PRECISION) - counts.sum()
+    if short > 0:
+        counts[np.argsort(counts - ideal, kind="stable")[:short]] += 1
+    for j in np.argsort(-counts, kind="stable"):
+        if short >= 0:
+            break
+        given = min(-short, counts[j] // 2)  # what the codewords below 1 took, from the largest
+        counts[j] -= given
+        short += given
+    return counts
+
+
+def nearest_letter(x, cell):
+    """The map from samples (N, k) to the cell of the nearest letter, (N,) int32.
+
+    x: (n, k); cell: (n,). Thresholds in one dimension, a table where the letters fill a
+    rectangular grid, a search tree otherwise. Of equal letters the first counts.
+    """
+    axes = [np.unique(column) for column in x.T]
+    sides = [len(axis) for axis in axes]
+    middles = [(axis[1:] + axis[:-1]) / 2 for axis in axes]
+    if np.prod([float(side) for side in sides]) <= len(x):
+        at = [np.searchsorted(axis, column) for axis, column in zip(axes, x.T)]
+        place, first = np.unique(np.ravel_multi_index(at, sides), return_index=True)
+        if len(place) == np.prod(sides):
+            table = cell[first]
+            if len(sides) == 1:
+                return one_dimensional(middles[0], table)
+            return lambda points: table[
+                np.ravel_multi_index(
+                    [np.searchsorted(middle, column) for middle, column in zip(middles, points.T)],
+                    sides,
+                )
+            ]
+    tree = cKDTree(x)
+    first = tree.query(x)[1]
+    return lambda points: cell[first[tree.query(points)[1]]]
+
+
+def one_dimensional(middles, cell):
+    """Samples (N, 1) to cells through the thresholds at which the cell changes.
+
+    Up to 64 thresholds are compared one by one over blocks in cache, which beats a binary search.
+    """
+    changes = np.flatnonzero(cell[1:] != cell[:-1])
+    thresholds, cells = middles[changes], cell[np.append(changes, len(cell) - 1)]
+    contiguous = bool((cells == np.arange(len(cells))).all())
+
+    def search(points):
+        x = np.ascontiguousarray(points[:, 0])
+        if len(thresholds) > 64:
+            return cells[np.searchsorted(thresholds, x)]
+        found = np.empty(len(x), np.int32)
+        for at in range(0, len(x), BLOCK):
+            block = x[at : at + BLOCK]
+            passed = np.zeros(len(block), np.uint8)
+            for threshold in thresholds:
+                passed += block > threshold
+            found[at : at + BLOCK] = passed if contiguous else cells[passed]
+        return found
+
+    return search
