@@ -1,0 +1,100 @@
+"""Priced distortion: the cost s_ij = sum_r lam_r w_ri d_r(x_i, y_j) at given prices, on free codewords.
+
+Every measure is quadratic, d_g = (x - y)' M_g (x - y), so that with theta_gi = sum of lam_r w_ri over
+the rows r of measure g, and W_i = sum_g theta_gi M_g,
+    s_ij = x_i' W_i x_i  -  2 x_i' W_i y_j  +  sum_g theta_gi y_j' M_g y_j :
+one matrix product for all pairs, and the best codeword of a cell is (sum p_i W_i)^-1 sum p_i W_i x_i.
+"""
+
+import numpy as np
+
+from .distortion import metric
+from .problem import Problem
+
+
+class Budgets:
+    """The budget rows of quadratic fidelities on a source, before any codebook is chosen.
+
+    .source, .problem (on the mean as its codebook), .metrics (G, k, k), .x centred points (n, k).
+
+    Raises ValueError where a measure is neither squared error nor Mahalanobis.
+    """
+
+    def __init__(self, source, fidelities):
+        self.source = source
+        self.problem = Problem(source, source.mean.reshape((1,) + source.points.shape[1:]), fidelities)
+        k = source.x.shape[1]
+        for f in self.problem.fidelities:
+            if metric(f.distortion, k) is None:
+                raise ValueError(
+                    f"{f.name}: codewords are moved for squared_error and mahalanobis only; "
+                    "expected one of them, or solve this measure on a fixed codebook"
+                )
+        self.metrics = np.stack([metric(d, k) for d in self.problem.measures])
+        self.x = source.x - source.mean
+        self.w, _, self.measure = self.problem.rows
+
+    @property
+    def fidelities(self):
+        return self.problem.fidelities
+
+    @property
+    def D(self):
+        return self.problem.budgets
+
+    def distortions(self, cells, y):
+        """E_r of the quantiser x_i -> y[cells_i] in centred coordinates, (R,)."""
+        error = self.x - y[cells]
+        d = np.einsum("na,gab,nb->gn", error, self.metrics, error)  # (G, n)
+        return (self.w * d[self.measure]) @ self.source.p
+
+
+class Priced:
+    """The cost at multipliers lam, (R,) nats per unit distortion; codewords in centred coordinates."""
+
+    def __init__(self, budgets, multipliers):
+        x, M = budgets.x, budgets.metrics
+        self.budgets, self.multipliers = budgets, np.asarray(multipliers, float)
+        self.p = budgets.source.p
+        self.theta = budgets.problem.slopes(self.multipliers)  # (G, n)
+        self.pull = np.einsum("gn,gab,nb->na", self.theta, M, x)  # W_i x_i, (n, k)
+        self.left = np.hstack([-2 * self.pull, self.theta.T])  # (n, k + G)
+
+    def costs(self, y):
+        """s_ij without its term in x_i alone, (n, m)."""
+        return self.left @ self.lookup(y).T
+
+    def codewords(self, cells, m):
+        """The best codeword of each cell of a partition, (m, k); the plain mean in a cell without price."""
+        return self.best(*self.sums(cells, m))
+
+    def sums(self, cells, m):
+        """Of each cell: sum p theta (m, G), sum p W x (m, k), mass (m,), sum p x (m, k)."""
+        columns = np.hstack([self.theta.T, self.pull, np.ones((len(cells), 1)), self.budgets.x])
+        total = np.column_stack([np.bincount(cells, self.p * column, m) for column in columns.T])
+        G, k = len(self.theta), self.pull.shape[1]
+        return total[:, :G], total[:, G : G + k], total[:, G + k], total[:, G + k + 1 :]
+
+    def soft_codewords(self, Q):
+        """The best codewords of a randomised encoder Q, (n, m) -> (m, k)."""
+        share = (self.p[:, None] * Q).T
+        return self.best(
+            share @ self.theta.T, share @ self.pull, share.sum(axis=1), share @ self.budgets.x
+        )
+
+    def lookup(self, y):
+        """Columns that `left` multiplies to the cost of each codeword, (m, k + G)."""
+        return np.hstack([y, np.einsum("ja,gab,jb->jg", y, self.budgets.metrics, y)])
+
+    def best(self, theta, pull, mass, first):
+        """Solve (sum_g theta_jg M_g) y_j = pull_j where cell j is priced; else E[X | cell]."""
+        y = first / np.where(mass > 0, mass, 1)[:, None]
+        scale = np.finfo(float).tiny + 1e-12 * abs(self.theta).max() * mass
+        priced = theta.sum(axis=1) > scale
+        if len(self.budgets.metrics) == 1:  # one measure: the metric cancels
+            means = np.linalg.solve(self.budgets.metrics[0], pull[priced].T).T
+            y[priced] = means / theta[priced]
+        else:
+            A = np.einsum("jg,gab->jab", theta[priced], self.budgets.metrics)
+            y[priced] = np.linalg.solve(A, pull[priced][..., None])[..., 0]
+        return y
