@@ -5,6 +5,7 @@
     solution = mfrd.solve(problem)      # .rate .gap .prices .distortions .encoder
 """
 
+from .annealing import AnnealingStep, anneal
 from .blahut import blahut_arimoto
 from .certificate import lower_bound
 from .codec import Codec
@@ -20,10 +21,12 @@ from .scalar import Vertex, ecsq, ecsq_hull
 from .solution import NotCertified, Solution
 from .solver import backends, rd_curve, solve
 from .source import Source, bumps, grid
+from .vector import ecvq
 
 __all__ = [
-    "Codec", "CorruptStream", "Encoder", "Fidelity", "InfeasibleFidelity", "NotCertified",
-    "Problem", "Quantiser", "Solution", "Source", "Vertex", "absolute_error", "backends",
-    "blahut_arimoto", "bumps", "ecsq", "ecsq_hull", "grid", "hamming", "lloyd_max", "lower_bound",
-    "mahalanobis", "merge", "rd_curve", "refine", "solve", "squared_error", "uniform_quantiser",
+    "AnnealingStep", "Codec", "CorruptStream", "Encoder", "Fidelity", "InfeasibleFidelity",
+    "NotCertified", "Problem", "Quantiser", "Solution", "Source", "Vertex", "absolute_error",
+    "anneal", "backends", "blahut_arimoto", "bumps", "ecsq", "ecsq_hull", "ecvq", "grid", "hamming",
+    "lloyd_max", "lower_bound", "mahalanobis", "merge", "rd_curve", "refine", "solve",
+    "squared_error", "uniform_quantiser",
 ]

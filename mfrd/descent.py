@@ -15,7 +15,7 @@ class Column:
 
     def __init__(self, budgets, cells, y):
         used, self.cells = np.unique(cells, return_inverse=True)
-        self.y = snap(budgets, self.cells, y[used])
+        self.y = snap(budgets.x, self.cells, y[used], budgets.exact)
         self.rate = float(entr(np.bincount(self.cells, budgets.source.p)).sum())
         self.E = budgets.distortions(self.cells, self.y)
 
@@ -24,13 +24,18 @@ class Column:
         return self.rate + multipliers @ self.E
 
 
-def snap(budgets, cells, y):
-    """Codewords with those of one-point cells put exactly on their point."""
-    y = np.array(y)
-    low, high = np.full_like(y, np.inf), np.full_like(y, -np.inf)
-    np.minimum.at(low, cells, budgets.x)
-    np.maximum.at(high, cells, budgets.x)
-    return np.where(low == high, low, y)
+def snap(x, cells, y, exact):
+    """Codewords, (m, k), with those that must be exact put on their letter.
+
+    A cell that is one point has it as its codeword; so has a cell with one point among the letters of
+    `exact`, (n,) flags, whose budget is zero: there the priced centroid only tends to it.
+    """
+    for counted in (np.ones(len(x), bool), exact):
+        low, high = np.full_like(y, np.inf), np.full_like(y, -np.inf)
+        np.minimum.at(low, cells[counted], x[counted])
+        np.maximum.at(high, cells[counted], x[counted])
+        y = np.where((low == high).all(axis=1)[:, None], low, y)
+    return y
 
 
 def lloyd(priced, y, q, max_iter=300):

@@ -7,15 +7,19 @@ one matrix product for all pairs, and the best codeword of a cell is (sum p_i W_
 """
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from .distortion import metric
 from .problem import Problem
+
+NO_BITS = 800.0  # nats that a codeword of the least probability does not cost
 
 
 class Budgets:
     """The budget rows of quadratic fidelities on a source, before any codebook is chosen.
 
-    .source, .problem (on the mean as its codebook), .metrics (G, k, k), .x centred points (n, k).
+    .source, .problem (on the mean as its codebook), .metrics (G, k, k), .x centred points (n, k),
+    .w (R, n) and .D (R,) the rows, .measure (R,) the metric of each.
 
     Raises ValueError where a measure is neither squared error nor Mahalanobis.
     """
@@ -33,6 +37,19 @@ class Budgets:
         self.metrics = np.stack([metric(d, k) for d in self.problem.measures])
         self.x = source.x - source.mean
         self.w, _, self.measure = self.problem.rows
+
+        zero = (self.D == 0)[:, None] & (self.w > 0) & (source.p > 0)
+        self.exact = zero.any(axis=0)  # letters whose codeword must be the letter itself
+
+    def pin(self, prices):
+        """The prices with those of budgets of zero set so high that no distortion is worth its bits."""
+        if not self.exact.any():
+            return prices
+        letters = np.unique(self.x, axis=0)
+        gaps = cKDTree(letters).query(letters, k=min(2, len(letters)))[0]
+        scale = np.linalg.eigvalsh(self.metrics)[:, 0][self.measure] * np.min(gaps[..., -1]) ** 2
+        least = np.array([w[w > 0].min(initial=1.0) for w in self.w])
+        return np.where(self.D == 0, NO_BITS / np.maximum(scale * least, np.finfo(float).tiny), prices)
 
     @property
     def fidelities(self):

@@ -123,7 +123,7 @@ class Hull:
         D, H = self.cells.measure(edges)
         inner = edges[1:-1]
         thresholds = (self.x[inner - 1] + self.x[inner]) / 2
-        return Vertex(self.source, D, H / NATS_PER_BIT, thresholds)
+        return Vertex(self.source, D, float(H / NATS_PER_BIT) if len(inner) else 0.0, thresholds)
 
     def below(self, chords):
         """For each chord (fine, coarse) the vertex furthest below it, or None where it is an edge."""

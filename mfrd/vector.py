@@ -9,7 +9,7 @@ The result is feasible and the best found; only the lower bound beside it is cer
 import numpy as np
 
 from .annealing import TEMPERATURES, path
-from .descent import Column, descend
+from .descent import Column, descend, snap
 from .priced import Budgets, Priced
 from .quantiser import Quantiser, from_labels, time_share
 from .scalar import Cells
@@ -98,7 +98,7 @@ class Search:
 
     def explore(self, prices):
         """Add the columns that the starts reach at these prices."""
-        priced = Priced(self.budgets, prices)
+        priced = Priced(self.budgets, self.budgets.pin(prices))
         known = {(round(c.rate, 12), *np.round(c.E, 12)) for c in self.columns}
         for column in self.found(priced):
             key = (round(column.rate, 12), *np.round(column.E, 12))
@@ -165,4 +165,6 @@ class Search:
         return min(safe, key=lambda c: c.rate)
 
     def encoder(self, column):
-        return from_labels(self.budgets.source, column.cells, column.y + self.budgets.source.mean)
+        source = self.budgets.source
+        y = snap(source.x, column.cells, column.y + source.mean, self.budgets.exact)
+        return from_labels(source, column.cells, y)

@@ -1,0 +1,310 @@
+"""The codec: exact round trips, named errors for every damage, rates at the entropy, bounded memory."""
+
+import tracemalloc
+
+import constriction
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mfrd
+from mfrd.codec import integer_counts
+from mfrd.container import FRAME, LENGTHS, PREFIX, Writer, check
+from mfrd.quantiser import from_labels, labels
+
+
+def trimodal():
+    return mfrd.bumps(mfrd.grid(-8, 8, 100), [0.25] * 3, [-5, -1, 2.5], [0.3, 0.6, 0.4], 1 / 64)
+
+
+def random_encoder(rng, k, n, m):
+    """Random letters, masses (some zero), cells and codewords."""
+    p = rng.dirichlet(np.ones(n)) * (rng.random(n) < 0.8)
+    source = mfrd.Source(rng.normal(size=(n, k)), p / p.sum() if p.sum() else np.full(n, 1 / n))
+    codebook = rng.normal(size=(m, k))
+    return mfrd.Encoder(source, codebook, np.eye(m)[rng.integers(m, size=n)])
+
+
+# --- round trips ------------------------------------------------------------------------------
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 40), st.integers(1, 12), st.integers(0, 300), st.integers(0, 10**6))
+def test_any_encoder_returns_its_reproduction_points(k, n, m, N, seed):
+    rng = np.random.default_rng(seed)
+    encoder = random_encoder(rng, k, n, m)
+    letters = rng.integers(n, size=N)  # also letters of probability zero
+    data = mfrd.Codec(encoder).encode(encoder.source.x[letters])
+    decoded = mfrd.Codec.decode(data)
+    assert decoded.shape == (N, k) and decoded.dtype == np.float64
+    assert (decoded == encoder.y[labels(encoder)[letters]]).all()
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_samples_off_the_alphabet_go_to_the_nearest_letter(k):
+    rng = np.random.default_rng(k)
+    points = mfrd.grid(-2, 2, 9, k)
+    source = mfrd.Source(points, rng.dirichlet(np.ones(len(points))))
+    codec = mfrd.Codec(from_labels(source, rng.integers(5, size=len(points))))
+    samples = rng.normal(size=(500, k)) * 2
+    nearest = mfrd.squared_error(samples, source.x).argmin(axis=1)
+    expected = codec.encoder.y[labels(codec.encoder)[nearest]]
+    assert (codec.decode(codec.encode(samples)) == expected).all()
+    scattered = mfrd.Source(rng.normal(size=(50, k)), np.full(50, 0.02))
+    codec = mfrd.Codec(from_labels(scattered, rng.integers(5, size=50)))
+    nearest = mfrd.squared_error(samples, scattered.x).argmin(axis=1)
+    expected = codec.encoder.y[labels(codec.encoder)[nearest]]
+    assert (codec.decode(codec.encode(samples)) == expected).all()
+
+
+def test_many_cells_and_cells_that_are_not_contiguous():
+    rng = np.random.default_rng(0)
+    points = np.sort(rng.normal(size=400))
+    source = mfrd.Source(points, rng.dirichlet(np.ones(400)))
+    for cells in (np.arange(400), rng.integers(3, size=400), np.arange(400) % 2, np.arange(400) // 5):
+        codec = mfrd.Codec(from_labels(source, cells))
+        drawn = rng.integers(400, size=3000)
+        decoded = codec.decode(codec.encode(points[drawn]))[:, 0]
+        assert (decoded == codec.encoder.codebook[labels(codec.encoder)[drawn]]).all()
+
+
+def test_empty_input_one_codeword_and_a_single_sample():
+    source = trimodal()
+    one = mfrd.Codec(mfrd.ecsq(source, 100.0).deterministic())
+    assert mfrd.Codec.decode(one.encode([])).shape == (0, 1)
+    assert (one.decode(one.encode(np.zeros(10**6))) == one.codebook[0]).all()
+    assert len(one.encode(np.zeros(10**6))) < 100
+    plane = mfrd.Source(mfrd.grid(-1, 1, 3, 2), np.full(9, 1 / 9))
+    codec = mfrd.Codec(from_labels(plane, np.arange(9)))
+    assert codec.decode(codec.encode(np.zeros((0, 2)))).shape == (0, 2)
+    assert (codec.decode(codec.encode([[1.0, -1.0]])) == [[1.0, -1.0]]).all()
+    assert codec.cross_entropy(np.zeros((0, 2))) == 0
+
+
+def test_streams_are_the_same_however_they_are_cut():
+    rng = np.random.default_rng(0)
+    source = trimodal()
+    codec = mfrd.Codec(mfrd.ecsq(source, 0.6).deterministic())
+    samples = rng.choice(source.points, FRAME + 12345, p=source.p)
+    whole = codec.encode(samples)
+    cuts = np.sort(rng.integers(len(samples), size=7))
+    assert b"".join(codec.encode_stream(np.split(samples, cuts))) == whole
+    pieces = [whole[a:b] for a, b in zip(range(0, len(whole), 997), range(997, len(whole) + 997, 997))]
+    assert (np.concatenate(list(mfrd.Codec.decode_stream(pieces))) == codec.decode(whole)).all()
+
+
+def test_samples_and_encoders_that_are_refused():
+    source = trimodal()
+    codec = mfrd.Codec(mfrd.ecsq(source, 0.6).deterministic())
+    with pytest.raises(ValueError, match="expected finite numbers"):
+        codec.encode([0.0, np.nan])
+    with pytest.raises(ValueError, match=r"expected \(N, 1\) or \(N,\)"):
+        codec.encode(np.zeros((3, 2)))
+    with pytest.raises(TypeError, match="expected bytes"):
+        codec.decode("text")
+    soft = mfrd.Encoder(mfrd.Source([0.0, 1.0], [0.5, 0.5]), [0.0, 1.0], [[0.5, 0.5], [0.0, 1.0]])
+    with pytest.raises(ValueError, match="randomised"):
+        mfrd.Codec(soft)
+
+
+# --- rates ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("D", [0.6, 0.1, 0.02])
+def test_a_million_samples_cost_their_cross_entropy_within_a_thousandth(D):
+    """All bytes counted: header, codebook, checks and payload."""
+    source, rng = trimodal(), np.random.default_rng(0)
+    codec = mfrd.Codec(mfrd.ecsq(source, D).deterministic())
+    samples = rng.choice(source.points, 10**6, p=source.p)
+    bits = 8 * len(codec.encode(samples)) / 10**6
+    assert codec.cross_entropy(samples) <= bits <= 1.001 * codec.cross_entropy(samples)
+    assert codec.cross_entropy(samples) == pytest.approx(codec.encoder.output_entropy, rel=5e-3)
+
+
+def test_skewed_masses_keep_the_payload_at_its_cross_entropy():
+    rng = np.random.default_rng(0)
+    p = np.array([0.999, 0.0009, 0.0001 - 1e-7, 1e-7, 0.0])
+    codec = mfrd.Codec(from_labels(mfrd.Source(np.arange(5.0), p), np.arange(5)))
+    samples = rng.choice(5, 10**6, p=p).astype(float)
+    ideal = codec.cross_entropy(samples) * 10**6
+    payload = 8 * (len(codec.encode(samples)) - len(codec.encode([])))
+    assert payload <= 1.001 * ideal + 8 * 16 + 128  # lengths and check of one frame, the coder's last words
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 3000), st.floats(0.001, 10), st.integers(0, 10**6))
+def test_counts_are_a_model_of_24_bits(m, concentration, seed):
+    pmf = np.random.default_rng(seed).dirichlet(np.full(m, concentration))
+    counts = integer_counts(pmf)
+    assert counts.sum() == 1 << 24 and counts.min() >= 1
+    plenty = pmf * 2**24 > 10 * m
+    assert (abs(counts - pmf * 2**24) <= 2 * m + 1)[plenty].all()
+
+
+# --- damage -----------------------------------------------------------------------------------
+
+
+def mutation(rng, data, other):
+    """A random alteration of a stream: bits, bytes, lengths, order, or pieces of another stream."""
+    data, n = bytearray(data), len(data)
+    at, size = int(rng.integers(n)), int(rng.integers(1, 40))
+    kind = rng.integers(9)
+    if kind == 0:
+        data[at] ^= 1 << int(rng.integers(8))
+    elif kind == 1:
+        data[at] = int(rng.integers(256))
+    elif kind == 2:
+        del data[at:]
+    elif kind == 3:
+        del data[at : at + size]
+    elif kind == 4:
+        data[at:at] = rng.bytes(size)
+    elif kind == 5:
+        data += rng.bytes(size)
+    elif kind == 6:
+        to = int(rng.integers(n))
+        data[to : to + size] = data[at : at + size]
+    elif kind == 7:
+        data[at:] = other[at:]
+    else:
+        data[at : at + size] = rng.bytes(len(data[at : at + size]))
+    return bytes(data)
+
+
+def test_ten_thousand_mutations_are_all_caught():
+    rng, source = np.random.default_rng(0), trimodal()
+    codec = mfrd.Codec(mfrd.ecsq(source, 0.6).deterministic())
+    samples = rng.choice(source.points, 1000, p=source.p)
+    data, other = codec.encode(samples), codec.encode(samples[::-1])
+    caught = 0
+    while caught < 10_000:
+        mutant = mutation(rng, data, other)
+        if mutant in (data, other):
+            continue
+        with pytest.raises(mfrd.CorruptStream):
+            mfrd.Codec.decode(mutant)
+        caught += 1
+
+
+def test_every_truncation_and_every_bit_is_caught():
+    codec = mfrd.Codec(mfrd.ecsq(trimodal(), 3.0).deterministic())
+    data = codec.encode(codec.encoder.source.points)
+    for end in range(len(data)):
+        with pytest.raises(mfrd.CorruptStream, match="ends at byte"):
+            codec.decode(data[:end])
+    for bit in range(8 * len(data)):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(mfrd.CorruptStream):
+            codec.decode(bytes(flipped))
+
+
+@pytest.mark.parametrize("data, reason", [(b"", "ends at byte 0"), (b"\x89PNG\r\n\x1a\n" * 9, "starts with")])
+def test_foreign_bytes_are_named(data, reason):
+    with pytest.raises(mfrd.CorruptStream, match=reason):
+        mfrd.Codec.decode(data)
+    assert issubclass(mfrd.CorruptStream, ValueError)
+
+
+def test_frames_of_other_streams_and_other_orders_are_caught():
+    """Each frame's check holds in its own place only."""
+    source, rng = trimodal(), np.random.default_rng(0)
+    codec = mfrd.Codec(mfrd.ecsq(source, 3.0).deterministic())
+    cells = [codec.cells(rng.choice(source.points, 50, p=source.p)) for _ in range(3)]
+    writer = Writer(codec.counts, codec.codebook)
+    start, frames, end = writer.start(), [writer.frame(c) for c in cells], writer.end()
+    assert len(mfrd.Codec.decode(start + b"".join(frames) + end)) == 150
+    for order in ([1, 0, 2], [0, 1], [1, 2], [0, 0, 1, 2], []):
+        with pytest.raises(mfrd.CorruptStream):
+            mfrd.Codec.decode(start + b"".join(frames[i] for i in order) + end)
+
+
+class Forger(Writer):
+    """Writes bodies of its own with checks that hold."""
+
+    def forged(self, N, words):
+        return self.sealed(LENGTHS.pack(N, len(words)) + np.asarray(words, "<u4").tobytes())
+
+
+def test_streams_forged_with_valid_checks_fail_by_name():
+    codec = mfrd.Codec(mfrd.ecsq(trimodal(), 0.6).deterministic())
+    rng, outcomes = np.random.default_rng(0), []
+    for _ in range(300):
+        writer = Forger(codec.counts, codec.codebook)
+        N, words = int(rng.integers(1, 100)), rng.integers(2**32, size=rng.integers(0, 9))
+        data = writer.start() + writer.forged(N, words) + writer.end()
+        try:
+            outcomes.append(len(codec.decode(data)))  # words that happen to decode to N samples ...
+        except mfrd.CorruptStream:
+            outcomes.append(None)
+    assert outcomes.count(None) == 300  # ... are refused: the end says how many there were
+    for counts in (codec.counts * 2, np.append(codec.counts[:-1], 0)):
+        with pytest.raises(mfrd.CorruptStream, match="counts sum"):
+            mfrd.Codec.decode(Forger.start(stamped(Writer(codec.counts, codec.codebook), counts)))
+    state = check(b"", PREFIX.pack(b"MFRD", 9, 1, 1))
+    with pytest.raises(mfrd.CorruptStream, match="version is 9"):
+        mfrd.Codec.decode(PREFIX.pack(b"MFRD", 9, 1, 1) + state)
+
+
+def stamped(writer, counts):
+    writer.counts = counts
+    return writer
+
+
+# --- memory -----------------------------------------------------------------------------------
+
+
+def peak(action):
+    """Largest memory in use during an action, bytes."""
+    tracemalloc.start()
+    try:
+        action()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_lengths_that_lie_allocate_nothing():
+    codec = mfrd.Codec(mfrd.ecsq(trimodal(), 0.6).deterministic())
+    writer = Forger(codec.counts, codec.codebook)
+    start = writer.start()
+    lies = [
+        start + LENGTHS.pack(2**32 - 1, 2**32 - 1),
+        start + LENGTHS.pack(FRAME, FRAME),
+        start + LENGTHS.pack(1, 2**31),
+        PREFIX.pack(b"MFRD", 1, 65535, 2**32 - 1) + bytes(100),
+        PREFIX.pack(b"MFRD", 1, 65535, 2**20) + check(b"", PREFIX.pack(b"MFRD", 1, 65535, 2**20)),
+    ]
+
+    def decode_all():
+        for lie in lies:
+            with pytest.raises(mfrd.CorruptStream):
+                mfrd.Codec.decode(lie)
+
+    decode_all()  # once outside, so that what pytest itself keeps is not counted
+    assert peak(decode_all) < 2_000_000
+
+
+def test_streaming_memory_does_not_grow_with_the_stream():
+    source = trimodal()
+    codec = mfrd.Codec(mfrd.ecsq(source, 0.6).deterministic())
+    chunk = np.random.default_rng(0).choice(source.points, 1 << 18, p=source.p)
+    counted = []
+
+    def through(chunks):
+        pieces = codec.encode_stream(chunk for _ in range(chunks))
+        counted.append(sum(len(y) for y in mfrd.Codec.decode_stream(pieces)))
+
+    short, long = peak(lambda: through(8)), peak(lambda: through(40))
+    assert counted == [8 << 18, 40 << 18]
+    assert long < 1.1 * short < 60_000_000  # a frame of 2^20 samples and its symbols
+
+
+def test_the_model_in_the_coder_is_the_counts():
+    """Bits of one long run of the rarest symbol: log2 of 2^24 / count each."""
+    counts = integer_counts(np.array([0.9, 0.1 - 1e-5, 1e-5]))
+    coder = constriction.stream.queue.RangeEncoder()
+    coder.encode(np.full(10_000, 2, np.int32), Writer(counts, np.zeros((3, 1))).model)
+    bits = 32 * len(coder.get_compressed()) / 10_000
+    assert bits == pytest.approx(24 - np.log2(counts[2]), abs=64 / 10_000)

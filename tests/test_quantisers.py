@@ -1,0 +1,424 @@
+"""Quantisers: against closed forms, against enumeration, against each other, against the bound."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import brentq, minimize_scalar
+from scipy.special import entr
+from scipy.stats import norm
+
+import mfrd
+from mfrd.certificate import potentials
+from mfrd.quantiser import labels, time_share
+
+CELLS_FREE = ("columns", "anneal", "random")  # the starts of ecvq that never see the dynamic program
+
+
+def trimodal():
+    """The report's refine_1d source: 100 letters on [-8, 8]."""
+    return mfrd.bumps(mfrd.grid(-8, 8, 100), [0.25] * 3, [-5, -1, 2.5], [0.3, 0.6, 0.4], 1 / 64)
+
+
+def binned(edges, cdf, partial_mean):
+    """(source of bin centroids, variance inside the bins): E|X - Y|^2 of X is exactly the sum of both."""
+    p = np.diff(cdf(edges))
+    x = np.diff(partial_mean(edges)) / p
+    return mfrd.Source(x, p), 1 - p @ x**2
+
+
+def gaussian(n=900, reach=5.5):
+    inner = np.linspace(-reach, reach, n + 1)[1:-1]
+    return binned(np.concatenate([[-np.inf], inner, [np.inf]]), norm.cdf, lambda x: -norm.pdf(x))
+
+
+def laplacian(n=1000, reach=9.0):
+    """Variance one: density sqrt(1/2) exp(-sqrt(2) |x|)."""
+    a, x = np.sqrt(2), np.linspace(-reach, reach, n + 1)[1:-1]
+    edges = np.concatenate([[-np.inf], x, [np.inf]])
+
+    def cdf(x):
+        return np.where(x < 0, 0.5 * np.exp(-a * abs(x)), 1 - 0.5 * np.exp(-a * abs(x)))
+
+    def partial_mean(x):  # integral of t f(t) up to x
+        size = np.where(np.isinf(x), 0.0, abs(x))
+        return np.where(np.isinf(x), 0.0, -0.5 * np.exp(-a * size) * (size + 1 / a))
+
+    return binned(edges, cdf, partial_mean)
+
+
+def laplacian_closed_form(rate):
+    """Least D of a dead zone and uniform thresholds beyond it, the optimal form (Sullivan 1996).
+
+    |X| beyond the dead zone t is exponential again, so each cell of width s holds the same truncated
+    exponential, and the index of the cell is geometric.
+    """
+    a = np.sqrt(2)
+
+    def h(u):
+        return (entr(u) + entr(1 - u)) / np.log(2)
+
+    def entropy(t, s):
+        outside, ratio = np.exp(-a * t), np.exp(-a * s)
+        return h(outside) + outside * (1 + h(ratio) / (1 - ratio))
+
+    def distortion(t, s):
+        outside, ratio = np.exp(-a * t), np.exp(-a * s)
+        inside = 1 - outside * (t**2 + 2 * t / a + 1)
+        return inside + outside * (0.5 - s**2 * ratio / (1 - ratio) ** 2)
+
+    def best(s):
+        if (entropy(1e-9, s) - rate) * (entropy(20, s) - rate) > 0:
+            return 1.0
+        return distortion(brentq(lambda t: entropy(t, s) - rate, 1e-9, 20), s)
+
+    grid = np.geomspace(0.02, 8, 200)
+    s = grid[np.argmin([best(s) for s in grid])]
+    return minimize_scalar(best, bounds=(s / 1.05, s * 1.05), method="bounded", options={"xatol": 1e-10}).fun
+
+
+# --- ECSQ against theory ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", [0.5, 1.0, 2.0, 3.0])
+def test_laplacian_matches_the_closed_form_of_sullivan(rate):
+    source, within = laplacian()
+    found = mfrd.ecsq(source, laplacian_closed_form(rate) - within).rate
+    assert -1e-7 < found - rate < 5e-4  # thresholds at bin edges: never below, above by O(width^2)
+
+
+@pytest.mark.parametrize("rate, gap", [(1.0, 0.2392), (2.0, 0.2544), (3.0, 0.2546)])
+def test_gaussian_beats_the_uniform_quantiser_and_tends_to_a_quarter_bit(rate, gap):
+    """Bits above R(D) = log2(1/D) / 2; the limit is log2(pi e / 6) / 2 (Gish and Pierce 1968)."""
+
+    def uniform(step):
+        edges = np.concatenate([[-np.inf], (np.arange(-80, 80) + 0.5) * step, [np.inf]])
+        p, first = np.diff(norm.cdf(edges)), -np.diff(norm.pdf(edges))
+        held = p > 1e-300
+        return entr(p).sum() / np.log(2), 1 - np.sum(first[held] ** 2 / p[held])
+
+    step = brentq(lambda s: uniform(s)[0] - rate, 0.2, 6)
+    source, within = gaussian()
+    D = uniform(step)[1]
+    found = mfrd.ecsq(source, D - within).rate
+    assert found < rate + 2e-4
+    assert found - 0.5 * np.log2(1 / D) == pytest.approx(gap, abs=5e-4)
+
+
+@pytest.mark.parametrize("m, error, entropy", [(4, 0.1175, 1.911), (8, 0.03454, 2.825), (16, 0.009497, 3.765)])
+def test_gaussian_beats_the_quantisers_of_max_at_their_entropy(m, error, entropy):
+    """Error and entropy of the least-error quantisers from table I of Max (1960)."""
+    source, within = gaussian()
+    assert mfrd.ecsq(source, error - within).rate < entropy
+
+
+@pytest.mark.parametrize("m", [2, 3, 5])
+def test_uniform_source_is_best_cut_into_equal_cells(m):
+    """At rate log2 m the optimum is m equal cells, D = 1 / (12 m^2) (Gyorgy and Linder 2000)."""
+    n = 120
+    source = mfrd.Source((np.arange(n) + 0.5) / n, np.full(n, 1 / n))
+    within = 1 / (12 * n**2)
+    quantiser = mfrd.ecsq(source, 1 / (12 * m**2) - within)
+    assert quantiser.rate == pytest.approx(np.log2(m), abs=1e-9)
+
+
+# --- ECSQ against enumeration -----------------------------------------------------------------
+
+
+def partitions(n):
+    """All set partitions of n letters as restricted growth strings."""
+    def grow(prefix, top):
+        if len(prefix) == n:
+            yield np.array(prefix)
+            return
+        for j in range(top + 2):
+            yield from grow(prefix + [j], max(top, j))
+    yield from grow([0], 0)
+
+
+def contiguous(n):
+    for cuts in itertools.product([0, 1], repeat=n - 1):
+        yield np.concatenate([[0], np.cumsum(cuts)])
+
+
+def measured(source, cells):
+    mass = np.bincount(cells, source.p)
+    mean = np.bincount(cells, source.p * source.x[:, 0]) / mass
+    return source.p @ (source.x[:, 0] - mean[cells]) ** 2, entr(mass).sum() / np.log(2)
+
+
+def lower_hull(points):
+    """Vertices of the lower left hull of (D, H), by ascending D, edges of negative slope only."""
+    hull = []
+    for D, H in sorted(points):
+        if hull and H >= hull[-1][1] - 1e-13:
+            continue
+        while len(hull) > 1:
+            (a, b), (c, d) = hull[-2:]
+            if (d - b) * (D - a) >= (H - b) * (c - a) - 1e-13:
+                hull.pop()
+            else:
+                break
+        hull.append((D, H))
+    return np.array(hull)
+
+
+@pytest.mark.parametrize("n, every", [(5, partitions), (7, partitions), (8, partitions), (11, contiguous)])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_hull_is_that_of_all_partitions(n, every, seed):
+    rng = np.random.default_rng(seed)
+    source = mfrd.Source(np.sort(rng.normal(size=n)), rng.dirichlet(np.ones(n)))
+    expected = lower_hull([measured(source, cells) for cells in every(n)])
+    found = np.array([(v.distortion, v.rate) for v in mfrd.ecsq_hull(source)])
+    for D, H in expected:  # collinear vertices aside, the same hull
+        assert abs(np.interp(D, found[:, 0], found[:, 1]) - H) < 1e-10
+    for D, H in found:
+        assert abs(np.interp(D, expected[:, 0], expected[:, 1]) - H) < 1e-10
+
+
+def test_vertices_agree_with_their_encoders_and_are_found_once():
+    vertices = mfrd.ecsq_hull(trimodal())
+    rates = [v.rate for v in vertices]
+    assert rates == sorted(rates, reverse=True) and len(set(rates)) == len(rates)
+    for v in vertices[::10]:
+        assert v.encoder.output_entropy == pytest.approx(v.rate, abs=1e-12)
+        d = v.encoder.source.p @ v.encoder.distortion(mfrd.squared_error)
+        assert d == pytest.approx(v.distortion, abs=1e-12)
+        assert len(v.encoder.codebook) == len(v.thresholds) + 1
+
+
+def test_ecsq_lies_on_the_hull_and_meets_its_budget():
+    source = trimodal()
+    vertices = mfrd.ecsq_hull(source)
+    H, D = [v.rate for v in vertices], [v.distortion for v in vertices]
+    for budget in (0.003, 0.1, 0.6, 3.0, 9.0):
+        q = mfrd.ecsq(source, budget)
+        assert q.rate == pytest.approx(np.interp(budget, D, H), abs=1e-10)
+        assert q.distortion == pytest.approx(budget, rel=1e-12)
+        assert len(q.parts) <= 2
+        alone = q.deterministic()
+        assert alone.source.p @ alone.distortion(mfrd.squared_error) <= budget
+        assert alone.output_entropy >= q.rate - 1e-12
+
+
+def test_ecsq_at_its_ends():
+    source = trimodal()
+    variance = float(source.covariance[0, 0])
+    everything = mfrd.ecsq(source, variance * 1.5)
+    assert everything.rate == 0 and len(everything.parts) == 1
+    lossless = mfrd.ecsq(source, 0)
+    assert lossless.rate == pytest.approx(entr(source.p).sum() / np.log(2), abs=1e-12)
+    assert lossless.distortion == 0
+    point = mfrd.ecsq(mfrd.Source([2.0], [1.0]), 0)
+    assert point.rate == 0 and point.distortion == 0
+    assert len(mfrd.ecsq_hull(mfrd.Source([2.0, 2.0], [0.5, 0.5]))) == 1
+
+
+def test_letters_of_probability_zero_and_equal_ones_change_nothing():
+    plain = mfrd.Source([0.0, 1.0, 3.0], [0.5, 0.2, 0.3])
+    padded = mfrd.Source([3.0, 0.0, 2.0, 1.0, 0.0, 9.0], [0.3, 0.1, 0.0, 0.2, 0.4, 0.0])
+    for D in (0.0, 0.05, 0.3, 1.0):
+        assert mfrd.ecsq(padded, D).rate == pytest.approx(mfrd.ecsq(plain, D).rate, abs=1e-12)
+        assert mfrd.ecsq(padded, D).distortion <= D * (1 + 1e-12)
+
+
+def test_ecsq_is_invariant_to_shift_scale_and_order():
+    source, rng = trimodal(), np.random.default_rng(0)
+    order = rng.permutation(100)
+    moved = mfrd.Source(1e6 + 3 * source.points[order], source.p[order])
+    assert mfrd.ecsq(moved, 9 * 0.6).rate == pytest.approx(mfrd.ecsq(source, 0.6).rate, abs=1e-8)
+
+
+def test_ecsq_refuses_what_it_cannot_do():
+    plane = mfrd.Source(np.zeros((2, 2)), [0.5, 0.5])
+    with pytest.raises(ValueError, match="dimension 2; expected 1"):
+        mfrd.ecsq(plane, 1.0)
+    with pytest.raises(ValueError, match="expected one finite number >= 0"):
+        mfrd.ecsq(trimodal(), -0.1)
+    with pytest.raises(ValueError, match="bound"):
+        mfrd.ecsq(trimodal(), 0.6).lower_bound
+
+
+# --- ECVQ -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("D, tolerance", [(3.0, 1e-9), (0.6, 1e-9), (0.1, 0.01), (0.01, 0.01)])
+def test_ecvq_reaches_ecsq_in_one_dimension_without_the_dynamic_program(D, tolerance):
+    """Tolerance in bits: a search of local minima, exact where cells are few."""
+    source = trimodal()
+    exact = mfrd.ecsq(source, D).rate
+    found = mfrd.ecvq(source, mfrd.Fidelity(D), rng=1, starts=CELLS_FREE, restarts=8)
+    assert -1e-9 <= found.rate - exact <= tolerance
+    assert mfrd.ecvq(source, mfrd.Fidelity(D)).rate == pytest.approx(exact, abs=1e-9)
+
+
+def certificate(problem, solution):
+    """(problem, prices, potentials) from the solution on another codebook of the same source."""
+    q = np.concatenate([solution.encoder.output_pmf, np.zeros(problem.m - solution.problem.m)])
+    return problem, solution.multipliers, potentials(problem, solution.multipliers, q)
+
+
+@pytest.mark.parametrize("per, D", [("joint", 0.02), ("subset", 0.15), ("letter", 0.3)])
+def test_ecvq_meets_every_budget_and_stays_above_the_certified_bound(per, D):
+    """The bound is certified for a codebook that holds the letters and every codeword in use."""
+    source = trimodal()
+    core = abs(source.points) < 1
+    fidelities = [mfrd.Fidelity(0.6), mfrd.Fidelity(D, on=core, per=per, name="core")]
+    convex = mfrd.solve(mfrd.Problem(source, source.points, fidelities))
+    q = mfrd.ecvq(source, fidelities, rng=0, restarts=2, convex=convex)
+    used = np.concatenate([source.points, *(e.codebook for _, e in q.parts)])
+    bound = mfrd.lower_bound(  # any prices and potentials will do: those of the letters, fitted
+        *certificate(mfrd.Problem(source, used, fidelities), convex)
+    )
+    assert bound > 0.9 * convex.rate
+    assert q.rate >= bound
+    for f in fidelities:
+        assert q.distortions[f.name] <= f.D * (1 + 1e-11)
+    alone = q.deterministic()
+    for f in fidelities:
+        assert (f.weights(source.p) @ (source.p * alone.distortion(f.distortion)) <= f.D * (1 + 1e-9)).all()
+    assert q.rate <= alone.output_entropy + 1e-12
+    assert sum(w for w, _ in q.parts) == pytest.approx(1, abs=1e-12)
+    assert q.rate > mfrd.ecsq(source, 0.6).rate - 1e-9  # more budgets cost more
+
+
+def test_ecvq_with_a_slack_subset_budget_is_ecsq():
+    source = trimodal()
+    slack = mfrd.Fidelity(0.6, on=abs(source.points) < 1, name="core")
+    q = mfrd.ecvq(source, [mfrd.Fidelity(0.6), slack])
+    assert q.rate == pytest.approx(mfrd.ecsq(source, 0.6).rate, abs=1e-9)
+
+
+def test_ecvq_in_two_dimensions_finds_the_best_partition_of_a_small_source():
+    rng = np.random.default_rng(3)
+    source = mfrd.Source(rng.normal(size=(7, 2)), rng.dirichlet(np.ones(7)))
+    cloud = []
+    for cells in partitions(7):
+        mass = np.bincount(cells, source.p)
+        mean = np.column_stack([np.bincount(cells, source.p * c) for c in source.x.T]) / mass[:, None]
+        d = source.p @ ((source.x - mean[cells]) ** 2).sum(axis=1)
+        cloud.append((d, entr(mass).sum() / np.log(2)))
+    hull = lower_hull(cloud)
+    for D in (0.05, 0.3, 0.8):
+        q = mfrd.ecvq(source, mfrd.Fidelity(D))
+        assert q.rate == pytest.approx(np.interp(D, hull[:, 0], hull[:, 1]), abs=1e-8)
+
+
+def test_ecvq_on_a_product_grid_costs_at_most_two_scalar_quantisers():
+    line = mfrd.bumps(mfrd.grid(-2, 2, 15), [1], [0], [0.8])
+    plane = mfrd.Source(mfrd.grid(-2, 2, 15, 2), np.outer(line.p, line.p).ravel())
+    q = mfrd.ecvq(plane, mfrd.Fidelity(0.4), rng=0, restarts=2)
+    assert q.rate <= 2 * mfrd.ecsq(line, 0.2).rate + 1e-9
+
+
+def test_mahalanobis_with_a_scaled_identity_is_squared_error():
+    source = trimodal()
+    scaled = mfrd.Fidelity(0.6 / 4, distortion=mfrd.mahalanobis([[4.0]]))
+    assert mfrd.ecvq(source, scaled).rate == pytest.approx(mfrd.ecsq(source, 0.6).rate, abs=1e-9)
+
+
+def test_two_measures_together():
+    rng = np.random.default_rng(0)
+    source = mfrd.Source(rng.normal(size=(60, 2)), np.full(60, 1 / 60))
+    across = mfrd.Fidelity(0.05, distortion=mfrd.mahalanobis(np.diag([100.0, 1.0])), name="across")
+    q = mfrd.ecvq(source, [mfrd.Fidelity(0.5), across], rng=0, restarts=2)
+    assert q.distortions["global"] <= 0.5 * (1 + 1e-11)
+    assert q.distortions["across"] <= 0.05 * (1 + 1e-11)
+    assert q.rate >= mfrd.ecvq(source, mfrd.Fidelity(0.5), rng=0, restarts=2).rate - 0.05
+
+
+def test_a_budget_of_zero_keeps_its_letters_apart():
+    source = trimodal()
+    core = abs(source.points) < 0.3
+    q = mfrd.ecvq(source, [mfrd.Fidelity(2.0), mfrd.Fidelity(0.0, on=core, name="core")], rng=0, restarts=1)
+    assert q.distortions["core"] == 0
+    assert q.rate < 3
+    lossless = mfrd.ecvq(source, mfrd.Fidelity(0.0))
+    assert lossless.rate == pytest.approx(entr(source.p).sum() / np.log(2), abs=1e-9)
+
+
+def test_ecvq_repeats_itself_from_the_same_seed():
+    source = trimodal()
+    f = [mfrd.Fidelity(0.6), mfrd.Fidelity(0.05, on=abs(source.points) < 1)]
+    first, second = (mfrd.ecvq(source, f, rng=np.random.default_rng(5), restarts=2, rounds=4) for _ in range(2))
+    assert first.rate == second.rate and first.distortions == second.distortions
+
+
+def test_ecvq_refuses_what_it_cannot_do():
+    with pytest.raises(ValueError, match="squared_error and mahalanobis"):
+        mfrd.ecvq(trimodal(), mfrd.Fidelity(1.0, distortion=mfrd.absolute_error))
+    with pytest.raises(ValueError, match="expected some of columns"):
+        mfrd.ecvq(trimodal(), mfrd.Fidelity(1.0), starts=("best",))
+
+
+# --- annealing, time-sharing, uniform ---------------------------------------------------------
+
+
+def test_annealing_drives_the_conditional_entropy_to_zero():
+    source = trimodal()
+    solution = mfrd.solve(mfrd.Problem(source, mfrd.grid(-8, 8, 33), [mfrd.Fidelity(0.6)]))
+    steps = mfrd.anneal(solution)
+    assert steps[0].tau == 1 and steps[-1].tau == 0
+    assert steps[0].conditional_entropy > 0.1
+    assert steps[-1].conditional_entropy == 0
+    assert steps[-1].rate == pytest.approx(steps[-1].output_entropy, abs=1e-12)
+    falls = np.diff([s.conditional_entropy for s in steps])
+    assert (falls < 1e-3).all()
+    lam = solution.multipliers[0]
+    objective = [  # E[s] + H(Y) - tau H(Y|X) at tau = 1: the optimum of all codebooks is the least
+        lam * s.distortions["global"] + s.rate * np.log(2) for s in steps
+    ]
+    assert objective[0] <= lam * 0.6 + solution.rate * np.log(2) + 1e-9
+    last = lam * steps[-1].distortions["global"] + steps[-1].output_entropy * np.log(2)
+    exact = min(lam * v.distortion + v.rate * np.log(2) for v in mfrd.ecsq_hull(source))
+    assert exact - 1e-9 <= last <= exact + 0.1
+
+
+def test_annealing_refuses_a_rising_schedule():
+    source = trimodal()
+    solution = mfrd.solve(mfrd.Problem(source, mfrd.grid(-8, 8, 9), [mfrd.Fidelity(3.0)]))
+    with pytest.raises(ValueError, match="falling"):
+        mfrd.anneal(solution, [0.1, 0.5])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 4), st.integers(2, 30), st.integers(0, 10**6))
+def test_time_sharing_meets_every_budget_to_rounding(R, T, seed):
+    rng = np.random.default_rng(seed)
+    E, rates = rng.random((T, R)) * 10.0 ** rng.integers(-6, 6, R), rng.random(T)
+    budgets = E.T @ rng.dirichlet(np.ones(T))
+    w, prices = time_share(rates, E, budgets)
+    assert (w >= 0).all() and w.sum() == pytest.approx(1, abs=1e-14)
+    assert (w @ E <= budgets * (1 + 1e-11)).all()
+    assert np.count_nonzero(w) <= R + 2
+    assert (prices >= 0).all()
+    bound = min(rates + E @ prices) - budgets @ prices  # weak duality
+    assert w @ rates == pytest.approx(bound, abs=1e-6)
+
+
+def test_time_sharing_out_of_reach_says_so():
+    with pytest.raises(mfrd.InfeasibleFidelity, match="no mixture"):
+        time_share([1.0, 2.0], [[1.0], [2.0]], [0.5])
+
+
+def test_uniform_quantiser_approaches_the_high_resolution_gap():
+    source, _ = gaussian(4000, 6)
+    encoder = mfrd.uniform_quantiser(source, 0.25)
+    D = source.p @ encoder.distortion(mfrd.squared_error)
+    gap = encoder.output_entropy + 0.5 * np.log2(D)
+    assert gap == pytest.approx(0.2546, abs=2e-3)
+    square = mfrd.uniform_quantiser(mfrd.Source(mfrd.grid(0, 3, 4, 2), np.full(16, 1 / 16)), 2.0, offset=0.5)
+    assert len(square.codebook) == 4
+    with pytest.raises(ValueError, match="positive finite"):
+        mfrd.uniform_quantiser(source, 0)
+
+
+def test_a_randomised_part_is_refused():
+    source = mfrd.Source([0.0, 1.0], [0.5, 0.5])
+    soft = mfrd.Encoder(source, [0.0, 1.0], [[0.5, 0.5], [0.0, 1.0]])
+    with pytest.raises(ValueError, match="randomised"):
+        labels(soft)
+    with pytest.raises(ValueError, match="randomised"):
+        mfrd.Quantiser(source, [mfrd.Fidelity(1.0)], [(1.0, soft)], soft, "nothing")
