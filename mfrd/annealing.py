@@ -15,6 +15,7 @@ import numpy as np
 from .descent import lloyd
 from .encoder import Encoder
 from .priced import Budgets, Priced
+from .quantiser import reached
 
 TEMPERATURES = tuple(np.round(np.geomspace(1.0, 0.02, 24), 6)) + (0.0,)
 DEAD = 1e-9  # a codeword of less mass is dropped
@@ -73,16 +74,10 @@ def anneal(solution, temperatures=TEMPERATURES, *, max_iter=200, tol=1e-9):
     steps = []
     for tau, y, Q in path(priced, y, q / q.sum(), temperatures, max_iter, tol):
         points = (y + source.mean).reshape((len(y),) + source.points.shape[1:])
-        steps.append(step(tau, Encoder(source, points, Q), budgets))
+        now = Encoder(source, points, Q)
+        distortions = {f.name: float(max(reached(f, now))) for f in budgets.fidelities}
+        steps.append(AnnealingStep(float(tau), now, distortions))
     return tuple(steps)
-
-
-def step(tau, encoder, budgets):
-    reached = {
-        f.name: float(max(f.weights(encoder.source.p) @ (encoder.source.p * encoder.distortion(f.distortion))))
-        for f in budgets.fidelities
-    }
-    return AnnealingStep(float(tau), encoder, reached)
 
 
 def path(priced, y, q, temperatures, max_iter=200, tol=1e-9):

@@ -4,10 +4,11 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from .container import FRAME, MOST_CODEWORDS, PRECISION, Reader, Writer
-from .quantiser import labels
+from .quantiser import between, labels
 from .source import as_points
 
 BLOCK = 1 << 14  # samples compared at a time, so that they stay in cache
+FEW = 12  # thresholds that are compared one by one
 
 
 class Codec:
@@ -147,45 +148,72 @@ def nearest_letter(x, cell):
     """
     axes = [np.unique(column) for column in x.T]
     sides = [len(axis) for axis in axes]
-    middles = [(axis[1:] + axis[:-1]) / 2 for axis in axes]
     if np.prod([float(side) for side in sides]) <= len(x):
-        at = [np.searchsorted(axis, column) for axis, column in zip(axes, x.T)]
+        at = [np.searchsorted(axis, column) for axis, column in zip(axes, x.T, strict=True)]
         place, first = np.unique(np.ravel_multi_index(at, sides), return_index=True)
         if len(place) == np.prod(sides):
-            table = cell[first]
-            if len(sides) == 1:
-                return one_dimensional(middles[0], table)
-            return lambda points: table[
-                np.ravel_multi_index(
-                    [np.searchsorted(middle, column) for middle, column in zip(middles, points.T)],
-                    sides,
-                )
-            ]
+            return on_grid(axes, cell[first])
     tree = cKDTree(x)
     first = tree.query(x)[1]
     return lambda points: cell[first[tree.query(points)[1]]]
 
 
-def one_dimensional(middles, cell):
-    """Samples (N, 1) to cells through the thresholds at which the cell changes.
+def on_grid(axes, cell):
+    """Samples to cells where the letters are all combinations of the axes, the last one fastest.
 
-    Up to 64 thresholds are compared one by one over blocks in cache, which beats a binary search.
+    An axis is searched at its midpoints; in one dimension only at those where the cell changes.
     """
-    changes = np.flatnonzero(cell[1:] != cell[:-1])
-    thresholds, cells = middles[changes], cell[np.append(changes, len(cell) - 1)]
-    contiguous = bool((cells == np.arange(len(cells))).all())
+    middles = [between(axis[:-1], axis[1:]) for axis in axes]
+    if len(axes) == 1:
+        changes = np.flatnonzero(cell[1:] != cell[:-1])
+        middles, cell = [middles[0][changes]], cell[np.append(changes, len(cell) - 1)]
+    counts = [count_below(middle) for middle in middles]
 
     def search(points):
-        x = np.ascontiguousarray(points[:, 0])
-        if len(thresholds) > 64:
-            return cells[np.searchsorted(thresholds, x)]
-        found = np.empty(len(x), np.int32)
-        for at in range(0, len(x), BLOCK):
-            block = x[at : at + BLOCK]
-            passed = np.zeros(len(block), np.uint8)
-            for threshold in thresholds:
-                passed += block > threshold
-            found[at : at + BLOCK] = passed if contiguous else cells[passed]
+        found = np.empty(len(points), np.int32)
+        for at in range(0, len(points), BLOCK):
+            place = np.zeros(len(points[at : at + BLOCK]), np.int32)
+            for column, middle, count in zip(points[at : at + BLOCK].T, middles, counts, strict=True):
+                place *= len(middle) + 1
+                place += count(np.ascontiguousarray(column))
+            found[at : at + BLOCK] = cell[place]
         return found
 
     return search
+
+
+def count_below(thresholds):
+    """x (N,) -> how many thresholds lie below each, as np.searchsorted counts them, but faster.
+
+    Few are compared one by one. Else x falls into one of L equal bins; rounding keeps the order, so
+    thresholds in lower bins lie below x and those in higher ones do not. With at most one
+    threshold a bin, one comparison settles it; where 2^16 bins do not part them, search.
+    """
+    if len(thresholds) <= FEW:
+        return lambda x: sum((x > threshold for threshold in thresholds), np.zeros(len(x), np.uint8))
+    for bits in range(5, 17):
+        found = binned(thresholds, 1 << bits)
+        if found is not None:
+            return found
+    return lambda x: np.searchsorted(thresholds, x)
+
+
+def binned(thresholds, L):
+    """count_below by L bins, or None where a bin holds two thresholds."""
+    low, scale = thresholds[0], L / (thresholds[-1] - thresholds[0])
+
+    def bin_of(x):
+        with np.errstate(over="ignore"):  # far samples belong to the last bin
+            return np.clip((x - low) * scale, 0, L - 1).astype(np.int32)
+
+    bins = bin_of(thresholds)
+    if (np.diff(bins) == 0).any():
+        return None
+    below = np.searchsorted(bins, np.arange(L)).astype(np.int32)
+    following = np.append(thresholds, np.inf)[below]
+
+    def look_up(x):
+        place = bin_of(x)
+        return below[place] + (x > following[place])
+
+    return look_up

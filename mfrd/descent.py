@@ -122,11 +122,12 @@ def merged(priced, cells):
         return cells
     theta, pull, mass, _ = priced.sums(cells, m)
     alone = values(priced, theta, pull, mass)
-    j, l = np.triu_indices(m, 1)
-    gain = alone[j] + alone[l] - values(priced, theta[j] + theta[l], pull[j] + pull[l], mass[j] + mass[l])
+    j, k = np.triu_indices(m, 1)
+    together = values(priced, theta[j] + theta[k], pull[j] + pull[k], mass[j] + mass[k])
+    gain = alone[j] + alone[k] - together
     heir, free = np.arange(m), np.ones(m, bool)
     for pair in np.argsort(-gain, kind="stable")[: np.count_nonzero(gain > 1e-12)]:
-        a, b = j[pair], l[pair]
+        a, b = j[pair], k[pair]
         if free[a] and free[b]:
             heir[b], free[a], free[b] = a, False, False
     return np.unique(heir[cells], return_inverse=True)[1]

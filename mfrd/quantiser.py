@@ -143,6 +143,12 @@ def centroids(x, mass, cells, m):
     return np.clip(y, low, high)
 
 
+def between(lower, upper):
+    """Thresholds t with lower <= t < upper: the midpoints, also between neighbouring floats."""
+    middle = (lower + upper) / 2
+    return np.where(middle < upper, middle, lower)
+
+
 def time_share(rates, distortions, budgets):
     """The shares w of least sum_t w_t rate_t with sum_t w_t E_tr <= D_r, and their prices.
 

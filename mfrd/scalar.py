@@ -19,7 +19,7 @@ from scipy.special import entr
 
 from .encoder import NATS_PER_BIT
 from .fidelity import Fidelity
-from .quantiser import Quantiser, from_labels
+from .quantiser import Quantiser, between, from_labels
 from .source import Source
 
 BATCH = 64  # slopes that one pass of the dynamic program shares
@@ -122,7 +122,7 @@ class Hull:
     def vertex(self, edges):
         D, H = self.cells.measure(edges)
         inner = edges[1:-1]
-        thresholds = (self.x[inner - 1] + self.x[inner]) / 2
+        thresholds = between(self.x[inner - 1], self.x[inner])
         return Vertex(self.source, D, float(H / NATS_PER_BIT) if len(inner) else 0.0, thresholds)
 
     def below(self, chords):

@@ -16,6 +16,7 @@ from .scalar import Cells
 
 BEST_FOUND = "best found: multi-start search, an upper bound that only the lower bound judges"
 STARTS = ("columns", "cells", "anneal", "random")
+GAIN = 1e-9  # nats a round must gain to count
 KEEP = 6  # columns refined again at new prices
 
 
@@ -29,10 +30,11 @@ def ecvq(
     source: Source; fidelities: one or more Fidelity with squared error or Mahalanobis, any form;
     rng: numpy Generator or integer seed; starts: which of "columns" (the best encoders so far, refined
     at the new prices), "cells" (in one dimension the best contiguous cells at these prices),
-    "anneal" (deterministic annealing) and "random" (random letters as codewords); restarts: random
-    and annealed starts a round; rounds: price updates at most; patience: rounds without gain before
-    it ends; convex: a Solution or a result of mfrd.limit whose codebook starts the search, optional;
-    bound: what `.lower_bound` reports, `convex` where that is a result of mfrd.limit.
+    "anneal" (deterministic annealing) and "random" (random letters as codewords, and the best encoder
+    with some of its codewords moved to random letters); restarts: random and annealed starts a
+    round; rounds: price updates at most; patience: rounds without gain before it ends; convex: a
+    Solution or a result of mfrd.limit, whose codebook and prices start the search too; bound: what
+    `.lower_bound` reports, a result of mfrd.limit or a number of bits.
     -> Quantiser, at most R + 1 parts for R budget rows; every budget met to rounding.
 
     Raises ValueError for unknown starts and for measures that are not quadratic.
@@ -56,8 +58,10 @@ class Search:
 
     def __init__(self, budgets, starts, restarts, rng, convex):
         self.budgets, self.starts, self.restarts, self.rng = budgets, starts, restarts, rng
-        self.codebook = None
+        self.codebook, self.convex_prices = None, []
         if convex is not None:
+            prices = np.shape(getattr(convex, "multipliers", None)) == budgets.D.shape
+            self.convex_prices = [convex.multipliers] if prices else []
             q = convex.encoder.output_pmf
             y = convex.encoder.y - budgets.source.mean
             self.codebook = y[q > 1e-6], q[q > 1e-6] / q[q > 1e-6].sum()
@@ -71,14 +75,14 @@ class Search:
 
     def run(self, rounds, patience):
         """The shares of the columns once `patience` rounds of prices lower the rate no further."""
-        for factor in (0.5, 1.0, 2.0):
-            self.explore(factor * self.guess())
+        for prices in (*self.convex_prices, *np.outer((0.5, 1.0, 2.0), self.guess())):
+            self.explore(prices)
         weights, prices, rate = self.share()
         idle = 0
         for _ in range(rounds):
             self.explore(prices)
             weights, prices, lower = self.share()
-            idle = 0 if lower < rate - 1e-9 else idle + 1
+            idle = 0 if lower < rate - GAIN else idle + 1
             rate = min(rate, lower)
             if idle >= patience:
                 break

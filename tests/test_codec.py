@@ -69,6 +69,18 @@ def test_many_cells_and_cells_that_are_not_contiguous():
         assert (decoded == codec.encoder.codebook[labels(codec.encoder)[drawn]]).all()
 
 
+def test_letters_one_rounding_error_apart_stay_apart():
+    points = [1.0]
+    for _ in range(40):
+        points.append(np.nextafter(points[-1], 2))
+    source = mfrd.Source(np.array(points), np.full(41, 1 / 41))
+    encoder = mfrd.ecsq(source, 0).deterministic()
+    assert (labels(encoder) == np.arange(41)).all()
+    codec = mfrd.Codec(encoder)
+    assert (codec.decode(codec.encode(points))[:, 0] == points).all()
+    assert (codec.cells([-1e308, 1e308]) == [0, 40]).all()
+
+
 def test_empty_input_one_codeword_and_a_single_sample():
     source = trimodal()
     one = mfrd.Codec(mfrd.ecsq(source, 100.0).deterministic())
