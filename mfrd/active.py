@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from .certificate import TINY_PRICE, log_codeword_masses, potentials
 from .encoder import NATS_PER_BIT
 from .feasibility import interior, pinned_prices
-from .newton import centre, interior_point
+from .newton import FAR, centre, interior_point
 from .saddle import Saddle
 
 log = logging.getLogger("mfrd")
@@ -71,10 +71,11 @@ def polish(saddle, point):
     polished = interior_point(few, start, TOLERANCE)
     q = np.zeros(saddle.m)
     q[alive] = polished.q
-    c, _ = saddle.gradient(q, polished.lam)
-    if polished.merit > TOLERANCE or np.log(c.max()) > TOLERANCE:
-        return np.ones(saddle.m, bool), point
-    return alive, polished
+    with np.errstate(divide="ignore", invalid="ignore"):  # a letter may see none of them: c is inf
+        c, _ = saddle.gradient(q, polished.lam)
+    if polished.merit <= TOLERANCE and c.max() <= np.exp(TOLERANCE):
+        return alive, polished
+    return np.ones(saddle.m, bool), point
 
 
 def first_codewords(problem, pinned):
@@ -108,8 +109,8 @@ def solve_on(saddle, warm, tol):
         if point.merit <= tol:
             return point
     best = None
-    for nats in (0.5, 5.0, 0.05):
-        point = interior_point(saddle, centre(saddle, nats=nats), tol)
+    for nats, far in ((0.5, FAR), (0.05, np.inf), (5.0, FAR)):
+        point = interior_point(saddle, centre(saddle, nats=nats), tol, far)
         if best is None or point.merit < best.merit:
             best = point
         if point.merit <= tol:

@@ -6,6 +6,9 @@ from scipy.optimize import linprog
 from .certificate import TINY_PRICE
 from .fidelity import InfeasibleFidelity
 
+LP_TOLERANCE = 1e-7  # of the linear program's own solver
+ROUNDING = 1e-12
+
 
 def deterministic(problem, slopes):
     """The codeword of each letter that minimises sum_g theta_gi e_g(i, j), (n,)."""
@@ -44,6 +47,7 @@ def interior(problem):
     units = problem.scale[g] * (w @ problem.source.p)
     choices = [deterministic(problem, np.eye(G)[h][:, None] * np.ones(problem.n)) for h in range(G)]
     room = [mean_excess(problem, c) - problem.excess_budgets for c in choices]
+    shortfall = -np.inf  # weak duality: min over encoders of price . (E - D) bounds t from below
     for _ in range(500):
         A = np.column_stack([np.array(room).T / units[:, None], -np.ones(len(w))])
         program = linprog(
@@ -52,18 +56,19 @@ def interior(problem):
             A_eq=[np.append(np.ones(len(room)), 0.0)], b_eq=[1.0],
             bounds=[(0, None)] * len(room) + [(None, None)],
         )
-        price = np.maximum(-program.ineqlin.marginals, 0) / units
-        candidate = deterministic(problem, problem.slopes(price))
+        share, price = program.x[:-1], np.maximum(-program.ineqlin.marginals, 0)
+        candidate = deterministic(problem, problem.slopes(price / price.sum() / units))
         excess = mean_excess(problem, candidate) - problem.excess_budgets
-        if price @ excess >= program.fun - 1e-12:
+        shortfall = max(shortfall, price @ (excess / units) / price.sum())
+        if shortfall > program.fun - LP_TOLERANCE or shortfall > LP_TOLERANCE:
             break
         choices.append(candidate)
         room.append(excess)
-    if program.fun > 1e-10:
+    if shortfall > ROUNDING:
         names = ", ".join(f.name for f in problem.fidelities)
-        r = int(np.argmax(np.array(room).T @ program.x[:-1] / units))
+        r = int(np.argmax(share @ np.array(room) / units))
         f = problem.fidelities[problem.rows[1][r]]
-        least = f.D + program.fun * units[r]
+        least = f.D + shortfall * units[r]
         raise InfeasibleFidelity(
             f"{names}: each budget is reachable alone, not all together; spreading the shortfall "
             f"evenly, {f.name} reaches {least:.10g}, above its budget {f.D:g}; raise a budget or add codewords",
@@ -71,7 +76,7 @@ def interior(problem):
         )
     support = np.unique(choices)
     Q = np.zeros((problem.n, len(support)))
-    for share, choice in zip(program.x, choices):
+    for share, choice in zip(share, choices):
         Q[np.arange(problem.n), np.searchsorted(support, choice)] += share
     return Q / Q.sum(axis=1, keepdims=True), support
 
@@ -89,6 +94,7 @@ def repair(problem, Q, support):
     """
     excess = problem.mean_excess(Q, support)
     over = excess - problem.excess_budgets
+    over[(problem.excess_budgets <= 0) & (over <= ROUNDING * problem.budgets)] = 0.0  # on the edge
     if (over <= 0).all():
         return Q, support
     inner, inner_support = interior(problem)

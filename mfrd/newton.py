@@ -20,6 +20,7 @@ STEPS = 100
 BOUNDARY = 0.99  # share of the way to the boundary that a step may go
 LAG = 0.1  # products x y are not driven below this share of what the slacks still lack
 FLOOR = 1e-17  # nor below this
+FAR = 2.0  # factor from which the equation of a budget is logarithmic
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +51,11 @@ def centre(saddle, q=None, lam=None, nats=0.5):
     return Iterate(q, np.maximum(1 - c, 0.1), lam, np.maximum(saddle.D - E, 0.1 * abs(saddle.D)))
 
 
-def interior_point(saddle, start, tol):
-    """The best Iterate found from `start`; its merit is <= tol (nats) where the method converged."""
+def interior_point(saddle, start, tol, far=FAR):
+    """The best Iterate found from `start`; its merit is <= tol (nats) where the method converged.
+
+    far: factor between E_r and its budget from which their logarithms are matched.
+    """
     D, m, R = saddle.D, saddle.m, saddle.R
     x, y = np.append(start.q, start.lam), np.append(start.s, start.t)
     c, E = saddle.gradient(x[:m], x[m:])
@@ -67,7 +71,7 @@ def interior_point(saddle, start, tol):
             break
         mu = x @ y / len(x)
         short = x @ abs(lack) / len(x)
-        solve = factorise(saddle, x, y, lack, E)
+        solve = factorise(saddle, x, y, lack, E, far)
         if solve is None:
             break
         dx, dy = solve(-x * y)
@@ -80,7 +84,7 @@ def interior_point(saddle, start, tol):
     return best
 
 
-def factorise(saddle, x, y, lack, E):
+def factorise(saddle, x, y, lack, E, far):
     """The solver r -> (dx, dy) of the linearised system at (x, y), or None where it is singular."""
     m = saddle.m
     H, B, V = saddle.hessian(x[:m])
@@ -93,8 +97,8 @@ def factorise(saddle, x, y, lack, E):
     room = saddle.D - y[m:]
     with np.errstate(divide="ignore", invalid="ignore"):
         quotient = E / room
-        far = (room > 1e-3 * saddle.D) & (E > 1e-250) & (abs(np.log(quotient)) > np.log(2))
-        rho[m:][far], b[m:][far] = quotient[far], (E * np.log(quotient))[far]
+        away = (room > 1e-3 * saddle.D) & (E > 1e-250) & (abs(np.log(quotient)) > np.log(far))
+        rho[m:][away], b[m:][away] = quotient[away], (E * np.log(quotient))[away]
     if saddle.R:
         HB = dpotrs(L, B, lower=1)[0]
         S = V + B.T @ HB
