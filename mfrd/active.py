@@ -113,7 +113,7 @@ def solve_on(saddle, warm, tol):
         point = interior_point(saddle, centre(saddle, nats=nats), tol, far)
         if best is None or point.merit < best.merit:
             best = point
-        if point.merit <= tol:
+        if point.merit <= tol or point.infeasible:
             break
     return best
 

@@ -11,7 +11,7 @@ E_r falls like exp(-lam_r), so far from the budget (E_r against D_r - t_r beyond
 log E_r = log(D_r - t_r): the same root, and Newton's step then neither crawls from above nor overshoots from below.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs
@@ -28,7 +28,8 @@ class Iterate:
     """A point of the interior-point method: q (m,), s (m,), lam (R,), t (R,), all positive.
 
     merit: what (q, lam) miss of the optimum, about, in nats: |log max c| + lam |D - E| and the largest
-    share by which a budget is exceeded; steps: how many Newton steps it took.
+    share by which a budget is exceeded; steps: how many Newton steps it took; infeasible: whether the
+    dual function rose above log min(n, m), which no rate does.
     """
 
     q: np.ndarray
@@ -37,6 +38,7 @@ class Iterate:
     t: np.ndarray
     merit: float = np.inf
     steps: int = 0
+    infeasible: bool = False
 
 
 def centre(saddle, q=None, lam=None, nats=0.5):
@@ -69,6 +71,8 @@ def interior_point(saddle, start, tol, far=FAR):
             best = Iterate(q, y[:m], lam, y[m:], float(merit), step)
         if merit <= tol and over == 0:
             break
+        if step % 8 == 7 and saddle.dual(c, lam) > np.log(min(saddle.n, m)) + 1e-6:
+            return replace(best, infeasible=True)
         mu = x @ y / len(x)
         short = x @ abs(lack) / len(x)
         solve = factorise(saddle, x, y, lack, E, far)

@@ -88,8 +88,10 @@ class Saddle:
                 np.multiply(theta[:, None], group.e, out=A)
             else:
                 A += np.multiply(theta[:, None], group.e, out=self.work)
-        if not self.one_zero:  # else the nearest codeword has A = 1 already
-            A -= A.min(axis=1)[:, None]
+        self.low = 0.0
+        if not self.one_zero:  # else the nearest codeword has s = 0 already
+            self.low = A.min(axis=1)
+            A -= self.low[:, None]
         np.negative(A, out=A)
         np.exp(A, out=A)
         self.z = A @ q
@@ -100,6 +102,10 @@ class Saddle:
             group.eb = (group.Ae @ q) / self.z
             E[group.rows] = group.w @ (self.p * group.eb)
         return c, E
+
+    def dual(self, c, lam):
+        """-sum_i p_i log z_i - lam . D - log max_j c_j after `gradient`: below every rate, nats."""
+        return self.p @ (self.low - np.log(self.z)) - lam @ self.D - np.log(c.max())
 
     def hessian(self, q):
         """(H, B, V) at the point of the last `gradient`; of H the lower triangle alone."""
