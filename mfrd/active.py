@@ -25,10 +25,10 @@ TOLERANCE = 2e-10 * NATS_PER_BIT  # nats, of the interior point and of log max c
 DEAD = 1e-6  # a codeword is dropped where no letter sends it a larger share
 
 
-def newton(problem, warm=None):
+def newton(problem, warm=None, tol=TOLERANCE):
     """(multipliers (R,), output pmf (m,), warm) of the optimum by interior point and active set.
 
-    warm: what an earlier call returned for the same problem with other budgets, or None.
+    warm: what an earlier call returned for the same problem with other budgets, or None; tol: nats.
     """
     pinned = np.zeros(len(problem.budgets))
     if (problem.excess_budgets <= 0).any():
@@ -38,18 +38,18 @@ def newton(problem, warm=None):
     alone = sufficient(saddle)
     if alone is not None:
         return pinned, one(problem.m, active[alone]), (active, None)
-    point = solve_on(saddle, None if warm is None else warm[1], TOLERANCE)
+    point = solve_on(saddle, None if warm is None else warm[1], tol)
     for _ in range(ROUNDS if len(active) < problem.m else 0):
         multipliers, q = saddle.multipliers(point.lam, pinned), point.q / point.q.sum()
         log_c = price(problem, multipliers, potentials(problem, multipliers, q, active))
         log.debug("%d active codewords, log max c %.2e nats", len(active), log_c.max())
-        if log_c.max() <= TOLERANCE:
+        if log_c.max() <= tol:
             break
-        new, alive = violators(problem, log_c, active), used(saddle, point)
+        new, alive = violators(problem, log_c, active, tol), used(saddle, point)
         active, seed = np.append(active[alive], new), np.append(point.q[alive], np.full(len(new), 1e-3 / len(new)))
         saddle = Saddle(problem, active, pinned)
-        point = solve_on(saddle, replace(point, q=seed), TOLERANCE)
-    alive, point = polish(saddle, point)
+        point = solve_on(saddle, replace(point, q=seed), tol)
+    alive, point = polish(saddle, point, tol)
     q = np.zeros(problem.m)
     q[active[alive]] = point.q
     return saddle.multipliers(point.lam, pinned), q / q.sum(), (active[alive], point)
@@ -61,19 +61,19 @@ def used(saddle, point):
     return point.q * (saddle.A / saddle.z[:, None]).max(axis=0) > DEAD  # max_i Q_ij
 
 
-def polish(saddle, point):
+def polish(saddle, point, tol):
     """(which codewords are used, the optimum on these alone), or all where the others are needed."""
     alive = used(saddle, point)
     if alive.all():
         return alive, point
     few = saddle.restricted(alive)
     start = replace(point, q=point.q[alive], s=point.s[alive], merit=np.inf)
-    polished = interior_point(few, start, TOLERANCE)
+    polished = interior_point(few, start, tol)
     q = np.zeros(saddle.m)
     q[alive] = polished.q
     with np.errstate(divide="ignore", invalid="ignore"):  # a letter may see none of them: c is inf
         c, _ = saddle.gradient(q, polished.lam)
-    if polished.merit <= TOLERANCE and c.max() <= np.exp(TOLERANCE):
+    if polished.merit <= tol and c.max() <= np.exp(tol):
         return alive, polished
     return np.ones(saddle.m, bool), point
 
@@ -125,9 +125,9 @@ def price(problem, multipliers, a):
     )
 
 
-def violators(problem, log_c, active):
+def violators(problem, log_c, active, tol):
     """The worst codeword with log c_j > 0 of each active codeword's neighbourhood."""
-    over = np.setdiff1d(np.flatnonzero(log_c > TOLERANCE / 4), active)
+    over = np.setdiff1d(np.flatnonzero(log_c > tol / 4), active)
     region = cKDTree(problem.y[active]).query(problem.y[over])[1]
     order = np.lexsort((-log_c[over], region))
     first = np.unique(region[order], return_index=True)[1]

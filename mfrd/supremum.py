@@ -1,0 +1,200 @@
+"""The supremum over all codewords in R^k of c(y), and with it a bound over all codebooks.
+
+For multipliers lam >= 0 and potentials a, a codeword y in R^k has the mass
+    c(y) = sum_i p_i exp(a_i - s_i(y)),   s_i(y) = (x_i - y)' W_i (x_i - y),   W_i = sum_r lam_r w_ri M_r,
+with M_r the matrix of the quadratic distortion of row r. Weak duality (certificate.py) then holds for every
+codebook at once, with sup_y log c(y) where a codebook has max_j log c_j.
+
+Curvature. log c is a log-sum-exp of quadratics, so its Hessian is a covariance minus 2 sum_i pi_i W_i, nowhere
+below -2 W with W = sum_g max_i theta_gi M_g. A maximiser y* has no gradient; hence
+    log c(y*) <= log c(y0) + (y* - y0)' W (y* - y0)   for every y0,
+and a box with centre y0 that cannot reach the target by this bound does not hold y*. Branch and bound (Land and
+Doig 1960) halves the other boxes until none is left.
+
+Where y* lies. If all W_i are multiples of one matrix M, projecting y on the convex hull of the points in the norm
+of M brings it nearer to each of them, so c does not fall and y* may be taken in the hull. If all M_r are diagonal,
+clipping y to the bounding box of the points does the same in each coordinate. Otherwise y* solves
+sum_i pi_i W_i (x_i - y) = 0, so around any o, in the norm of N = sum_g M_g, |y* - o| <= K max_i |x_i - o|
+with K the largest condition number of a W_i != 0 relative to N.
+"""
+
+import numpy as np
+
+from .certificate import log_sum
+from .distortion import metric
+from .encoder import NATS_PER_BIT
+from .problem import Problem
+
+BLOCK = 200_000  # entries evaluated at once: they stay in the cache
+ULP = 1e-15  # a few units in the last place
+MAX_BOXES = 3_000_000  # evaluated before the bound is returned as it stands
+
+
+class CodewordMass:
+    """log c(y) for y in R^k, its gradient flow and its curvature.
+
+    points: (n, k); metrics: (G, k, k), positive definite; slopes: theta, (G, n), nats per unit distortion;
+    log_weights: log p_i + a_i, (n,). Letters of weight zero are left out.
+    """
+
+    def __init__(self, points, metrics, slopes, log_weights):
+        seen, used = np.isfinite(log_weights), slopes.max(axis=1) > 0
+        self.x, self.log_weights = points[seen], log_weights[seen]
+        self.origin = self.x.mean(axis=0)
+        self.around = self.x - self.origin  # so that a far origin costs no digits
+        self.metrics, self.slopes = metrics[used], slopes[used][:, seen]
+        self.roots = [np.linalg.cholesky(M) for M in self.metrics]  # M = L L'
+        self.W = np.einsum("gi,gkl->ikl", self.slopes, self.metrics)
+        self.curvature = np.einsum("g,gkl->kl", self.slopes.max(axis=1), self.metrics)
+
+    def exponents(self, y):
+        """log p_i + a_i - s_i(y), (n,) for each y (m, k) -> (m, n)."""
+        terms = np.broadcast_to(self.log_weights, (len(y), len(self.x))).copy()
+        for theta, L in zip(self.slopes, self.roots):
+            u, v = self.around @ L, (y - self.origin) @ L
+            d = np.subtract.outer(v[:, 0], u[:, 0])
+            d *= d
+            for axis in range(1, v.shape[1]):
+                difference = np.subtract.outer(v[:, axis], u[:, axis])
+                difference *= difference
+                d += difference
+            d *= theta
+            terms -= d
+        return terms
+
+    def __call__(self, y):
+        """log c(y), (m,) for y (m, k)."""
+        width = max(1, BLOCK // len(self.x))
+        blocks = [self.exponents(y[j : j + width]) for j in range(0, len(y), width)]
+        return np.concatenate([log_sum(terms, axis=1) for terms in blocks])
+
+    def ascend(self, y, steps=30, tol=1e-9):
+        """Local maxima of c from each y, (m, k): Newton's step where it climbs, else the fixed point.
+
+        The fixed point y <- (sum_i pi_i W_i)^-1 sum_i pi_i W_i x_i never descends (Dempster, Laird and Rubin 1977).
+        """
+        value = self(y)
+        for _ in range(steps):
+            pi = np.exp(self.exponents(y) - value[:, None])
+            W = np.einsum("ji,ikl->jkl", pi, self.W)
+            pull = np.einsum("ikl,jil->jik", self.W, self.x - y[:, None])  # W_i (x_i - y)
+            half = np.einsum("ji,jik->jk", pi, pull)  # half the gradient of log c
+            H = 2 * W - 4 * (np.einsum("ji,jik,jil->jkl", pi, pull, pull) - half[:, :, None] * half[:, None])
+            fixed = y + np.linalg.solve(W + 1e-300 * np.eye(W.shape[1]), half[..., None])[..., 0]
+            concave = np.linalg.eigvalsh(H)[:, 0] > 0
+            newton = fixed.copy()
+            newton[concave] = y[concave] + np.linalg.solve(H[concave], 2 * half[concave, :, None])[..., 0]
+            at_newton, at_fixed = self(newton), self(fixed)
+            better = at_newton >= at_fixed
+            y, value = np.where(better[:, None], newton, fixed), np.maximum(at_newton, at_fixed)
+            if abs(half).max() <= tol * np.sqrt(abs(self.curvature).max()):
+                break
+        return y
+
+    def region(self):
+        """(low, high), (k,): a box that holds a maximiser; the module's text says why."""
+        low, high = self.x.min(axis=0), self.x.max(axis=0)
+        off_diagonal = self.metrics * (1 - np.eye(len(low)))
+        if len(self.metrics) <= 1 or not off_diagonal.any():
+            return low, high
+        o, N = (low + high) / 2, self.metrics.sum(axis=0)
+        L = np.linalg.cholesky(np.linalg.inv(N))
+        spectrum = np.linalg.eigvalsh(L.T @ self.W[self.W.any(axis=(1, 2))] @ L)
+        K = (spectrum[:, -1] / spectrum[:, 0]).max()
+        radius = K * np.sqrt(np.einsum("ik,kl,il->i", self.x - o, N, self.x - o).max())
+        reach = (1 + 1e-9) * radius * np.sqrt(np.linalg.inv(N).diagonal())
+        return o - reach, o + reach
+
+    def rounding(self, value):
+        """What rounding can add to log c near its maximum, nats.
+
+        A term of relative weight pi errs by ULP (s_i + |log weight|) a few times over, and sum_i pi_i s_i is at most
+        S = max log weight - log c + log n; a coordinate errs by ULP times the span, and s_i by 2 sqrt(W s_i) times that.
+        """
+        largest, k = abs(self.log_weights).max(), self.x.shape[1]
+        S = largest + abs(value) + np.log(len(self.x)) + 1
+        span = np.ptp(self.x, axis=0)
+        stretch = np.sqrt(span @ abs(self.curvature) @ span) if len(self.metrics) else 0.0
+        return 4 * k * max(1, len(self.metrics)) * ULP * (S + 2 * stretch * np.sqrt(S))
+
+
+def supremum(mass, tol, start=None, max_boxes=MAX_BOXES):
+    """(upper, y, value): log c <= upper on R^k, and log c(y) = value >= upper - tol.
+
+    mass: CodewordMass; tol: nats; start: (m, k) codewords to climb from; max_boxes: evaluations after which
+    the bound is returned though wider than tol.
+    """
+    if not len(mass.metrics):  # no price: c is constant
+        value = log_sum(mass.log_weights[None], axis=1)[0]
+        return value + mass.rounding(value), mass.x[0], value
+    low, high = mass.region()
+    centres, half = (low + high)[None] / 2, np.maximum((high - low) / 2, 0) * (1 + ULP)
+    k = len(low)
+    y = mass.ascend(centres if start is None else np.vstack([centres, start]))
+    values = mass(y)
+    best, value, upper, seen = y[values.argmax()], values.max(), -np.inf, 0
+    sides = [(-0.5, 0.5) if h > 0 else (0.0,) for h in half]
+    corners = np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, k)
+    slip = ULP * np.maximum(abs(low), abs(high))  # of a centre, by rounding
+    while len(centres):
+        seen += len(centres)
+        at = mass(centres)
+        if at.max() > value:
+            climbed = mass.ascend(centres[[at.argmax()]])
+            best, value = climbed[0], max(at.max(), mass(climbed)[0])
+        bound = at + (half + slip) @ abs(mass.curvature) @ (half + slip)
+        open_ = bound > value + tol
+        if seen > max_boxes or (half <= slip).all():
+            open_[:] = False
+        upper = max(upper, bound[~open_].max(initial=-np.inf))
+        parents = centres[open_]
+        half = half / 2
+        centres = (parents[:, None] + corners * 2 * half).reshape(-1, k)
+    return max(upper, value) + mass.rounding(value), best, value
+
+
+def lower_bound_all_codebooks(source, fidelities, multipliers, potentials, *, tol=1e-8, start=None):
+    """A lower bound in bits on I(X;Y) of every encoder into any codebook in R^k that meets the budgets.
+
+        sum_i p_i a_i - lam . D - sup_{y in R^k} log sum_i p_i exp(a_i - s_i(y)), over log 2.
+
+    source: Source; fidelities: one or more Fidelity with squared error or Mahalanobis; multipliers: lam >= 0, (R,),
+    nats per unit distortion, one a budget row; potentials: a, (n,), nats, for distortions as they are, not
+    excesses; tol: bits that the bound may lose in the branch and bound; start: (m, k) codewords to climb from.
+    Valid for any such numbers, so also for those of an interrupted solve.
+
+    Raises ValueError where shapes disagree, a multiplier is negative or not finite, or a distortion is not quadratic.
+    Source: Blahut (1972); Berger (1971), theorem 2.5.2 for arbitrary reproduction alphabets.
+    """
+    problem = Problem(source, source.mean[None], fidelities)
+    lam, a = np.asarray(multipliers, float), np.asarray(potentials, float)
+    if lam.shape != problem.budgets.shape or a.shape != (problem.n,):
+        raise ValueError(
+            f"multipliers {lam.shape} and potentials {a.shape}; "
+            f"expected {problem.budgets.shape} and ({problem.n},)"
+        )
+    if not (np.isfinite(lam).all() and (lam >= 0).all()):
+        raise ValueError(f"multipliers are {lam}; expected finite numbers >= 0")
+    mass = codeword_mass(problem, lam, a)
+    upper, _, _ = supremum(mass, tol * NATS_PER_BIT, start)
+    mean = source.p @ np.where(source.p > 0, a, 0.0)
+    charge = lam @ problem.budgets
+    return float(mean - charge - upper - 8 * ULP * (source.p @ abs(a) + charge)) / NATS_PER_BIT
+
+
+def codeword_mass(problem, multipliers, potentials):
+    """The CodewordMass of a problem's source and fidelities at given dual variables.
+
+    Raises ValueError where a distortion is neither squared error nor Mahalanobis.
+    """
+    k = problem.source.x.shape[1]
+    metrics = [metric(d, k) for d in problem.measures]
+    for f in problem.fidelities:
+        if metric(f.distortion, k) is None:
+            raise ValueError(
+                f"{f.name}: distortion {getattr(f.distortion, '__name__', 'matrix')} is not quadratic; a bound over "
+                "all codebooks needs squared_error or mahalanobis: use lower_bound for a fixed codebook"
+            )
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(problem.source.p) + potentials
+    return CodewordMass(problem.source.x, np.array(metrics), problem.slopes(multipliers), log_weights)
