@@ -114,6 +114,25 @@ def rug(ax, y, kind, label, level):
     )
 
 
+def branches(ax, D, encoders, xlabel, ylabel, title=""):
+    """Codewords of 1-D encoders against a distortion each, area in proportion to mass."""
+    for D_, encoder in zip(D, encoders):
+        size = 1 + 40 * encoder.output_pmf
+        ax.scatter(np.full(len(size), D_), encoder.y[:, 0], s=size, color=INK, linewidth=0)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    logarithmic(ax, "x")
+    return ax
+
+
+def bars(ax, names, values, xlabel, kind="convex"):
+    """One labelled bar a name on a logarithmic scale, the first on top."""
+    ax.barh(range(len(names)), values, color=LOOKS[kind]["color"], height=0.6)
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    ax.set(xlabel=xlabel, xscale="log")
+    return ax
+
+
 def source_2d(ax, source, title="", subset=None):
     """The pmf of a 2-D source on a square grid as a map; `subset` is a radius drawn as a circle."""
     side = int(round(np.sqrt(len(source.p))))
