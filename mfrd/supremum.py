@@ -153,14 +153,15 @@ def supremum(mass, tol, start=None, max_boxes=MAX_BOXES):
     return max(upper, value) + mass.rounding(value), best, value
 
 
-def lower_bound_all_codebooks(source, fidelities, multipliers, potentials, *, tol=1e-8, start=None):
+def lower_bound_all_codebooks(source, fidelities, multipliers, potentials, *, tol=1e-8, start=None, max_boxes=MAX_BOXES):
     """A lower bound in bits on I(X;Y) of every encoder into any codebook in R^k that meets the budgets.
 
         sum_i p_i a_i - lam . D - sup_{y in R^k} log sum_i p_i exp(a_i - s_i(y)), over log 2.
 
     source: Source; fidelities: one or more Fidelity with squared error or Mahalanobis; multipliers: lam >= 0, (R,),
     nats per unit distortion, one a budget row; potentials: a, (n,), nats, for distortions as they are, not
-    excesses; tol: bits that the bound may lose in the branch and bound; start: (m, k) codewords to climb from.
+    excesses; tol: bits that the bound may lose in the branch and bound; start: (m, k) codewords to climb from;
+    max_boxes: evaluations after which branch and bound stops and the bound may lose more.
     Valid for any such numbers, so also for those of an interrupted solve.
 
     Raises ValueError where shapes disagree, a multiplier is negative or not finite, or a distortion is not quadratic.
@@ -168,6 +169,7 @@ def lower_bound_all_codebooks(source, fidelities, multipliers, potentials, *, to
     """
     problem = Problem(source, source.mean[None], fidelities)
     lam, a = np.asarray(multipliers, float), np.asarray(potentials, float)
+    matrices(problem)
     if lam.shape != problem.budgets.shape or a.shape != (problem.n,):
         raise ValueError(
             f"multipliers {lam.shape} and potentials {a.shape}; "
@@ -176,25 +178,34 @@ def lower_bound_all_codebooks(source, fidelities, multipliers, potentials, *, to
     if not (np.isfinite(lam).all() and (lam >= 0).all()):
         raise ValueError(f"multipliers are {lam}; expected finite numbers >= 0")
     mass = codeword_mass(problem, lam, a)
-    upper, _, _ = supremum(mass, tol * NATS_PER_BIT, start)
-    mean = source.p @ np.where(source.p > 0, a, 0.0)
-    charge = lam @ problem.budgets
-    return float(mean - charge - upper - 8 * ULP * (source.p @ abs(a) + charge)) / NATS_PER_BIT
+    upper, _, _ = supremum(mass, tol * NATS_PER_BIT, start, max_boxes)
+    return bound_over(source.p, problem.budgets, lam, a, upper)
+
+
+def bound_over(p, budgets, multipliers, potentials, upper):
+    """sum_i p_i a_i - lam . D - upper in bits, rounding taken off."""
+    a = np.where(p > 0, potentials, 0.0)  # letters of probability zero have no say
+    mean, charge = p @ a, multipliers @ budgets
+    return float(mean - charge - upper - 8 * ULP * (p @ abs(a) + charge)) / NATS_PER_BIT
 
 
 def codeword_mass(problem, multipliers, potentials):
-    """The CodewordMass of a problem's source and fidelities at given dual variables.
+    """The CodewordMass of a problem's source and fidelities at given dual variables."""
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(problem.source.p) + potentials
+    return CodewordMass(problem.source.x, matrices(problem), problem.slopes(multipliers), log_weights)
+
+
+def matrices(problem):
+    """The matrix of each measure, (G, k, k).
 
     Raises ValueError where a distortion is neither squared error nor Mahalanobis.
     """
     k = problem.source.x.shape[1]
-    metrics = [metric(d, k) for d in problem.measures]
     for f in problem.fidelities:
         if metric(f.distortion, k) is None:
             raise ValueError(
                 f"{f.name}: distortion {getattr(f.distortion, '__name__', 'matrix')} is not quadratic; a bound over "
                 "all codebooks needs squared_error or mahalanobis: use lower_bound for a fixed codebook"
             )
-    with np.errstate(divide="ignore"):
-        log_weights = np.log(problem.source.p) + potentials
-    return CodewordMass(problem.source.x, np.array(metrics), problem.slopes(multipliers), log_weights)
+    return np.array([metric(d, k) for d in problem.measures])
