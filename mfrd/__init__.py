@@ -13,6 +13,7 @@ from .container import CorruptStream
 from .distortion import absolute_error, hamming, mahalanobis, squared_error
 from .encoder import Encoder
 from .fidelity import Fidelity, InfeasibleFidelity
+from .limits import Limit, limit
 from .lloyd import lloyd_max
 from .problem import Problem
 from .quantiser import Quantiser, uniform_quantiser
@@ -21,12 +22,13 @@ from .scalar import Vertex, ecsq, ecsq_hull
 from .solution import NotCertified, Solution
 from .solver import backends, rd_curve, solve
 from .source import Source, bumps, grid
+from .supremum import lower_bound_all_codebooks
 from .vector import ecvq
 
 __all__ = [
     "AnnealingStep", "Codec", "CorruptStream", "Encoder", "Fidelity", "InfeasibleFidelity",
-    "NotCertified", "Problem", "Quantiser", "Solution", "Source", "Vertex", "absolute_error",
+    "Limit", "NotCertified", "Problem", "Quantiser", "Solution", "Source", "Vertex", "absolute_error",
     "anneal", "backends", "blahut_arimoto", "bumps", "ecsq", "ecsq_hull", "ecvq", "grid", "hamming",
-    "lloyd_max", "lower_bound", "mahalanobis", "merge", "rd_curve", "refine", "solve",
-    "squared_error", "uniform_quantiser",
+    "limit", "lloyd_max", "lower_bound", "lower_bound_all_codebooks", "mahalanobis", "merge", "rd_curve",
+    "refine", "solve", "squared_error", "uniform_quantiser",
 ]

@@ -46,6 +46,8 @@ def newton(problem, warm=None, tol=TOLERANCE):
         if log_c.max() <= tol:
             break
         new, alive = violators(problem, log_c, active, tol), used(saddle, point)
+        if not len(new):
+            break
         active, seed = np.append(active[alive], new), np.append(point.q[alive], np.full(len(new), 1e-3 / len(new)))
         saddle = Saddle(problem, active, pinned)
         point = solve_on(saddle, replace(point, q=seed), tol)

@@ -18,7 +18,7 @@ from .active import newton
 from .certificate import dual_encoder, potentials
 from .encoder import NATS_PER_BIT, Encoder
 from .feasibility import interior, repair
-from .fidelity import InfeasibleFidelity
+from .fidelity import Fidelity, InfeasibleFidelity
 from .problem import Problem
 from .solution import Solution
 from .stationary import Rows, stationary
@@ -28,6 +28,7 @@ log = logging.getLogger("mfrd")
 
 ROUNDS = 60
 SEEDS = {1: 200, 2: 24, 3: 10}  # grid points a side from which violating codewords are sought
+STEEP = 100.0  # a budget of zero costs nothing at any price, and a high one keeps c from rising near its letters
 SAME = 1e-5  # codewords nearer than this, in units of the width of c, have climbed to one maximum
 
 
@@ -99,6 +100,7 @@ def limit(source, fidelities, *, tol=1e-6, codebook=None, progress=False):
     points = np.unique(source.x[source.p > 0], axis=0)
     start = points if codebook is None else np.vstack([np.reshape(codebook, (-1, k)), points])
     matrices(Problem(source, points[:1], fidelities))
+    fidelities = (fidelities,) if isinstance(fidelities, Fidelity) else tuple(fidelities)
     return Search(source, fidelities, tol, progress).run(start)
 
 
@@ -108,6 +110,8 @@ class Search:
     def __init__(self, source, fidelities, tol, progress):
         self.source, self.fidelities, self.tol = source, fidelities, tol
         self.solution, self.bound, self.proof = None, 0.0, None
+        exact = [f.mask(len(source.p)) for f in fidelities if f.D == 0]
+        self.anchors = source.x[np.any(exact, axis=0) & (source.p > 0)] if exact else source.x[:0]
         self.progress = tqdm(total=1, disable=not progress, bar_format="{desc} {elapsed}")
 
     def run(self, y):
@@ -119,9 +123,12 @@ class Search:
                     y = self.exchange(y, 1e-4 if step == 0 else 0.01 * self.tol)
                     if self.gap <= self.tol:
                         status = "optimal"
+                        self.tidy()
                         break
         except KeyboardInterrupt:
             status = "interrupted"
+        if self.solution is not None and self.gap > self.tol:
+            self.prove(self.kept)
         return self.result(start, status)
 
     @property
@@ -141,83 +148,104 @@ class Search:
 
     def exchange(self, y, tol):
         """One round: solve on y, refine what is used, look for violators; the next codebook (m, k)."""
-        problem, multipliers, q, a = self.solve(y, tol)
-        used = y[q > 0]
-        exact = self.refined(problem, multipliers, q, a)
+        rough = self.solve(y, tol)
+        self.keep(rough)
+        exact = self.refined(rough)
+        candidates = [rough]
         try:
-            refined, multipliers, q, a = self.solve(exact, min(tol, 0.01 * self.tol))
-        except InfeasibleFidelity:  # codewords that merged were needed apart
-            refined, exact = problem, y
-        self.keep(refined, multipliers, q)
-        mass = codeword_mass(refined, multipliers, a)
-        found = self.violators(mass)
-        if not len(found):
-            found = self.prove(mass, multipliers, a, exact)
-        worst = mass(np.vstack([found, exact[:1]])).max()
-        self.report(worst, len(exact))
-        return distinct(np.vstack([used, exact, found]), 1e-9 * np.ptp(self.source.x, axis=0).max())
+            candidates.append(self.solve(exact, min(tol, 0.01 * self.tol)))
+            self.keep(candidates[-1])
+        except InfeasibleFidelity:
+            log.debug("limit: codewords that climb to one maximum are needed apart")
+        tried = [(candidate, *self.violators(candidate)) for candidate in candidates]
+        best, found, worst = min(tried, key=lambda t: t[2] - t[0].dual)
+        if worst <= 0.25 * self.tol * NATS_PER_BIT:
+            found = self.prove(best)
+        self.report(worst, len(best.y))
+        nearest = 1e-4 if len(self.anchors) else 1e-9  # a budget of zero bears no near copy of its letters
+        return distinct(np.vstack([self.anchors, rough.y, exact, found]), nearest * np.ptp(self.source.x, axis=0).max())
 
     def solve(self, y, tol):
-        """(problem, multipliers, q, potentials for distortions as they are) on the codebook y; tol in bits."""
+        """The Point of the optimum on the codebook y, (m, k); tol in bits."""
         problem = Problem(self.source, self.shaped(y), self.fidelities)
         problem.check_feasible()
         multipliers, q, _ = newton(problem, tol=tol * NATS_PER_BIT)
-        a = potentials(problem, multipliers, q[q > 0], np.flatnonzero(q))
-        return problem, multipliers, q, a + (problem.slopes(multipliers) * problem.nearest).sum(axis=0)
+        multipliers[problem.excess_budgets <= 0] *= STEEP
+        used = np.flatnonzero(q)
+        return Point(problem, multipliers, q[used], used)
 
     def shaped(self, y):
         """Codewords (m, k) in the form of the source's points."""
         return y[:, 0] if self.source.points.ndim == 1 else y
 
-    def keep(self, problem, multipliers, q):
-        """Remember the encoder of (multipliers, q) if its rate is the least so far."""
-        support = np.flatnonzero(q)
-        Q, support = repair(problem, dual_encoder(problem, multipliers, q[support], support), support)
-        few = Problem(self.source, problem.codebook[support], self.fidelities)
-        encoder = Encoder(self.source, few.codebook, Q)
-        if self.solution is None or encoder.rate < self.solution.rate:
-            a = potentials(few, multipliers, q[support]) if len(support) == (q > 0).sum() else np.zeros(problem.n)
-            self.solution = Solution(few, encoder, multipliers, a, "exchange")
+    def keep(self, point):
+        """Remember a point if the rate of its encoder is the least so far."""
+        solution = self.encoder_of(point)
+        if self.solution is None or solution.rate < self.solution.rate:
+            self.solution, self.kept = solution, point
 
-    def refined(self, problem, multipliers, q, a):
+    def encoder_of(self, point):
+        """The Solution of a point, on the codewords that its encoder uses."""
+        problem, used = point.problem, point.used
+        Q, support = repair(problem, dual_encoder(problem, point.multipliers, point.q, used), used)
+        few = Problem(self.source, problem.codebook[support], self.fidelities)
+        q = np.zeros(problem.m)
+        q[used] = point.q
+        a = potentials(few, point.multipliers, q[support])
+        return Solution(few, Encoder(self.source, few.codebook, Q), point.multipliers, a, "exchange")
+
+    def tidy(self):
+        """Replace the codewords by fewer, where codewords near each other are one and the gap stays within tol."""
+        point = self.kept
+        for near in (0.1, 0.03, 0.01):
+            label = groups(point.y, near * point.mass.width) if len(point.mass.metrics) else np.arange(len(point.y))
+            if label.max() + 1 == len(point.y) or len(self.anchors):
+                return
+            few = self.solve(self.settled(point, point.y, label), 0.01 * self.tol)
+            solution = self.encoder_of(few)
+            if solution.rate - self.bound <= self.tol:
+                self.solution = solution
+                return
+
+    def refined(self, point):
         """The used codewords, one for each maximum of c they climb to, made stationary where Newton succeeds."""
-        mass = codeword_mass(problem, multipliers, a)
-        y, q = problem.y[q > 0], q[q > 0]
-        if not len(mass.metrics):
-            return y
-        climbed = mass.ascend(y)
-        label = groups(climbed, SAME / np.sqrt(np.linalg.eigvalsh(mass.curvature)[-1]))
-        merged = np.array([np.average(climbed[label == l], axis=0, weights=q[label == l]) for l in range(label.max() + 1)])
+        if not len(point.mass.metrics):
+            return point.y
+        climbed = point.mass.ascend(point.y)
+        return self.settled(point, climbed, groups(climbed, SAME * point.mass.width))
+
+    def settled(self, point, y, label):
+        """The stationary codewords near the means of the groups `label` of y, or these means."""
+        problem, multipliers = point.problem, point.multipliers
+        parts = [label == l for l in range(label.max() + 1)]
+        merged = np.array([np.average(y[part], axis=0, weights=point.q[part]) for part in parts])
         if (problem.excess_budgets <= 0).any():
             return merged
         w, _, g = problem.rows
         binding = multipliers * problem.budgets > 1e-9
         rows = Rows(self.source.x, w[binding], matrices(problem)[g[binding]])
-        exact = stationary(
-            rows, self.source.p, problem.budgets[binding], np.bincount(label, q), merged, multipliers[binding]
-        )
+        q = np.bincount(label, point.q)
+        exact = stationary(rows, self.source.p, problem.budgets[binding], q, merged, multipliers[binding])
         return merged if exact is None else exact
 
-    def violators(self, mass):
-        """Local maxima of c above one, climbed to from a grid, (m, k)."""
+    def violators(self, point):
+        """(local maxima of c above one, (m, k), climbed to from a grid and the codewords; largest log c)."""
+        mass = point.mass
         if not len(mass.metrics):
-            return np.empty((0, self.source.x.shape[1]))
+            return point.y[:0], 0.0
         low, high = mass.region()
-        side = SEEDS[len(low)]
-        axes = [np.linspace(*ends, side) for ends in zip(low, high)]
+        axes = [np.linspace(*ends, SEEDS[len(low)]) for ends in zip(low, high)]
         seeds = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(low))
         over = mass(seeds) > 0.25 * self.tol * NATS_PER_BIT
-        if not over.any():
-            return seeds[:0]
-        climbed = mass.ascend(seeds[over])
-        return distinct(climbed, SAME / np.sqrt(np.linalg.eigvalsh(mass.curvature)[-1]))
+        climbed = mass.ascend(np.vstack([seeds[over], point.y]))
+        return distinct(climbed, SAME * mass.width), mass(climbed).max()
 
-    def prove(self, mass, multipliers, a, y):
+    def prove(self, point):
         """Branch and bound: a better bound, and the maximiser of c as a codeword to add, (1, k)."""
-        upper, best, _ = supremum(mass, 0.25 * self.tol * NATS_PER_BIT, y)
-        bound = bound_over(self.source.p, self.solution.problem.budgets, multipliers, a, upper)
+        upper, best, _ = supremum(point.mass, 0.1 * self.tol * NATS_PER_BIT, point.y)
+        bound = bound_over(self.source.p, point.problem.budgets, point.multipliers, point.a, upper)
         if bound > self.bound:
-            self.bound, self.proof = bound, (multipliers, a)
+            self.bound, self.proof = bound, (point.multipliers, point.a)
         return best[None]
 
     def report(self, worst, m):
@@ -225,6 +253,22 @@ class Search:
         line = f"rate {self.solution.rate:.9g} bits, bound {self.bound:.9g}, {m} codewords, log max c {worst:.1e}"
         log.debug("limit: %s", line)
         self.progress.set_description_str(line)
+
+
+class Point:
+    """The optimum on one codebook: its used codewords y (m, k) of mass q, and what proves it.
+
+    a: (n,), potentials for distortions as they are; mass: c(y) over R^k; dual: sum_i p_i a_i - lam . D, nats.
+    """
+
+    def __init__(self, problem, multipliers, q, used):
+        self.problem, self.multipliers, self.q, self.used = problem, multipliers, q, used
+        self.y = problem.y[used]
+        shift = (problem.slopes(multipliers) * problem.nearest).sum(axis=0)
+        self.a = potentials(problem, multipliers, q, used) + shift
+        self.mass = codeword_mass(problem, multipliers, self.a)
+        p = problem.source.p
+        self.dual = p @ np.where(p > 0, self.a, 0.0) - multipliers @ problem.budgets
 
 
 def groups(y, distance):

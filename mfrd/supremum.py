@@ -27,7 +27,7 @@ from .problem import Problem
 
 BLOCK = 200_000  # entries evaluated at once: they stay in the cache
 ULP = 1e-15  # a few units in the last place
-MAX_BOXES = 3_000_000  # evaluated before the bound is returned as it stands
+MAX_BOXES = 1_000_000  # evaluated before the bound is returned as it stands
 
 
 class CodewordMass:
@@ -46,6 +46,11 @@ class CodewordMass:
         self.roots = [np.linalg.cholesky(M) for M in self.metrics]  # M = L L'
         self.W = np.einsum("gi,gkl->ikl", self.slopes, self.metrics)
         self.curvature = np.einsum("g,gkl->kl", self.slopes.max(axis=1), self.metrics)
+
+    @property
+    def width(self):
+        """The distance over which log c can change by about one."""
+        return 1 / np.sqrt(np.linalg.eigvalsh(self.curvature)[-1])
 
     def exponents(self, y):
         """log p_i + a_i - s_i(y), (n,) for each y (m, k) -> (m, n)."""
