@@ -105,4 +105,5 @@ def _solution(problem, cost, q, lam, Q=None):
     A = np.exp(-lam * cost)
     Q = encoder_at(cost, q, lam) if Q is None else Q
     encoder = Encoder(problem.source, problem.codebook, Q)
-    return Solution(problem, encoder, np.array([lam]), -np.log(A @ q), "blahut-arimoto")
+    potentials = problem.offset(np.array([lam])) - np.log(A @ q)
+    return Solution(problem, encoder, np.array([lam]), potentials, "blahut-arimoto")

@@ -2,9 +2,9 @@
 
 Weak duality (Blahut 1972; Chiang and Boyd 2004). For ANY multipliers lam >= 0 and ANY potentials
 a in R^n, every encoder that meets the budgets has
-    I(X;Y) >= sum_i p_i a_i - lam . (D - least) - max_j log sum_i p_i exp(a_i - s_ij)   (nats),
-with s_ij = sum_r lam_r w_ri e_ij in the excess distortions of problem.py. Nothing about the solver
-that proposed lam and a is trusted.
+    I(X;Y) >= sum_i p_i a_i - lam . D - max_j log sum_i p_i exp(a_i - s_ij)   (nats),
+with s_ij = sum_r lam_r w_ri d_ij. Nothing about the solver that proposed lam and a is trusted. The sums
+are evaluated in the excess distortions of problem.py, which shift a_i, s_ij and lam . D alike.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ def potentials(problem, multipliers, output_pmf, columns=slice(None)):
     """a_i = -log z_i = -log sum_j q_j exp(-s_ij), the best potentials for given prices and q, (n,)."""
     s = problem.exponents(multipliers, columns)
     with np.errstate(divide="ignore"):
-        return -log_sum(np.log(output_pmf)[None, :] - s, axis=1)
+        return problem.offset(multipliers) - log_sum(np.log(output_pmf)[None, :] - s, axis=1)
 
 
 def dual_encoder(problem, multipliers, output_pmf, columns=slice(None)):
@@ -39,21 +39,29 @@ def dual_encoder(problem, multipliers, output_pmf, columns=slice(None)):
 def log_codeword_masses(problem, multipliers, potentials, columns=slice(None)):
     """log c_j = log sum_i p_i exp(a_i - s_ij) on the chosen codewords; optimal prices have c_j <= 1."""
     with np.errstate(divide="ignore"):
-        log_terms = (np.log(problem.source.p) + potentials)[:, None]
+        log_terms = (np.log(problem.source.p) + potentials - problem.offset(multipliers))[:, None]
     return log_sum(log_terms - problem.exponents(multipliers, columns), axis=0)
 
 
 def lower_bound(problem, multipliers, potentials):
     """A lower bound in bits on I(X;Y) of every encoder that meets the budgets of `problem`.
 
-        sum_i p_i a_i - lam . (D - least) - max_j log sum_i p_i exp(a_i - s_ij), over log 2.
+        sum_i p_i a_i - lam . D - max_j log sum_i p_i exp(a_i - s_ij), over log 2.
 
     problem: Problem; multipliers: lam >= 0, (R,), nats per unit distortion, one a budget row;
     potentials: a, (n,), nats. Valid for any such numbers, so also for those of an interrupted solve.
 
     Raises ValueError where shapes disagree or a multiplier is negative or not finite.
-    Source: Blahut (1972), theorem 6.3.2 of Berger (1971) for several budgets.
+    Source: Blahut (1972); Chiang and Boyd (2004) for the dual with several budgets.
     """
+    lam, a = dual_point(problem, multipliers, potentials)
+    worst = max(log_codeword_masses(problem, lam, a, block).max() for block in problem.blocks())
+    gain = problem.source.p @ (a - problem.offset(lam)) - lam @ problem.excess_budgets
+    return float((gain - worst) / np.log(2))
+
+
+def dual_point(problem, multipliers, potentials):
+    """(lam, a) as arrays, checked against the rows and letters of `problem`; a ValueError says what is off."""
     lam, a = np.asarray(multipliers, float), np.asarray(potentials, float)
     if lam.shape != problem.budgets.shape or a.shape != (problem.n,):
         raise ValueError(
@@ -62,6 +70,4 @@ def lower_bound(problem, multipliers, potentials):
         )
     if not (np.isfinite(lam).all() and (lam >= 0).all()):
         raise ValueError(f"multipliers are {lam}; expected finite numbers >= 0")
-    worst = max(log_codeword_masses(problem, lam, a, block).max() for block in problem.blocks())
-    charge = lam @ problem.excess_budgets
-    return float((problem.source.p @ a - charge - worst) / np.log(2))
+    return lam, a

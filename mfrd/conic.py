@@ -119,5 +119,5 @@ class DualProgram:
         q = np.maximum(self.masses.dual_value, 0)
         q = q / q.sum()
         potentials = dual_potentials(problem, multipliers, q)
-        potentials[self.letters] = self.a.value
+        potentials[self.letters] = self.a.value + problem.offset(multipliers)[self.letters]
         return multipliers, potentials, q

@@ -201,8 +201,11 @@ class Search:
             label = groups(point.y, near * point.mass.width) if len(point.mass.metrics) else np.arange(len(point.y))
             if label.max() + 1 == len(point.y) or len(self.anchors):
                 return
-            few = self.solve(self.settled(point, point.y, label), 0.01 * self.tol)
-            solution = self.encoder_of(few)
+            try:
+                solution = self.encoder_of(self.solve(self.settled(point, point.y, label), 0.01 * self.tol))
+            except InfeasibleFidelity:
+                log.debug("limit: codewords within %g widths of each other are needed apart", near)
+                continue
             if solution.rate - self.bound <= self.tol:
                 self.solution = solution
                 return
@@ -258,14 +261,13 @@ class Search:
 class Point:
     """The optimum on one codebook: its used codewords y (m, k) of mass q, and what proves it.
 
-    a: (n,), potentials for distortions as they are; mass: c(y) over R^k; dual: sum_i p_i a_i - lam . D, nats.
+    a: (n,), potentials; mass: c(y) over R^k; dual: sum_i p_i a_i - lam . D, nats.
     """
 
     def __init__(self, problem, multipliers, q, used):
         self.problem, self.multipliers, self.q, self.used = problem, multipliers, q, used
         self.y = problem.y[used]
-        shift = (problem.slopes(multipliers) * problem.nearest).sum(axis=0)
-        self.a = potentials(problem, multipliers, q, used) + shift
+        self.a = potentials(problem, multipliers, q, used)
         self.mass = codeword_mass(problem, multipliers, self.a)
         p = problem.source.p
         self.dual = p @ np.where(p > 0, self.a, 0.0) - multipliers @ problem.budgets

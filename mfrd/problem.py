@@ -165,6 +165,10 @@ class Problem:
         w, _, g = self.rows
         return np.stack([multipliers * (g == h) @ w for h in range(len(self.measures))])
 
+    def offset(self, multipliers):
+        """sum_g theta_gi min_j d_g(i, j), (n,): by how much exponents fall short of those in d, nats."""
+        return (self.slopes(multipliers) * self.nearest).sum(axis=0)
+
     def exponents(self, multipliers, columns=slice(None)):
         """s_ij = sum_g theta_gi e_g(i, j) on the chosen codewords, (n, columns), nats."""
         theta = self.slopes(multipliers)

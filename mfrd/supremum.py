@@ -20,7 +20,7 @@ with K the largest condition number of a W_i != 0 relative to N.
 
 import numpy as np
 
-from .certificate import log_sum
+from .certificate import dual_point, log_sum
 from .distortion import metric
 from .encoder import NATS_PER_BIT
 from .problem import Problem
@@ -164,8 +164,7 @@ def lower_bound_all_codebooks(source, fidelities, multipliers, potentials, *, to
         sum_i p_i a_i - lam . D - sup_{y in R^k} log sum_i p_i exp(a_i - s_i(y)), over log 2.
 
     source: Source; fidelities: one or more Fidelity with squared error or Mahalanobis; multipliers: lam >= 0, (R,),
-    nats per unit distortion, one a budget row; potentials: a, (n,), nats, for distortions as they are, not
-    excesses; tol: bits that the bound may lose in the branch and bound; start: (m, k) codewords to climb from;
+    nats per unit distortion, one a budget row; potentials: a, (n,), nats; tol: bits that the bound may lose in the branch and bound; start: (m, k) codewords to climb from;
     max_boxes: evaluations after which branch and bound stops and the bound may lose more.
     Valid for any such numbers, so also for those of an interrupted solve.
 
@@ -173,15 +172,8 @@ def lower_bound_all_codebooks(source, fidelities, multipliers, potentials, *, to
     Source: Blahut (1972); Berger (1971), theorem 2.5.2 for arbitrary reproduction alphabets.
     """
     problem = Problem(source, source.mean[None], fidelities)
-    lam, a = np.asarray(multipliers, float), np.asarray(potentials, float)
+    lam, a = dual_point(problem, multipliers, potentials)
     matrices(problem)
-    if lam.shape != problem.budgets.shape or a.shape != (problem.n,):
-        raise ValueError(
-            f"multipliers {lam.shape} and potentials {a.shape}; "
-            f"expected {problem.budgets.shape} and ({problem.n},)"
-        )
-    if not (np.isfinite(lam).all() and (lam >= 0).all()):
-        raise ValueError(f"multipliers are {lam}; expected finite numbers >= 0")
     mass = codeword_mass(problem, lam, a)
     upper, _, _ = supremum(mass, tol * NATS_PER_BIT, start, max_boxes)
     return bound_over(source.p, problem.budgets, lam, a, upper)

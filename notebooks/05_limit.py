@@ -41,6 +41,7 @@ import numpy as np
 
 import mfrd
 from mfrd import outputs, plot
+from mfrd.certificate import log_codeword_masses
 
 plot.use_style()
 print("backends, in the order they are tried:", *mfrd.backends(solver))
@@ -108,8 +109,9 @@ path = outputs.save_figure(figure, "limit_bifurcation")
 best = mfrd.limit(trimodal, [mfrd.Fidelity(D)], tol=tolerance)
 refined = outputs.load_results("03_refinement")["refine_1d"]
 line = np.linspace(-8, 8, 1601)
-mass_of = lambda result: mfrd.codeword_mass(trimodal, [mfrd.Fidelity(D)], result.multipliers, result.potentials)(line)
 short = mfrd.solve(mfrd.Problem(trimodal, mfrd.grid(-8, 8, 9), [mfrd.Fidelity(D)]), "newton")
+every = mfrd.Problem(trimodal, line, [mfrd.Fidelity(D)])  # each y of the line as a codeword
+mass_of = lambda result: np.exp(log_codeword_masses(every, result.multipliers, result.potentials))
 figure, (ax,) = plot.panels(1, width=0.62 * plot.PAGE, height=2.5)
 plot.lines(ax, [(line, mass_of(best), "bound", "at the limit"), (line, mass_of(short), "convex", "nine evenly spaced codewords")],
            "$y$", r"codeword mass $c(y)$")
