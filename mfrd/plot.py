@@ -109,7 +109,7 @@ def rug(ax, y, kind, label, level):
     """Codewords as a row of marks at a fraction `level` of the panel's height."""
     look = LOOKS[kind]
     ax.plot(
-        np.ravel(y), np.full(np.size(y), level), look["marker"], color=look["color"], label=label,
+        np.ravel(y), np.full(np.size(y), level), look["marker"] or "o", color=look["color"], label=label,
         transform=ax.get_xaxis_transform(), clip_on=False,
     )
 
@@ -124,12 +124,13 @@ def branches(ax, D, encoders, xlabel, ylabel, title=""):
     return ax
 
 
-def bars(ax, names, values, xlabel, kind="convex"):
-    """One labelled bar a name on a logarithmic scale, the first on top."""
+def bars(ax, names, values, xlabel, start, threshold, kind="convex"):
+    """One labelled bar a name on a logarithmic scale from `start`, the first on top, a line at `threshold`."""
     ax.barh(range(len(names)), values, color=LOOKS[kind]["color"], height=0.6)
+    ax.axvline(threshold, color=INK, linestyle="--", linewidth=0.8)
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
-    ax.set(xlabel=xlabel, xscale="log")
+    ax.set(xlabel=xlabel, xscale="log", xlim=(start, None))
     return ax
 
 
