@@ -27,6 +27,8 @@
 # bounds it from below. Every rate here is shown with such a bound, evaluated in plain NumPy. Distortion is squared
 # error. This notebook covers section 4.1 and appendix A.1 of the report (figures 2, 8 and 9) and its check of
 # the core on a trimodal source.
+#
+# *In the [paper](../paper/paper.pdf): section 6.1, The core against closed forms.*
 
 # %% tags=["parameters"]
 solver = "auto"
@@ -37,6 +39,7 @@ D_range_2d, n_budgets_2d = [0.2, 5.0], 12
 n_side_odd, budgets_odd = 7, [0.5, 1.0, 1.5, 1.9]
 n_letters_trimodal, n_codewords_trimodal, n_budgets_trimodal = 200, 16, 50
 codebook_sizes = [8, 12, 16, 32]
+seed, n_pairs = 0, 400  # random pairs of encoders
 
 # %% tags=["nbval-ignore-output"]
 import numpy as np
@@ -94,6 +97,22 @@ print(f"largest beyond D = 0.5: {deviation[budgets > 0.5].max():+.4f} bits, at D
 print(f"distortion of rate zero: {(gaussian.p @ problem.distortion(0)).min():.4f}, variance {variance:.4f}")
 
 # %% [markdown]
+# ## Convex in what?
+#
+# Convexity is in $Q$, for a fixed source: the mixture of two encoders never costs more than the mixture of their rates. It
+# does not extend to the source, in which the rate is concave. Random pairs show both.
+
+# %%
+random = np.random.default_rng(seed)
+draw = lambda: random.dirichlet(0.3 * np.ones(n_codewords), n_letters)
+rate = lambda p, Q: mfrd.Encoder(mfrd.Source(gaussian.points, p), codebook, Q).rate
+pairs = [(draw(), draw(), random.dirichlet(np.ones(n_letters))) for _ in range(n_pairs)]
+excess = lambda p, p_, Q, Q_: rate((p + p_) / 2, (Q + Q_) / 2) - (rate(p, Q) + rate(p_, Q_)) / 2
+in_Q = max(excess(gaussian.p, gaussian.p, Q, Q_) for Q, Q_, _ in pairs)
+in_p = max(excess(gaussian.p, p_, Q, Q) for Q, _, p_ in pairs)
+print(f"rate of a mixture above the mixture of rates, largest of {n_pairs}: in Q {in_Q:+.4f}, in p {in_p:+.4f} bits")
+
+# %% [markdown]
 # ## Where eight codewords fail
 #
 # At small $D$ the limit is the codebook, not the solver. Eight points cannot bring the distortion below the least
@@ -105,8 +124,9 @@ sizes = {m: mfrd.Problem(gaussian, mfrd.grid(-3, 3, m), [mfrd.Fidelity(D_example
 low = np.geomspace(0.02, 0.8, 20)
 curves = {m: mfrd.rd_curve(sizes[m], "global", low, solver=solver) for m in sizes}
 looks = ["convex", "noise", "core", "entropy"]
+deviations = {m: np.array([s.rate for s in curves[m]]) - 0.5 * np.log2(variance / low) for m in sizes}
 figure, (ax,) = plot.panels(1, width=plot.COLUMN)
-plot.lines(ax, [(low, [s.rate - 0.5 * np.log2(variance / D) for s, D in zip(curves[m], low)], look, f"$m = {m}$")
+plot.lines(ax, [(low, deviations[m], look, f"$m = {m}$")
                 for m, look in zip(sizes, looks)], "distortion $D$", "convex $-$ closed form (bits)", log="x")
 path = outputs.save_figure(figure, "fig02_codebook_size")
 for m in sizes:
@@ -230,7 +250,9 @@ results = {
     "gaussian_1d": {"variance": variance, "least_D": problem.least[0], "at_D_0.6": at_example,
                     "deviation_bits": {"smallest_D": small, "at_D_0.3": mid,
                                        "largest_beyond_D_0.5": abs(deviation[budgets > 0.5]).max()},
-                    "least_D_by_codewords": {str(m): sizes[m].least[0] for m in sizes}, "sweep": sweep(budgets, curve)},
+                    "least_D_by_codewords": {str(m): sizes[m].least[0] for m in sizes}, "sweep": sweep(budgets, curve),
+                    "by_codewords": {"D": low, "deviation_bits": {str(m): deviations[m] for m in sizes}},
+                    "convexity": {"pairs": n_pairs, "largest_excess_in_Q_bits": in_Q, "largest_excess_in_p_bits": in_p}},
     "gaussian_2d": {"variance": total, "least_D": problem_2d.least[0], "sweep": sweep(budgets_2d, curve_2d),
                     "sweep_7_by_7": sweep(budgets_odd, curve_odd)},
     "trimodal_core": {"shannon_bound_bits": shannon, "sweep": sweep(budgets_3, curve_3),
@@ -242,5 +264,5 @@ path = outputs.save_results("01_validation", results)
 gaps = [s.gap for s in [*curve, *curve_2d, *curve_3] if s.status == "optimal"]
 assert max(gaps) < 1e-6
 assert abs(conic.rate - blahut.rate) <= conic.gap + blahut.gap
-assert (np.diff(slopes) > -1e-6).all()
+assert (np.diff(slopes) > -1e-6).all() and in_Q <= 1e-12 < in_p
 print(f"{len(gaps)} certified rates, every gap below 1e-6 bits; I(X;Y) at D = {D_example} is {conic.rate:.6f} bits")

@@ -24,6 +24,8 @@
 # The optimal rate $R(D, D')$ is convex, and the multipliers of the two budgets are its slopes: where it is differentiable,
 # $\lambda = -\partial R / \partial D$ and $\lambda' = -\partial R / \partial D'$, prices in bits per unit of distortion. A
 # budget with slack costs nothing. This notebook covers section 4.2 of the report (figure 3).
+#
+# *In the [paper](../paper/paper.pdf): section 6.2, Prices of mixed fidelity.*
 
 # %% tags=["parameters"]
 solver = "auto"
@@ -122,6 +124,17 @@ for name, value in differences.items():
     print(f"{name:6s}  price {example.prices[name]:.5f}   finite difference {value:.5f}")
 
 # %% [markdown]
+# Blahut–Arimoto takes the prices as its input: at these two, its own update finds the encoder with no other solver.
+
+# %%
+priced = problem.exponents(example.multipliers)  # s_ij = sum_k lam_k 1[i in S_k] d(x_i, y_j), nats
+q, updates = mfrd.blahut.fixed_point(gaussian.p, priced, 1.0, 1e-9, 10**6)
+blahut = mfrd.Encoder(gaussian, problem.codebook, mfrd.blahut.encoder_at(priced, q, 1.0))
+d = blahut.Q * problem.distortion(0)
+spent = {"global": gaussian.p @ d.sum(axis=1), "core": (gaussian.p * inside) @ d.sum(axis=1)}
+print(f"rate {blahut.rate:.6f} against {example.rate:.6f} bits; spent: global {spent['global']:.4f}, core {spent['core']:.5f}")
+
+# %% [markdown]
 # The same along the whole curve, from the sweep itself: differences of neighbouring rates against the mean of their
 # prices, where both budgets bind.
 
@@ -173,7 +186,7 @@ print(f"the core's budget binds up to D' = {binding[-1]:.4f} and is slack beyond
 # %%
 sweep = lambda D, solutions: [{"D": D_, **s.summary()} for D_, s in zip(D, solutions)]
 results = {"gaussian_1d_mixed_fidelity": {
-    "probability_of_core": probability, "least_D": dict(zip(price, problem.least)),
+    "budgets": {"core": D_core}, "probability_of_core": probability, "least_D": dict(zip(price, problem.least)),
     "price_core_bits": [price["core"].min(), price["core"].max()], "price_global_bits": [price["global"].min(), price["global"].max()],
     "price_core_nats": np.log(2) * np.array([price["core"].min(), price["core"].max()]),
     "price_global_nats": np.log(2) * np.array([price["global"].min(), price["global"].max()]),
@@ -181,6 +194,7 @@ results = {"gaussian_1d_mixed_fidelity": {
     "distortion_where_global_goes_slack": reached[slack].mean(), "global_slack_from_D": budgets[slack][0],
     "rate_floor_bits": rates[-1], "price_times_distortion_bits": terms,
     "finite_differences": {"D": D_example, "prices": example.prices, "differences": differences},
+    "blahut_arimoto_at_these_prices": {"I_bits": blahut.rate, "conic_I_bits": example.rate, "distortions": spent},
     "core_binds_up_to": binding[-1], "sweep": sweep(budgets, curve), "sweep_without_core": sweep(budgets, unconstrained),
     "sweep_core": sweep(core_budgets, tightened)}}
 

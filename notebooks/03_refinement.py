@@ -27,6 +27,8 @@
 # $\delta$ of a heavier one, and solve again. With prices $\lambda_k$ on subsets $S_k$ the stationary point of the
 # Lagrangian is another centroid, that of $X$ under $p_i Q_{ij} w_i$ with $w_i = \sum_k \lambda_k 1[i \in S_k]$: the
 # *priced* step. This notebook covers section 4.3 and appendix A.2 of the report (figures 4, 5, 6, 10, 11).
+#
+# *In the [paper](../paper/paper.pdf): section 6.3, Refining the codebook.*
 
 # %% tags=["parameters"]
 solver, solver_beyond = "auto", "newton"  # for the published runs, and for those that go beyond
@@ -263,7 +265,7 @@ for (mass, distance), r in ablation.items():
 def keep(refinement):
     initial, s = refinement.history[0], refinement.solution.summary()
     return {**s, "D": s["distortions"]["global"], "converged": refinement.converged, "rounds": len(refinement.history) - 1,
-            "codebook": refinement.codebook, "initial": {"I_bits": initial.rate, "H_Y_bits": initial.output_entropy,
+            "codebook": refinement.codebook, "masses": refinement.solution.encoder.output_pmf, "initial": {"I_bits": initial.rate, "H_Y_bits": initial.output_entropy,
                                                          "codewords": initial.codewords}}
 
 
@@ -271,12 +273,13 @@ history = lambda r: [{"I_bits": s.rate, "H_Y_bits": s.output_entropy, "H_Y_given
                       "distortions": s.distortions, "codewords": s.codewords} for s in r.history]
 label = lambda *key: " ".join(f"{part}" for part in key)
 results = {
-    "refine_1d": {**keep(run), "history": history(run), "distance_to_modes": abs(nearest - modes),
+    "refine_1d": {**keep(run), "budgets": {"global": D, "core": D_core}, "probability_of_core": trimodal.p[inside].sum(), "modes": modes, "history": history(run), "distance_to_modes": abs(nearest - modes),
                   "draws": {"rates": final, "codewords": sizes, "least": final.min(), "largest": final.max()},
                   "binding": {label(*key): keep(r) for key, r in bound.items()},
                   "merging": {label(*key): keep(r) for key, r in ablation.items()}},
-    "refine_spike": {**keep(spike_run), "variance": spike.covariance.item(), "mean": mean, "heaviest_codeword": main},
-    "refine_2d": {**keep(run_2d), "history": history(run_2d),
+    "refine_spike": {**keep(spike_run), "budgets": {"global": D_spike, "core": D_core_spike}, "variance": spike.covariance.item(), "mean": mean, "heaviest_codeword": main},
+    "refine_2d": {**keep(run_2d), "budgets": {"global": D_2d, "core": D_core_2d}, "probability_of_core": four.p[disc].sum(), "mean": four.mean, "spacing": 16 / (n_side - 1),
+                  "modes": [[-4, -4], [-4, 4], [4, -4], [4, 4]], "history": history(run_2d),
                   "lloyd_started_from_the_refined_codebook": {"I_bits": lloyd.rate, "H_Y_bits": lloyd.output_entropy, "D": lloyd_D},
                   "binding": {label(*key): keep(r) for key, r in bound_2d.items()}},
 }

@@ -22,6 +22,8 @@
 # the number of codewords is what it turns out to be. The report compares the two at equal codebook size. We reproduce
 # that, and then compare at equal distortion and at equal rate. This notebook covers section 4.4 and appendix A.3 of the
 # report (figures 7 and 12).
+#
+# *In the [paper](../paper/paper.pdf): section 6.4, Against Lloyd–Max.*
 
 # %% tags=["parameters"]
 solver, solver_beyond = "auto", "newton"  # for the published runs, and for those that go beyond
@@ -31,6 +33,7 @@ merge_mass, merge_distance, rounds, rounds_lloyd = 1e-3, 1e-3, 15, 100
 rounds_converged = 5000
 D_plane = [0.2, 0.25, 0.3, 0.35, 0.42, 0.5, 0.6, 0.8, 1.0, 1.5, 2.5, 4.0]
 lloyd_sizes = [2, 3, 4, 5, 6, 7, 8]
+n_starts = 20  # random starts of Lloyd-Max
 
 # %% tags=["nbval-ignore-output"]
 import numpy as np
@@ -86,6 +89,15 @@ print("codewords, Lloyd-Max:", np.round(lloyd.codebook, 3))
 # differ most on the flanks, where the convex codewords are rarer and farther out. The table shows two different points
 # of the plane: less rate *and* more distortion. Neither dominates the other, so equal size decides nothing.
 #
+# Lloyd–Max is a descent without a certificate: from random starts it ends in different places.
+
+# %%
+random = np.random.default_rng(seed)
+starts = [np.sort(random.uniform(-8, 8, m)) for _ in range(n_starts)]
+ends = np.array([point(mfrd.lloyd_max(trimodal, m, initial=start, max_iter=1000))["D"] for start in starts])
+print(f"distortion from {n_starts} random starts: {ends.min():.4f} to {ends.max():.4f}; evenly spaced {point(lloyd)['D']:.4f}")
+
+# %% [markdown]
 # ## The spike
 #
 # The second source, $D = 1.6$ from 32 evenly spaced codewords. After the published 15 rounds refinement has not settled: $I$ is
@@ -177,13 +189,14 @@ def keep(solution):
 
 
 results = {
-    "lloyd_1d": {"codewords": m, "convex": {**keep(run.solution), "converged": run.converged, "codebook": run.codebook},
-                 "lloyd_max": {**point(lloyd), "codebook": lloyd.codebook},
+    "lloyd_1d": {"codewords": m, "budgets": {"global": D, "core": D_core}, "convex": {**keep(run.solution), "converged": run.converged, "codebook": run.codebook},
+                 "lloyd_max": {**point(lloyd), "codebook": lloyd.codebook,
+                               "random_starts": {"starts": n_starts, "least_D": ends.min(), "largest_D": ends.max()}},
                  "equal_distortion": keep(same_D), "equal_rate": keep(same_rate),
                  "saving_at_equal_distortion_bits": lloyd.rate - same_D.rate,
                  "saving_at_equal_rate_D": point(lloyd)["D"] - D_same_rate,
                  "plane": {"convex": [keep(s) for s in plane], "lloyd_max": [{"m": k, **q} for k, q in zip(lloyd_sizes, quantisers)]}},
-    "lloyd_spike": {"codewords": m_spike, "convex": {**keep(spike_run.solution), "converged": spike_run.converged, "codebook": spike_run.codebook},
+    "lloyd_spike": {"codewords": m_spike, "budgets": {"global": D_spike, "core": D_core_spike}, "convex": {**keep(spike_run.solution), "converged": spike_run.converged, "codebook": spike_run.codebook},
                     "lloyd_max": {**point(spike_lloyd), "codebook": spike_lloyd.codebook},
                     "convex_rounded_by_argmax": point(rounded(spike_convex)),
                     "settled": {**keep(spike_settled.solution), "converged": spike_settled.converged,
