@@ -9,11 +9,12 @@ READY := .venv/.ready
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help report test refresh lab clean
+.PHONY: help report test refresh claims lab clean
 
 help:
 	@echo "make report    run every notebook; write figures/ and results/"
 	@echo "make test      pytest, and nbval on the paired notebooks"
+	@echo "make claims    judge every claim of the report from results/"
 	@echo "make refresh   re-execute the paired notebooks in place"
 	@echo "make lab       open JupyterLab"
 	@echo "make clean     remove .venv, runs/ and caches"
@@ -28,6 +29,9 @@ test: $(READY)
 
 refresh: $(READY)
 	$(PYTHON) -m mfrd refresh $(ARGS)
+
+claims: $(READY)
+	$(PYTHON) -m mfrd claims $(ARGS)
 
 lab: $(READY)
 	$(PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks $(ARGS)

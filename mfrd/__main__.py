@@ -28,6 +28,14 @@ def build_parser():
     )
     _add_only(refresh)
     refresh.set_defaults(run=_refresh)
+
+    claims = commands.add_parser(
+        "claims", help="judge every claim of the report from results/",
+        description="Print each claim, what we measure and the verdict, computed from results/. The exit status is 1 "
+        "when a verdict differs from the one recorded in results/claims.json.",
+    )
+    claims.add_argument("--record", action="store_true", help="accept the verdicts and write the record")
+    claims.set_defaults(run=_claims)
     return parser
 
 
@@ -61,6 +69,17 @@ def _refresh(options):
     from .report import refresh
 
     return _guard(lambda: refresh(root(), only=options.only))
+
+
+def _claims(options):
+    from .claims import ClaimError, check
+    from .outputs import root
+
+    try:
+        return 0 if check(root(), record=options.record) else 1
+    except ClaimError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
 
 
 def _guard(action):
