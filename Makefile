@@ -9,13 +9,14 @@ READY := .venv/.ready
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help report test refresh claims lab clean
+.PHONY: help report test refresh claims bench lab clean
 
 help:
 	@echo "make report    run every notebook; write figures/ and results/"
 	@echo "make test      pytest, and nbval on the paired notebooks"
 	@echo "make claims    judge every claim of the report from results/"
 	@echo "make refresh   re-execute the paired notebooks in place"
+	@echo "make bench     time the solvers side by side; write results/bench.json and forms.json"
 	@echo "make lab       open JupyterLab"
 	@echo "make clean     remove .venv, runs/ and caches"
 	@echo "Add ARGS='...' for options of the command (make report ARGS='--only 01'),"
@@ -32,6 +33,10 @@ refresh: $(READY)
 
 claims: $(READY)
 	$(PYTHON) -m mfrd claims $(ARGS)
+
+bench: $(READY)
+	$(PYTHON) benchmarks/forms.py
+	$(PYTHON) benchmarks/bench.py
 
 lab: $(READY)
 	$(PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks $(ARGS)

@@ -94,7 +94,7 @@ class Problem:
         ]
         return np.vstack(weights), owner, np.array(measure_of)[owner]
 
-    @property
+    @cached_property
     def budgets(self):
         """D_r of each row, (R,)."""
         return np.array([f.D for f in self.fidelities])[self.rows[1]]
@@ -154,7 +154,7 @@ class Problem:
         w, _, g = self.rows
         return (w * self.nearest[g]) @ self.source.p
 
-    @property
+    @cached_property
     def excess_budgets(self):
         """D_r - least_r, (R,), zero where the budget is on its least reachable value."""
         slack = self.budgets - self.least
