@@ -69,7 +69,7 @@ class Encoder:
 
     @property
     def output_entropy(self):
-        return float(entr(self.output_pmf).sum() / NATS_PER_BIT)
+        return max(0.0, float(entr(self.output_pmf).sum() / NATS_PER_BIT))  # one codeword: 0, not -1e-16
 
     @property
     def conditional_entropy(self):

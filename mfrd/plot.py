@@ -24,6 +24,7 @@ LOOKS = {  # what a thing looks like, wherever it appears
     "entropy": dict(color=PINK, marker="D", linestyle="-"),
     "noise": dict(color=ORANGE, marker="v", linestyle="-"),
     "quantiser": dict(color=SKY, marker="v", linestyle="-"),
+    "annealed": dict(color=GREEN, marker="P", linestyle="none"),
     "measured": dict(color=INK, marker="x", linestyle="none"),
     "plain": dict(color=GREY, marker=".", linestyle="none"),
 }
@@ -68,6 +69,26 @@ def lines(ax, series, xlabel, ylabel, title="", log=""):
     if any(entry[3] for entry in series):
         ax.legend()
     return ax
+
+
+def plane(schemes, kinds, bound):
+    """Rate against distortion over the certified bound, and beside it what each scheme lies above it.
+
+    schemes: {name: [(D, rate, bound at that D), ...]}; kinds: {name: (key of LOOKS, label) or (key, label, overrides)}
+    in the order of drawing;
+    bound: [(D, bits), ...]. -> figure, one legend under both panels
+    """
+    figure, (left, right) = panels(2, height=3.1)
+    drawn = [(np.transpose(schemes[name]), *kinds[name]) for name in kinds if name in schemes]
+    lines(left, [(D, rate, kind, label, *overrides) for (D, rate, _), kind, label, *overrides in drawn]
+          + [(*np.transpose(bound), "bound", "certified bound")], "distortion $D$", "rate (bits a sample)", log="x")
+    lines(right, [(D, rate - low, kind, "", *overrides) for (D, rate, low), kind, _, *overrides in drawn],
+          "distortion $D$", "rate over the bound (bits)", log="x")
+    right.axhline(0, **{**LOOKS["bound"], "linewidth": 1.2})
+    handles, labels = left.get_legend_handles_labels()
+    left.get_legend().remove()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    return figure
 
 
 def logarithmic(ax, axis):

@@ -18,6 +18,7 @@ from .fidelity import InfeasibleFidelity
 from .source import Source
 
 ROUNDING = 1e-12  # relative; a budget is met up to this much
+GIVEN = "least rate of any time-sharing of the encoders given: linear program"
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +175,32 @@ def time_share(rates, distortions, budgets):
     if program.status != 0:
         raise RuntimeError(f"the linear program of the shares ended with: {program.message}")
     return exact_shares(program.x, E, D), np.maximum(-program.ineqlin.marginals, 0) / units
+
+
+def mixture(encoders, fidelities, *, bound=None):
+    """The best time-sharing of given deterministic encoders within all budgets.
+
+    encoders: a sequence of deterministic Encoder of one source, such as Lloyd-Max quantisers of several
+    sizes; fidelities: the budgets; bound: what `.lower_bound` reports. -> Quantiser, the least
+    sum_t w_t H(Y_t) over shares w of these encoders.
+
+    Raises InfeasibleFidelity where no mixture, or none of the encoders alone, meets the budgets.
+    """
+    encoders, fidelities = list(encoders), tuple(fidelities)
+    rates = np.array([encoder.output_entropy for encoder in encoders])
+    E = np.array([np.concatenate([reached(f, encoder) for f in fidelities]) for encoder in encoders])
+    D = np.concatenate([np.full(len(f.weights(encoders[0].source.p)), f.D) for f in fidelities])
+    shares, _ = time_share(rates, E, D)
+    alone = np.flatnonzero((E <= D * (1 + ROUNDING)).all(axis=1))
+    if not len(alone):
+        r = int(np.argmax(E.min(axis=0) - D))
+        raise InfeasibleFidelity(
+            f"none of {len(encoders)} encoders meets the budgets {D} by itself; add a finer one",
+            name=str(r), budget=float(D[r]), least=float(E[:, r].min()),
+        )
+    parts = tuple((float(w), encoder) for w, encoder in zip(shares, encoders) if w > 0)
+    safe = encoders[alone[rates[alone].argmin()]]
+    return Quantiser(safe.source, fidelities, parts, safe, GIVEN, bound)
 
 
 def exact_shares(w, E, D):
