@@ -9,12 +9,14 @@ READY := .venv/.ready
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help report test refresh claims bench lab clean
+.PHONY: help report test refresh claims paper html bench lab clean
 
 help:
-	@echo "make report    run every notebook; write figures/ and results/"
+	@echo "make report    run every notebook; write figures/, results/ and the paper"
 	@echo "make test      pytest, and nbval on the paired notebooks"
 	@echo "make claims    judge every claim of the report from results/"
+	@echo "make paper     set paper/paper.pdf from results/ and figures/"
+	@echo "make html      export the notebooks to site/, readable without a network"
 	@echo "make refresh   re-execute the paired notebooks in place"
 	@echo "make bench     time the solvers side by side; write results/bench.json and forms.json"
 	@echo "make lab       open JupyterLab"
@@ -34,6 +36,12 @@ refresh: $(READY)
 claims: $(READY)
 	$(PYTHON) -m mfrd claims $(ARGS)
 
+paper: $(READY)
+	$(PYTHON) -m mfrd paper $(ARGS)
+
+html: $(READY)
+	$(PYTHON) -m mfrd html $(ARGS)
+
 bench: $(READY)
 	$(PYTHON) benchmarks/forms.py
 	$(PYTHON) benchmarks/bench.py
@@ -42,7 +50,7 @@ lab: $(READY)
 	$(PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks $(ARGS)
 
 clean:
-	rm -rf .venv runs build *.egg-info .pytest_cache .hypothesis .ruff_cache
+	rm -rf .venv runs site build *.egg-info .pytest_cache .hypothesis .ruff_cache
 	find mfrd tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
 # uv, where it is on the PATH, is faster and brings a fitting Python; the standard library's venv and pip do as well.

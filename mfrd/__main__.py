@@ -36,6 +36,18 @@ def build_parser():
     )
     claims.add_argument("--record", action="store_true", help="accept the verdicts and write the record")
     claims.set_defaults(run=_claims)
+
+    paper = commands.add_parser(
+        "paper", help="set paper/paper.pdf from results/ and figures/",
+        description="Judge the claims, then set paper/paper.pdf with Typst; a missing number or a warning is an error.",
+    )
+    paper.set_defaults(run=_paper)
+
+    html = commands.add_parser(
+        "html", help="export the executed notebooks and an index to site/",
+        description="Export notebooks/*.ipynb as pages that need no network, styles and formulas inside, to site/.",
+    )
+    html.set_defaults(run=_html)
     return parser
 
 
@@ -61,7 +73,10 @@ def _report(options):
     from .report import parse_parameters, report
 
     solver = [f"solver={options.solver}"] if options.solver is not None else []
-    return _guard(lambda: report(root(), only=options.only, parameters=parse_parameters(options.parameters + solver)))
+    given = options.parameters + solver
+    status = _guard(lambda: report(root(), only=options.only, parameters=parse_parameters(given)))
+    whole = not options.only and not given and (root() / "paper").is_dir()
+    return _paper(options) if whole and not status else status
 
 
 def _refresh(options):
@@ -80,6 +95,32 @@ def _claims(options):
     except ClaimError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+
+def _paper(options):
+    import io
+
+    from .claims import ClaimError, check
+    from .outputs import root
+    from .paper import PaperError, build
+
+    try:
+        stream = io.StringIO()
+        if not check(root(), stream=stream):
+            print(stream.getvalue().rpartition("\n\n")[2], file=sys.stderr)
+            return 1
+        print(f"set {build(root()).relative_to(root())}", file=sys.stderr)
+    except (ClaimError, PaperError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _html(options):
+    from .outputs import root
+    from .site import export
+
+    return _guard(lambda: print(f"wrote {len(export(root()))} pages; open site/index.html", file=sys.stderr))
 
 
 def _guard(action):

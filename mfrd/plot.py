@@ -207,7 +207,7 @@ def history(steps, budgets):
     sizes.step(rounds, [s.codewords for s in steps], where="mid", color=INK)
     sizes.set(xlabel="round", ylabel="codewords", title="Codebook size", ylim=(0, None))
     rates.set_ylim(0, None)
-    rates.legend(loc="center right")
+    rates.legend(loc="upper right", borderpad=0, handlelength=1.4, labelspacing=0.3)
     for ax in (rates, distortions, sizes):
         ax.xaxis.get_major_locator().set_params(integer=True)
     return figure

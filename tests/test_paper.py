@@ -1,0 +1,149 @@
+"""The paper: numbers from results/ alone, figures from figures/, the same bytes from two builds, no warning."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mfrd.paper import PaperError, build, typeset
+
+ROOT = Path(__file__).parents[1]
+PAPER = (ROOT / "paper" / "paper.typ").read_text()
+UNITS = r"(?:pt|em|in|fr|%)"
+
+
+@pytest.fixture
+def copy(tmp_path):
+    for folder in ("paper", "results", "figures"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    return tmp_path
+
+
+def change(root, notebook, path, value):
+    file = root / "results" / f"{notebook}.json"
+    document = json.loads(file.read_text())
+    *parents, last = path.split("/")
+    node = document
+    for key in parents:
+        node = node[key]
+    del node[last]
+    if value is not None:
+        node[last] = value
+    file.write_text(json.dumps(document))
+
+
+def without_calls(text):
+    """`text` without its code: #name(...) and #name.name(...).name, with balanced parentheses, and #(...)."""
+    kept, at = [], 0
+    for match in re.finditer(r"#[A-Za-z][\w.-]*|#(?=\()", text):
+        if match.start() < at:
+            continue
+        end = match.end()
+        while end < len(text) and (text[end] == "(" or re.match(r"\.[a-z]", text[end:])):
+            if text[end] == ".":
+                end += re.match(r"\.[\w-]+(?:\.[\w-]+)*", text[end:]).end()
+                continue
+            depth = 0
+            for end in range(end, len(text)):
+                depth += {"(": 1, ")": -1}.get(text[end], 0)
+                if depth == 0:
+                    break
+            end += 1
+        kept.append(text[at:match.start()])
+        at = end
+    return "".join([*kept, text[at:]])
+
+
+def typed_numbers(source):
+    """Lines of a Typst source with a number that was typed: outside code, equations, strings, labels and lengths."""
+    text = re.sub(r"^//.*$", "", source, flags=re.MULTILINE)
+    text = re.sub(r'"[^"\n]*"', '""', text)
+    literal = re.findall(rf"\b(?:num|order|count|Count)\(\s*-?[\d.]+\s*[,)]|(?<![\w.])\d+\.\d+(?!\s*{UNITS}|\d)", text)
+    text = re.sub(r"^#(?:let|import|set) .*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"<[\w-]+>|@[\w-]+|\b\d\d_[a-z_]+", "", without_calls(text))
+    text = re.sub(r"\$[^$]*\$", "", text)
+    return literal + [line.strip() for line in text.splitlines() if re.search(r"\d", line)]
+
+
+def test_no_number_is_typed_by_hand():
+    assert typed_numbers(PAPER) == []
+
+
+def test_the_scan_for_typed_numbers_finds_them():
+    for line in ("It takes 3 rounds.", "a rate of $R = 0.35$ bits", "#num(0.352, 3) bits", "#num(3, 0)", "within 1.2 per cent",
+                 "#num(r.x, 3) and 0.25"):
+        assert typed_numbers(line), line
+    for line in ("#num(r.at(\"D_0.6\").x, 3) bits", "$sum_(i = 1)^n 2 x_i$", "// 2019", "@shannon1959 in @sec-2",
+                 "#num(calc.max(..r.map(s => s.x - 1)), 2)\nbits", "#table(inset: 0.35em)",
+                 "notebook 02_duals"):
+        assert not typed_numbers(line), line
+
+
+def test_two_builds_are_the_same_bytes_and_those_committed():
+    pdf = typeset(ROOT)
+    assert pdf == typeset(ROOT)
+    assert pdf == (ROOT / "paper" / "paper.pdf").read_bytes(), "run: python -m mfrd paper"
+
+
+def test_a_changed_result_changes_the_paper(copy):
+    before = typeset(copy)
+    change(copy, "02_duals", "gaussian_1d_mixed_fidelity/smallest_price_ratio", 99.5)
+    after = typeset(copy)
+    assert after != before
+    change(copy, "claims", "tally/hold", 3)
+    assert typeset(copy) != after
+    assert build(copy).read_bytes() != before
+
+
+def test_a_missing_number_fails_the_build_with_its_name_and_the_remedy(copy):
+    change(copy, "04_lloyd_max", "lloyd_1d/saving_at_equal_rate_D", None)
+    with pytest.raises(PaperError, match=r'key "saving_at_equal_rate_D"(.|\n)*python -m mfrd report'):
+        typeset(copy)
+
+
+def test_a_missing_figure_and_a_warning_fail_the_build(copy):
+    (copy / "figures" / "fig07_plane.svg").rename(copy / "figures" / "elsewhere.svg")
+    with pytest.raises(PaperError, match="fig07_plane"):
+        typeset(copy)
+    (copy / "figures" / "elsewhere.svg").rename(copy / "figures" / "fig07_plane.svg")
+    source = copy / "paper" / "paper.typ"
+    source.write_text('#set text(font: "No Such Face")\n' + source.read_text())
+    with pytest.raises(PaperError, match="warning: unknown font family"):
+        typeset(copy)
+
+
+def test_a_root_without_a_paper_is_an_error(tmp_path):
+    with pytest.raises(PaperError, match="no paper/paper.typ"):
+        typeset(tmp_path)
+
+
+def test_every_figure_is_in_the_paper_and_names_its_notebook():
+    shown = re.findall(r'#(?:fig\("([\w]+)"|row\(\(([^)]*)\)), "(\w+)"', PAPER)
+    notebook_of = {name: notebook for single, several, notebook in shown
+                   for name in ([single] if single else re.findall(r'"(\w+)"', several))}
+    assert sorted(notebook_of) == sorted(path.stem for path in (ROOT / "figures").glob("*.svg"))
+    for name, notebook in notebook_of.items():
+        assert f'"{name}"' in (ROOT / "notebooks" / f"{notebook}.py").read_text(), (name, notebook)
+
+
+def headings():
+    """{number: title} of the paper's sections."""
+    numbers, found = [0, 0], {}
+    for marks, title in re.findall(r"^(=+) (.*?)(?: <[\w-]+>)?$", PAPER, re.MULTILINE):
+        numbers = [numbers[0] + 1, 0] if len(marks) == 1 else [numbers[0], numbers[1] + 1]
+        found[".".join(map(str, numbers[: len(marks)]))] = title
+    return found
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("0[1-4]*.py")), ids=lambda path: path.stem)
+def test_each_notebook_links_its_section(path):
+    (number, title), = re.findall(r"\[paper\]\(\.\./paper/paper\.pdf\): section ([\d.]+), (.*?)\.\*", path.read_text())
+    assert headings()[number] == title
+
+
+def test_every_reference_is_cited_and_every_citation_exists():
+    keys = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "paper" / "refs.bib").read_text(), re.MULTILINE))
+    cited = {key for key in re.findall(r"@([\w-]+)", PAPER) if not re.match(r"(?:sec|fig|tab|eq|prop|lem)-", key)}
+    assert cited == keys
