@@ -21,6 +21,9 @@ log = logging.getLogger("mfrd")
 
 FEW = 128  # codewords up to which all are active
 ROUNDS = 60
+ATTEMPTS = (  # (nats a budget at the start, far, damping): the first serves nearly always, the last thin feasible sets
+    (0.5, FAR, 0.0), (0.05, np.inf, 0.0), (0.005, FAR, 10.0), (0.05, FAR, 10.0), (5.0, FAR, 0.0)
+)
 TOLERANCE = 2e-10 * NATS_PER_BIT  # nats, of the interior point and of log max c
 DEAD = 1e-6  # a codeword is dropped where no letter sends it a larger share
 
@@ -38,19 +41,20 @@ def newton(problem, warm=None, tol=TOLERANCE):
     alone = sufficient(saddle)
     if alone is not None:
         return pinned, one(problem.m, active[alone]), (active, None)
-    point = solve_on(saddle, None if warm is None else warm[1], tol)
-    for _ in range(ROUNDS if len(active) < problem.m else 0):
+    whole = len(active) == problem.m
+    inner = tol if whole else max(tol, 1e-3)
+    point = solve_on(saddle, None if warm is None else warm[1], inner)
+    for _ in range(0 if whole else ROUNDS):
         multipliers, q = saddle.multipliers(point.lam, pinned), point.q / point.q.sum()
         log_c = price(problem, multipliers, potentials(problem, multipliers, q, active))
-        log.debug("%d active codewords, log max c %.2e nats", len(active), log_c.max())
-        if log_c.max() <= tol:
-            break
+        log.debug("%d active codewords, %d steps, log max c %.2e nats", len(active), point.steps, log_c.max())
         new, alive = violators(problem, log_c, active, tol), used(saddle, point)
-        if not len(new):
+        if inner == tol and (log_c.max() <= tol or not len(new)):
             break
-        active, seed = np.append(active[alive], new), np.append(point.q[alive], np.full(len(new), 1e-3 / len(new)))
+        inner = max(tol, min(inner, 0.01 * log_c.max()))
+        active, seed = np.append(active[alive], new), np.append(point.q[alive], np.full(len(new), 1e-3 / max(1, len(new))))
         saddle = Saddle(problem, active, pinned)
-        point = solve_on(saddle, replace(point, q=seed), tol)
+        point = solve_on(saddle, replace(point, q=seed), inner)
     alive, point = polish(saddle, point, tol)
     q = np.zeros(problem.m)
     q[active[alive]] = point.q
@@ -111,8 +115,8 @@ def solve_on(saddle, warm, tol):
         if point.merit <= tol:
             return point
     best = None
-    for nats, far in ((0.5, FAR), (0.05, np.inf), (5.0, FAR)):
-        point = interior_point(saddle, centre(saddle, nats=nats), tol, far)
+    for nats, far, damping in ATTEMPTS:
+        point = interior_point(saddle, centre(saddle, nats=nats), tol, far, damping)
         if best is None or point.merit < best.merit:
             best = point
         if point.merit <= tol or point.infeasible:

@@ -53,10 +53,11 @@ def centre(saddle, q=None, lam=None, nats=0.5):
     return Iterate(q, np.maximum(1 - c, 0.1), lam, np.maximum(saddle.D - E, 0.1 * abs(saddle.D)))
 
 
-def interior_point(saddle, start, tol, far=FAR):
+def interior_point(saddle, start, tol, far=FAR, damping=0.0):
     """The best Iterate found from `start`; its merit is <= tol (nats) where the method converged.
 
-    far: factor between E_r and its budget from which their logarithms are matched.
+    far: factor between E_r and its budget from which their logarithms are matched; damping: adds to the
+    curvature V_rr this share of what keeps a price from growing tenfold at once (Levenberg 1944).
     """
     D, m, R = saddle.D, saddle.m, saddle.R
     x, y = np.append(start.q, start.lam), np.append(start.s, start.t)
@@ -75,7 +76,7 @@ def interior_point(saddle, start, tol, far=FAR):
             return replace(best, infeasible=True)
         mu = x @ y / len(x)
         short = x @ abs(lack) / len(x)
-        solve = factorise(saddle, x, y, lack, E, far)
+        solve = factorise(saddle, x, y, lack, E, far, damping)
         if solve is None:
             break
         dx, dy = solve(-x * y)
@@ -88,7 +89,7 @@ def interior_point(saddle, start, tol, far=FAR):
     return best
 
 
-def factorise(saddle, x, y, lack, E, far):
+def factorise(saddle, x, y, lack, E, far, damping):
     """The solver r -> (dx, dy) of the linearised system at (x, y), or None where it is singular."""
     m = saddle.m
     H, B, V = saddle.hessian(x[:m])
@@ -106,7 +107,7 @@ def factorise(saddle, x, y, lack, E, far):
     if saddle.R:
         HB = dpotrs(L, B, lower=1)[0]
         S = V + B.T @ HB
-        S[np.diag_indices(saddle.R)] += rho[m:] * ratio[m:]
+        S[np.diag_indices(saddle.R)] += rho[m:] * ratio[m:] + damping * abs(b[m:]) / (1 + x[m:])
         unit = 1 / np.sqrt(S.diagonal())  # rows far from their budget are smaller by orders of magnitude
         T = cholesky(S * np.multiply.outer(unit, unit))
         if T is None:
