@@ -236,9 +236,9 @@ class Search:
         mass = point.mass
         if not len(mass.metrics):
             return point.y[:0], 0.0
-        low, high = mass.region()
+        T, low, high = mass.cube()
         axes = [np.linspace(*ends, SEEDS[len(low)]) for ends in zip(low, high)]
-        seeds = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(low))
+        seeds = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(low)) @ T.T
         over = mass(seeds) > 0.25 * self.tol * NATS_PER_BIT
         climbed = mass.ascend(np.vstack([seeds[over], point.y]))
         return distinct(climbed, SAME * mass.width), mass(climbed).max()

@@ -13,9 +13,9 @@ Doig 1960) halves the other boxes until none is left.
 
 Where y* lies. If all W_i are multiples of one matrix M, projecting y on the convex hull of the points in the norm
 of M brings it nearer to each of them, so c does not fall and y* may be taken in the hull. If all M_r are diagonal,
-clipping y to the bounding box of the points does the same in each coordinate. Otherwise y* solves
-sum_i pi_i W_i (x_i - y) = 0, so around any o, in the norm of N = sum_g M_g, |y* - o| <= K max_i |x_i - o|
-with K the largest condition number of a W_i != 0 relative to N.
+clipping y to the bounding box of the points does the same in each coordinate. Otherwise y* does no worse than the best
+point x_i, c(y*) >= C, so one of the n terms of c(y*) is at least C / n: s_i(y*) <= log p_i + a_i - log(C / n) for some
+i, an ellipsoid around x_i (letters without a price are taken off C, for they add the same everywhere).
 """
 
 import numpy as np
@@ -96,19 +96,28 @@ class CodewordMass:
                 break
         return y
 
-    def region(self):
-        """(low, high), (k,): a box that holds a maximiser; the module's text says why."""
-        low, high = self.x.min(axis=0), self.x.max(axis=0)
-        off_diagonal = self.metrics * (1 - np.eye(len(low)))
-        if len(self.metrics) <= 1 or not off_diagonal.any():
-            return low, high
-        o, N = (low + high) / 2, self.metrics.sum(axis=0)
-        L = np.linalg.cholesky(np.linalg.inv(N))
-        spectrum = np.linalg.eigvalsh(L.T @ self.W[self.W.any(axis=(1, 2))] @ L)
-        K = (spectrum[:, -1] / spectrum[:, 0]).max()
-        radius = K * np.sqrt(np.einsum("ik,kl,il->i", self.x - o, N, self.x - o).max())
-        reach = (1 + 1e-9) * radius * np.sqrt(np.linalg.inv(N).diagonal())
-        return o - reach, o + reach
+    def cube(self):
+        """(T, low, high): coordinates u with y = T u in which W is the unit matrix, and a box that holds a maximiser.
+
+        The module's text says why. Where W is diagonal so is T, and the box is the bounding box of the points.
+        """
+        values, vectors = np.linalg.eigh(self.curvature)
+        diagonal = not (self.metrics * (1 - np.eye(len(values)))).any()
+        if diagonal:
+            values, vectors = self.curvature.diagonal(), np.eye(len(values))
+        T = vectors / np.sqrt(values)
+        u = self.x @ np.linalg.inv(T).T
+        low, high = u.min(axis=0), u.max(axis=0)
+        if diagonal or len(self.metrics) == 1:
+            return T, low, high
+        free = ~self.W.any(axis=(1, 2))  # letters without a price add the same everywhere
+        C = self(self.x).max()
+        rest = 1 - 1e-12 - np.exp(self.log_weights[free] - C).sum()  # of C, for the letters with a price
+        least = C + np.log(max(rest, 1e-300)) - np.log(np.count_nonzero(~free))
+        reach = np.maximum(self.log_weights[~free] - least, 0) * (1 + 1e-9)  # s_i(y*) <= this for some i
+        widths = np.linalg.inv(T.T @ self.W[~free] @ T)
+        extent = np.sqrt(reach[:, None] * np.einsum("ikk->ik", widths))
+        return T, (u[~free] - extent).min(axis=0), (u[~free] + extent).max(axis=0)
 
     def rounding(self, value):
         """What rounding can add to log c near its maximum, nats.
@@ -132,29 +141,28 @@ def supremum(mass, tol, start=None, max_boxes=MAX_BOXES):
     if not len(mass.metrics):  # no price: c is constant
         value = log_sum(mass.log_weights[None], axis=1)[0]
         return value + mass.rounding(value), mass.x[0], value
-    low, high = mass.region()
-    centres, half = (low + high)[None] / 2, np.maximum((high - low) / 2, 0) * (1 + ULP)
-    k = len(low)
-    y = mass.ascend(centres if start is None else np.vstack([centres, start]))
+    T, low, high = mass.cube()
+    k, middle = len(low), (low + high) / 2
+    centres, half = middle[None], (high - low) / 2 * (1 + ULP)
+    y = mass.ascend(middle[None] @ T.T if start is None else np.vstack([middle @ T.T, start]))
     values = mass(y)
     best, value, upper, seen = y[values.argmax()], values.max(), -np.inf, 0
     sides = [(-0.5, 0.5) if h > 0 else (0.0,) for h in half]
     corners = np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, k)
-    slip = ULP * np.maximum(abs(low), abs(high))  # of a centre, by rounding
+    slip = abs(np.linalg.inv(T)) @ abs(T) @ (k * ULP * np.maximum(abs(low), abs(high)))  # of a centre, by rounding
     while len(centres):
         seen += len(centres)
-        at = mass(centres)
+        at = mass(centres @ T.T)
         if at.max() > value:
-            climbed = mass.ascend(centres[[at.argmax()]])
+            climbed = mass.ascend(centres[[at.argmax()]] @ T.T)
             best, value = climbed[0], max(at.max(), mass(climbed)[0])
-        bound = at + (half + slip) @ abs(mass.curvature) @ (half + slip)
+        bound = at + (half + slip) @ (half + slip)  # W is the unit matrix in these coordinates
         open_ = bound > value + tol
         if seen > max_boxes or (half <= slip).all():
             open_[:] = False
         upper = max(upper, bound[~open_].max(initial=-np.inf))
-        parents = centres[open_]
         half = half / 2
-        centres = (parents[:, None] + corners * 2 * half).reshape(-1, k)
+        centres = (centres[open_][:, None] + corners * 2 * half).reshape(-1, k)
     return max(upper, value) + mass.rounding(value), best, value
 
 

@@ -1,0 +1,208 @@
+"""The limit over all codebooks and the branch and bound that proves it."""
+
+import numpy as np
+import pytest
+from cases import entropy, four_modes, trimodal_source
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import mfrd
+from mfrd import limits
+from mfrd.supremum import CodewordMass, supremum
+
+QUIET = dict(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+CORE = abs(mfrd.grid(-8, 8, 100)) < 1
+
+
+def gaussian(n=50):
+    return mfrd.bumps(mfrd.grid(-3, 3, n), [1], [0], [1])
+
+
+def covariance(rng, k):
+    root = rng.normal(size=(k, k))
+    return root @ root.T + 0.1 * np.eye(k)
+
+
+@settings(max_examples=40, **QUIET)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(1, 3), st.sampled_from([0.0, 1e3]))
+def test_no_sample_beats_the_branch_and_bound(seed, k, G, origin):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 30))
+    x = rng.normal(size=(n, k)) + origin
+    metrics = np.array([covariance(rng, k) if rng.random() < 0.7 else np.eye(k) for _ in range(G)])
+    slopes = rng.exponential(10 ** rng.uniform(-1, 1), (G, n)) * (rng.random((G, n)) < 0.7)
+    mass = CodewordMass(x, metrics, slopes, np.log(rng.dirichlet(np.ones(n))) + rng.normal(size=n))
+    tol = 1e-5
+    upper, y, value = supremum(mass, tol)
+    far = x.mean(axis=0) + 5 * rng.normal(size=(3000, k))
+    near = x[rng.integers(0, n, 3000)] + 0.1 * rng.normal(size=(3000, k))
+    climbed = mass.ascend(np.vstack([x, far[:50]]))
+    samples = np.vstack([far, near, x, climbed, y + 1e-4 * rng.normal(size=(200, k))])
+    assert upper >= mass(samples).max()
+    if k < 3 or G == 1:  # in space, with several matrices, the boxes may run out: then the bound is only wider
+        assert upper - value <= tol + 1e-9
+    if len(mass.metrics):
+        assert mass(y[None])[0] == pytest.approx(value, abs=1e-12)
+
+
+@settings(max_examples=20, **QUIET)
+@given(st.integers(0, 2**32 - 1))
+def test_the_bound_over_all_codebooks_is_below_that_of_each(seed):
+    rng = np.random.default_rng(seed)
+    source = mfrd.Source(rng.normal(size=(15, 2)), rng.dirichlet(np.ones(15)))
+    ball = mfrd.mahalanobis(covariance(rng, 2))
+    fidelities = [mfrd.Fidelity(0.5), mfrd.Fidelity(0.3, on=range(8), per="subset", distortion=ball)]
+    lam, a = rng.exponential(2, 2), rng.normal(size=15)
+    everywhere = mfrd.lower_bound_all_codebooks(source, fidelities, lam, a)
+    for _ in range(5):
+        problem = mfrd.Problem(source, rng.normal(size=(40, 2)), fidelities)
+        assert everywhere <= mfrd.lower_bound(problem, lam, a) + 1e-9
+
+
+def test_the_bound_over_all_codebooks_takes_any_multipliers():
+    source, fidelities = gaussian(), [mfrd.Fidelity(0.6)]
+    found = mfrd.limit(source, fidelities)
+    again = mfrd.lower_bound_all_codebooks(source, fidelities, found.multipliers, found.potentials)
+    assert again == pytest.approx(found.lower_bound, abs=1e-7) and again <= found.rate
+    for factor in (0.0, 0.5, 2.0):
+        bound = mfrd.lower_bound_all_codebooks(source, fidelities, factor * found.multipliers, found.potentials)
+        assert bound <= found.rate
+    with pytest.raises(ValueError, match=">= 0"):
+        mfrd.lower_bound_all_codebooks(source, fidelities, [-1.0], found.potentials)
+    with pytest.raises(ValueError, match="expected"):
+        mfrd.lower_bound_all_codebooks(source, fidelities, [1.0, 1.0], found.potentials)
+
+
+@pytest.mark.parametrize("D, D_core, codewords", [(0.6, 0.6, 5), (0.6, 0.05, 6), (0.6, 0.02, 6)])
+def test_limit_of_the_trimodal_source(D, D_core, codewords):
+    source = trimodal_source()
+    fidelities = [mfrd.Fidelity(D), mfrd.Fidelity(D_core, on=CORE, name="core")]
+    found = mfrd.limit(source, fidelities)
+    assert found.status == "optimal" and 0 < found.gap <= 1e-6 and len(found.codebook) == codewords
+    assert all(found.distortions[f.name] <= f.D * (1 + 1e-12) for f in fidelities)
+    dense = mfrd.solve(mfrd.Problem(source, mfrd.grid(-8, 8, 801), fidelities), "newton")
+    assert found.lower_bound <= dense.rate and found.rate <= dense.rate + 1e-6
+    assert dense.rate - found.rate < 1e-3
+    for name, price in dense.prices.items():
+        assert found.prices[name] == pytest.approx(price, abs=0.02)
+
+
+def test_limit_is_no_more_than_a_refined_codebook_costs():
+    problem = mfrd.Problem(
+        trimodal_source(), mfrd.grid(-8, 8, 64), [mfrd.Fidelity(0.6), mfrd.Fidelity(0.05, on=CORE, name="core")])
+    refined = mfrd.refine(problem).solution
+    found = mfrd.limit(problem.source, problem.fidelities)
+    assert found.lower_bound <= refined.rate + 1e-9 and found.rate <= refined.rate + 1e-6
+    from_there = mfrd.limit(problem.source, problem.fidelities, codebook=refined.encoder.codebook)
+    assert from_there.rate == pytest.approx(found.rate, abs=1e-6)
+
+
+def test_limit_in_the_plane_with_a_binding_core():
+    problem = four_modes(8, 0.15)
+    found = mfrd.limit(problem.source, problem.fidelities)
+    assert found.status == "optimal" and found.gap <= 1e-6 and len(found.codebook) == 5
+    assert found.prices["core"] > 0.1
+
+
+@pytest.mark.parametrize("D", [0.1, 0.3, 0.7])
+def test_a_fine_gaussian_reaches_its_shannon_lower_bound(D):
+    source = mfrd.bumps(mfrd.grid(-6.5, 6.5, 150), [1], [0], [1])
+    found = mfrd.limit(source, [mfrd.Fidelity(D)])
+    exact = 0.5 * np.log2(float(source.covariance[0, 0]) / D)  # Shannon (1959): h(X) - h(N(0, D))
+    assert found.gap <= 1e-6
+    assert found.rate == pytest.approx(exact, abs=1e-5)
+    assert found.lower_bound <= exact + 1e-7  # the grid and the tails cost less than that
+
+
+def test_two_letters_leave_no_choice():
+    p, D = 0.3, 0.05  # both codewords inside [0, 1]: symmetric only for p = 1/2, where the rate is known
+    found = mfrd.limit(mfrd.Source([0.0, 1.0], [p, 1 - p]), [mfrd.Fidelity(D)])
+    dense = mfrd.solve(mfrd.Problem(mfrd.Source([0.0, 1.0], [p, 1 - p]), np.linspace(0, 1, 4001), mfrd.Fidelity(D)), "newton")
+    assert found.rate == pytest.approx(dense.rate, abs=2e-6)
+
+
+def test_rate_zero_and_budget_zero():
+    source = gaussian()
+    nothing = mfrd.limit(source, [mfrd.Fidelity(1.5)])
+    assert nothing.status == "optimal" and nothing.rate == pytest.approx(0, abs=1e-9) and len(nothing.codebook) == 1
+    just = mfrd.limit(source, [mfrd.Fidelity(float(source.covariance[0, 0]) * (1 + 1e-6))])
+    assert just.rate <= 1e-6
+    everything = mfrd.limit(source, [mfrd.Fidelity(0.0)])
+    assert everything.status == "optimal" and everything.rate == pytest.approx(entropy(source.p), abs=1e-9)
+    assert everything.prices["global"] == np.inf
+    core = mfrd.limit(trimodal_source(), [mfrd.Fidelity(0.6), mfrd.Fidelity(0.0, on=CORE, name="core")])
+    assert core.distortions["core"] == 0 and core.gap <= 1e-5
+
+
+@pytest.mark.parametrize("per, D", [("subset", 0.05), ("letter", 0.3)])
+def test_forms_of_budget(per, D):
+    fidelities = [mfrd.Fidelity(0.6), mfrd.Fidelity(D, on=CORE, per=per, name="core")]
+    found = mfrd.limit(trimodal_source(), fidelities)
+    dense = mfrd.solve(mfrd.Problem(trimodal_source(), mfrd.grid(-8, 8, 1601), fidelities), "newton")
+    assert found.status == "optimal" and found.lower_bound <= dense.rate and found.rate <= dense.rate + 1e-6
+    assert found.distortions["core"] <= D * (1 + 1e-12)
+
+
+def test_mahalanobis_is_squared_error_in_other_coordinates():
+    rng = np.random.default_rng(3)
+    x, p, C = rng.normal(size=(60, 2)), rng.dirichlet(np.ones(60)), covariance(rng, 2)
+    root = np.linalg.cholesky(np.linalg.inv(C))
+    ball = [mfrd.Fidelity(0.8, distortion=mfrd.mahalanobis(C))]
+    tilted = mfrd.limit(mfrd.Source(x, p), ball)
+    upright = mfrd.limit(mfrd.Source(x @ root, p), [mfrd.Fidelity(0.8)])
+    assert tilted.gap <= 1e-6 and tilted.rate == pytest.approx(upright.rate, abs=2e-6)
+
+
+def test_two_matrices_at_once():
+    rng = np.random.default_rng(4)
+    source = mfrd.Source(rng.normal(size=(40, 2)), rng.dirichlet(np.ones(40)))
+    fidelities = [mfrd.Fidelity(0.8), mfrd.Fidelity(0.9, distortion=mfrd.mahalanobis(covariance(rng, 2)), name="ball")]
+    found = mfrd.limit(source, fidelities)
+    assert found.status == "optimal"
+    dense = mfrd.solve(mfrd.Problem(source, mfrd.grid(-3, 3, 60, 2), fidelities), "newton")
+    assert found.lower_bound <= dense.rate and found.rate <= dense.rate + 1e-6
+
+
+def test_limit_in_space():
+    source = mfrd.bumps(mfrd.grid(-2, 2, 6, 3), [1, 1], [[-1, -1, 0], [1, 1, 0]], [0.5, 0.5])
+    found = mfrd.limit(source, [mfrd.Fidelity(1.0)], tol=1e-5)
+    assert found.status == "optimal" and found.gap <= 1e-5
+    dense = mfrd.solve(mfrd.Problem(source, mfrd.grid(-2, 2, 12, 3), [mfrd.Fidelity(1.0)]), "newton")
+    assert found.lower_bound <= dense.rate and found.rate <= dense.rate + 1e-5
+
+
+def test_rate_ignores_origin_and_unit():
+    source, rate = gaussian(), mfrd.limit(gaussian(), [mfrd.Fidelity(0.3)]).rate
+    for shift, unit in ((1024.0, 1.0), (0.0, 1e-6), (0.0, 1e6)):
+        moved = mfrd.Source((source.points + shift) * unit, source.p)
+        assert mfrd.limit(moved, [mfrd.Fidelity(0.3 * unit**2)]).rate == pytest.approx(rate, abs=1e-6)
+
+
+@pytest.mark.parametrize("rounds", [0, 1])
+def test_an_interrupt_returns_what_there_is(monkeypatch, rounds):
+    exchange, calls = limits.Search.exchange, []
+
+    def interrupted(search, y, tol):
+        calls.append(1)
+        if len(calls) > rounds:
+            raise KeyboardInterrupt
+        return exchange(search, y, tol)
+
+    monkeypatch.setattr(limits.Search, "exchange", interrupted)
+    source, fidelities = gaussian(), [mfrd.Fidelity(0.05)]
+    found = mfrd.limit(source, fidelities)
+    assert found.status == "interrupted"
+    assert found.distortions["global"] <= 0.05
+    monkeypatch.undo()
+    truth = mfrd.limit(source, fidelities)
+    assert found.lower_bound <= truth.rate <= truth.lower_bound + 1e-6 <= found.rate + 1e-6
+    assert (found.lower_bound > 1) == (rounds == 1)  # after a round the bound is worth something
+
+
+@pytest.mark.parametrize("source, fidelity, said", [
+    (gaussian(), mfrd.Fidelity(0.5, distortion=mfrd.absolute_error), "absolute_error"),
+    (mfrd.Source(np.eye(4), np.full(4, 0.25)), mfrd.Fidelity(0.5), "dimension 4"),
+])
+def test_what_the_limit_cannot_do(source, fidelity, said):
+    with pytest.raises(ValueError, match=said):
+        mfrd.limit(source, [fidelity])
