@@ -211,3 +211,36 @@ def history(steps, budgets):
     for ax in (rates, distortions, sizes):
         ax.xaxis.get_major_locator().set_params(integer=True)
     return figure
+
+
+def pictures(images, titles, box=None, width=PAGE):
+    """Grey pictures side by side, one to one; `box` (top, bottom, left, right) is outlined in the subset's colour."""
+    height, across = images[0].shape
+    figure, axes = panels(len(images), width, width / len(images) * height / across + 0.3)
+    for ax, image, title in zip(axes, images, titles, strict=True):
+        ax.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        if box is not None:
+            top, bottom, left, right = box
+            ax.add_patch(plt.Rectangle(
+                (left - 0.5, top - 0.5), right - left, bottom - top, fill=False, color=SUBSET["color"], linewidth=1.0,
+            ))
+        ax.set(title=title)
+        ax.set_axis_off()
+    return figure
+
+
+def traces(t, rows, inside, xlabel, height=3.4):
+    """Signals over one time axis, panel under panel, the subset shaded.
+
+    t: (N,); rows: [(ylabel, [(signal, kind, label), ...]), ...]; inside: (N,) booleans. -> figure
+    """
+    figure, axes = plt.subplots(len(rows), 1, figsize=(PAGE, height), sharex=True)
+    for ax, (ylabel, signals) in zip(axes, rows, strict=True):
+        for signal, kind, label in signals:
+            ax.plot(t, signal, label=label, **{**LOOKS[kind], "marker": "", "linestyle": "-", "linewidth": 0.9})
+        ax.fill_between(t, 0, 1, where=inside, transform=ax.get_xaxis_transform(), **SUBSET)
+        ax.set(ylabel=ylabel, xlim=(t[0], t[-1]))
+        if any(label for _, _, label in signals):
+            ax.legend(loc="upper right", ncols=len(signals))
+    axes[-1].set_xlabel(xlabel)
+    return figure
