@@ -38,8 +38,8 @@ def build_parser():
     claims.set_defaults(run=_claims)
 
     paper = commands.add_parser(
-        "paper", help="set paper/paper.pdf from results/ and figures/",
-        description="Judge the claims, then set paper/paper.pdf with Typst; a missing number or a warning is an error.",
+        "paper", help="set paper/paper.pdf, and the numbers of the README, from results/ and figures/",
+        description="Judge the claims, write the numbers of README.md, then set paper/paper.pdf with Typst; a missing number or a warning is an error.",
     )
     paper.set_defaults(run=_paper)
 
@@ -103,13 +103,15 @@ def _paper(options):
     from .claims import ClaimError, check
     from .outputs import root
     from .paper import PaperError, build
+    from .readme import update
 
     try:
         stream = io.StringIO()
         if not check(root(), stream=stream):
             print(stream.getvalue().rpartition("\n\n")[2], file=sys.stderr)
             return 1
-        print(f"set {build(root()).relative_to(root())}", file=sys.stderr)
+        update(root())
+        print(f"set {build(root()).relative_to(root())} and the numbers of README.md", file=sys.stderr)
     except (ClaimError, PaperError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -4,6 +4,10 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
+
+from mfrd.claims import ClaimError
+from mfrd.readme import readme
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -27,3 +31,21 @@ def test_links_lead_somewhere():
 def test_every_notebook_is_in_the_table():
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         assert f"[{path.stem}](notebooks/{path.name})" in README
+
+
+def test_its_numbers_are_those_of_results():
+    assert readme(ROOT) == README, "run: python -m mfrd paper"
+
+
+def test_a_part_without_a_writer_is_an_error(tmp_path):
+    (tmp_path / "results").symlink_to(ROOT / "results")
+    (tmp_path / "README.md").write_text("<!-- from results/: weather -->\n<!-- end -->")
+    with pytest.raises(ClaimError, match="'weather' is unknown; expected one of hero, findings"):
+        readme(tmp_path)
+
+
+def test_every_figure_names_its_notebook():
+    for block in re.findall(r"!\[[^]]*\]\(figures/(\w+)\.svg\)\n\n(.*?)\n\n", README + "\n\n", re.DOTALL):
+        name, caption = block
+        notebook, = re.findall(r"\(notebooks/(\w+)\.ipynb\)", caption)
+        assert f'"{name}"' in (ROOT / "notebooks" / f"{notebook}.py").read_text()
