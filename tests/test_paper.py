@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mfrd import __main__ as command
 from mfrd.paper import PaperError, build, typeset
 
 ROOT = Path(__file__).parents[1]
@@ -147,3 +148,14 @@ def test_every_reference_is_cited_and_every_citation_exists():
     keys = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "paper" / "refs.bib").read_text(), re.MULTILINE))
     cited = {key for key in re.findall(r"@([\w-]+)", PAPER) if not re.match(r"(?:sec|fig|tab|eq|prop|lem)-", key)}
     assert cited == keys
+
+
+def test_a_whole_report_at_the_published_defaults_ends_with_the_paper(monkeypatch):
+    ends = []
+    monkeypatch.setattr("mfrd.report.report", lambda *arguments, **options: [])
+    monkeypatch.setattr(command, "_paper", lambda options: ends.append("paper") or 0)
+    for arguments in (["--only", "01"], ["--solver", "newton"], ["-p", "n_codewords=9"]):
+        assert command.main(["report", *arguments]) == 0
+    assert ends == []
+    assert command.main(["report"]) == 0
+    assert ends == ["paper"]
