@@ -7,6 +7,7 @@ until log max_j c_j, a bound on what is left to gain, is small. Then bisect on l
 
 import numpy as np
 
+from .certificate import as_they_are
 from .encoder import NATS_PER_BIT, Encoder
 from .feasibility import pinned_prices
 from .solution import NotCertified, Solution
@@ -105,5 +106,5 @@ def _solution(problem, cost, q, lam, Q=None):
     A = np.exp(-lam * cost)
     Q = encoder_at(cost, q, lam) if Q is None else Q
     encoder = Encoder(problem.source, problem.codebook, Q)
-    potentials = problem.offset(np.array([lam])) - np.log(A @ q)
+    potentials = as_they_are(problem, np.array([lam]), -np.log(A @ q))
     return Solution(problem, encoder, np.array([lam]), potentials, "blahut-arimoto")

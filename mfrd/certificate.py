@@ -24,7 +24,16 @@ def potentials(problem, multipliers, output_pmf, columns=slice(None)):
     """a_i = -log z_i = -log sum_j q_j exp(-s_ij), the best potentials for given prices and q, (n,)."""
     s = problem.exponents(multipliers, columns)
     with np.errstate(divide="ignore"):
-        return problem.offset(multipliers) - log_sum(np.log(output_pmf)[None, :] - s, axis=1)
+        return as_they_are(problem, multipliers, -log_sum(np.log(output_pmf)[None, :] - s, axis=1))
+
+
+def as_they_are(problem, multipliers, excess_potentials):
+    """Potentials for distortions as they are, from those for excesses, (n,), rounded down.
+
+    A letter of tiny probability with a budget of its own has a huge offset theta_gi min_j d_ij. Rounded up, its
+    term of c_j would explode; rounded down, the bound loses p_i times the rounding, which is nothing.
+    """
+    return problem.offset(multipliers) * (1 - 1e-15) + excess_potentials
 
 
 def dual_encoder(problem, multipliers, output_pmf, columns=slice(None)):

@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 import scipy.sparse as sp
 
-from .certificate import TINY_PRICE
+from .certificate import TINY_PRICE, as_they_are
 from .certificate import potentials as dual_potentials
 from .feasibility import pinned_prices
 
@@ -119,5 +119,7 @@ class DualProgram:
         q = np.maximum(self.masses.dual_value, 0)
         q = q / q.sum()
         potentials = dual_potentials(problem, multipliers, q)
-        potentials[self.letters] = self.a.value + problem.offset(multipliers)[self.letters]
+        a = np.zeros(problem.n)
+        a[self.letters] = self.a.value
+        potentials[self.letters] = as_they_are(problem, multipliers, a)[self.letters]
         return multipliers, potentials, q
