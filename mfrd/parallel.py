@@ -23,6 +23,8 @@ from .source import Source
 from .supremum import lower_bound_all_codebooks
 
 TOLERANCE = 1e-3  # nats, of a component at a given price; what it leaves is certified all the same
+APART = 3.0  # widths of exp(-price d^2) from which no codeword serves two letters
+PART = 40  # letters at least that are solved together
 COARSE, FINE = 1, 3  # codewords to a width of exp(-price d^2): while the price is sought, and for the bound
 
 
@@ -52,30 +54,55 @@ class Priced:
 
 
 def histogram(samples, width):
-    """The source of samples in bins of that width about the multiples of it: bin centres and frequencies. -> Source"""
-    bins, counts = np.unique(np.rint(np.asarray(samples, float) / width), return_counts=True)
-    return Source(bins * width, counts / counts.sum())
+    """The source of samples in bins of that width about its multiples: the mean of each bin, and its frequency. -> Source"""
+    samples = np.asarray(samples, float)
+    _, bins = np.unique(np.rint(samples / width), return_inverse=True)
+    mass = np.bincount(bins)
+    return Source(np.bincount(bins, samples) / mass, mass / mass.sum())
 
 
 def at_price(source, price, *, fine=COARSE):
-    """The least I(X;Y) + price E|X - Y|^2 on a grid of codewords; price in nats per unit. -> Priced
+    """The least I(X;Y) + price E|X - Y|^2 on codewords near the letters; price in nats per unit. -> Priced
 
-    The grid spans the letters, `fine` codewords to each width 1 / sqrt(2 price) of exp(-price d^2). Letters that are no
-    codewords have a least distortion, the budget is put on it, so its price is held and the saddle has q alone.
+    Across a gap of APART widths nothing is shared: the parts are solved by themselves, each with its mass, and what
+    little they do share costs a little of the bound and nothing of its truth.
     """
-    x = source.x[:, 0]
-    m = 1 + int(np.ceil(np.ptp(x) * np.sqrt(2 * price) * fine))
-    y = np.linspace(x.min(), x.max(), m)
+    x, p, width = source.x[:, 0], source.p, 1 / np.sqrt(2 * price)
+    cuts = [0]
+    for after in 1 + np.flatnonzero(np.diff(x) > APART * width):
+        if after - cuts[-1] >= PART:
+            cuts.append(int(after))
+    parts = [(x[a:b], p[a:b]) for a, b in zip(cuts, [*cuts[1:], len(x)])]
+    solved = [(part.sum(), *output_pmf(at, part / part.sum(), price, near(at, width, fine))) for at, part in parts]
+    y = np.concatenate([codewords for _, codewords, _ in solved])
+    q = np.concatenate([mass * share for mass, _, share in solved])
     d = np.subtract.outer(x, y) ** 2  # (n, m)
-    least = source.p @ d.min(axis=1)
-    problem = Problem(source, y, [Fidelity(least)])
-    saddle = Saddle(problem, np.arange(m), np.array([float(price)]))
-    q = interior_point(saddle, centre(saddle), TOLERANCE).q if m > 1 else np.ones(1)
-    with np.errstate(divide="ignore"):
-        logits = np.log(q / q.sum()) - price * d
+    logits = np.log(q) - price * d
     z = log_sum(logits, axis=1)
-    spent = source.p @ (np.exp(logits - z[:, None]) * d).sum(axis=1)
-    return Priced(float(-(source.p @ z) - price * spent), float(spent), -z)
+    spent = p @ (np.exp(logits - z[:, None]) * d).sum(axis=1)
+    return Priced(float(-(p @ z) - price * spent), float(spent), -z)
+
+
+def output_pmf(x, p, price, y):
+    """(the codewords of y in use, their masses) at the optimum of a price.
+
+    Letters that are no codewords have a least distortion; the budget is put on it, so that its price is held and the
+    saddle has q alone.
+    """
+    if len(y) == 1:
+        return y, np.ones(1)
+    source = Source(x, p)
+    problem = Problem(source, y, [Fidelity(p @ (np.subtract.outer(x, y) ** 2).min(axis=1))])
+    saddle = Saddle(problem, np.arange(len(y)), np.array([float(price)]))
+    q = interior_point(saddle, centre(saddle), TOLERANCE).q
+    return y[q > 0], q[q > 0] / q.sum()
+
+
+def near(x, width, fine):
+    """Codewords: the sorted letters x, and between two that are nearer than APART widths `fine` more to a width."""
+    gaps = np.diff(x) / width
+    inner = [np.linspace(a, b, 1 + int(np.ceil(gap * fine)))[1:-1] for a, b, gap in zip(x, x[1:], gaps) if gap < APART]
+    return np.sort(np.concatenate([x, *inner]))
 
 
 def parallel_bound(sources, counts, D, *, rounds=12, tol=1e-2):

@@ -241,6 +241,6 @@ def traces(t, rows, inside, xlabel, height=3.4):
         ax.fill_between(t, 0, 1, where=inside, transform=ax.get_xaxis_transform(), **SUBSET)
         ax.set(ylabel=ylabel, xlim=(t[0], t[-1]))
         if any(label for _, _, label in signals):
-            ax.legend(loc="upper right", ncols=len(signals))
+            ax.legend(loc="lower right", bbox_to_anchor=(1, 0.98), ncols=len(signals))
     axes[-1].set_xlabel(xlabel)
     return figure

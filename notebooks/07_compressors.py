@@ -301,6 +301,34 @@ for D_ in (0.4, D, 1.0, 2.0):
           f"0.01 bit buys {buys['global']:.4f} of D, or {buys['core']:.4f} of D'")
 
 # %% [markdown]
+# ## The explorer
+#
+# One pair of budgets in detail, on the report's 100 letters and 64 evenly spaced codewords, first as a still picture; then
+# with a slider for each budget, where every move solves the problem again.
+
+# %%
+from mfrd.explorer import Explorer
+
+curves = [("certified bound", D_plane, [least(D_) for D_ in D_plane]), (f"with $D' = {D_core}$", D_plane_core, [limit_core(D_).lower_bound for D_ in D_plane_core])]
+explorer = Explorer(trimodal, mfrd.grid(-8, 8, n_codewords), inside, curves)
+solution = explorer.update(D, D_core)
+figure = explorer.panel.still()
+path = outputs.save_figure(figure, "fig20_explorer")
+figure
+
+# %% [markdown]
+# **Figure 20.** The optimum at $D = 0.6$, $D' = 0.05$. *From the left:* which codeword each letter is sent to, and how often; the
+# masses of the codewords over the source, the core shaded; both prices; the rate over the certified bounds of all
+# codebooks, a little above them because these codewords may not move.
+
+# %%
+print(f"I = {solution.rate:.4f} bits on the grid, at least {limit_core(D).lower_bound:.4f} on any codebook; "
+      f"prices {solution.prices['global']:.4f} and {solution.prices['core']:.4f} bits per unit")
+
+# %% tags=["nbval-skip"]
+explorer.widget(D, D_core)
+
+# %% [markdown]
 # ## What this shows
 #
 # A deterministic quantiser designed for its entropy, coded by a range coder with everything counted, comes within a few
@@ -324,6 +352,7 @@ results = {
               "plane": {name: rows(table) for name, table in schemes_spike.items()}},
     "core": {"D_core": D_core, "plane": {name: rows(table) for name, table in schemes_core.items()}, "prices": {f"{D_:g}": p for D_, p in prices.items()},
              "at_D": {"D": D, "ecvq": kept(quantisers_core[D], streams_core[D]), "lloyd_max_bits": lloyd_core[D].rate, "uniform_bits": uniform_core[D].rate}},
+    "explorer": {"D": D, "D_core": D_core, **solution.summary()},
     "annealing": [{"tau": s.tau, "I_bits": s.rate, "H_Y_bits": s.output_entropy, "H_Y_given_X_bits": s.conditional_entropy, "D": d} for s, d in zip(path_down, drift)],
     "equal_size": {f"{m}": {"lloyd_max": point(at_m[m]), "hull": [(v.distortion, v.rate) for v in vertices]} for m, vertices in of_size.items()},
 }
