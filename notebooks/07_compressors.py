@@ -115,9 +115,9 @@ least = lambda D: limit(float(D)).lower_bound
 near = lambda limit, s, D: limit.lower_bound + limit.prices["global"] * (D - s.distortion)  # its tangent, below R everywhere
 beside = lambda points: [(D_, rate, least(D_)) for D_, rate in points]
 schemes = {"ecsq": beside((D_, q.rate) for D_, q in quantisers.items()), "ecvq": beside((D_, q.rate) for D_, q in annealed.items()),
-           "lloyd_max": beside(lloyd.values()), "uniform": beside(uniform.values()), "report_at_H_Y": beside(stochastic.items()),
+           "lloyd_max": beside(lloyd.values()), "uniform": beside(uniform.values()), "convex_at_H_Y": beside(stochastic.items()),
            "measured": [(s.distortion, s.bits, near(limit(D_), s, D_)) for D_, s in measured.items()]}
-kinds = {"report_at_H_Y": ("entropy", "convex optimum at $H(Y)$"), "uniform": ("noise", "uniform cells", {"linestyle": "none"}), "lloyd_max": ("lloyd", "Lloyd–Max", {"linestyle": "none"}),
+kinds = {"convex_at_H_Y": ("entropy", "convex optimum at $H(Y)$"), "uniform": ("noise", "uniform cells", {"linestyle": "none"}), "lloyd_max": ("lloyd", "Lloyd–Max", {"linestyle": "none"}),
          "ecsq": ("quantiser", "ECSQ hull"), "ecvq": ("annealed", "ECVQ, annealed"), "measured": ("measured", "measured bytes")}
 figure = plot.plane(schemes, kinds, [(D_, least(D_)) for D_ in D_plane])
 path = outputs.save_figure(figure, "fig13_plane")
@@ -156,7 +156,7 @@ streams_spike = {D_: mfrd.measure(mfrd.ecsq(spike, D_), letters_spike) for D_ in
 schemes_spike = {"ecsq": beside_spike((D_, mfrd.ecsq(spike, D_).rate) for D_ in D_plane_spike),
                  "lloyd_max": beside_spike(point(mfrd.lloyd_max(spike, m)) for m in lloyd_sizes_spike),
                  "uniform": beside_spike(point(mfrd.uniform_quantiser(spike, step)) for step in steps_spike),
-                 "report_at_H_Y": beside_spike((D_, limit_spike(D_).encoder.output_entropy) for D_ in D_plane_spike),
+                 "convex_at_H_Y": beside_spike((D_, limit_spike(D_).encoder.output_entropy) for D_ in D_plane_spike),
                  "measured": [(s.distortion, s.bits, near(limit_spike(D_), s, D_)) for D_, s in streams_spike.items()]}
 
 # %%
@@ -252,9 +252,9 @@ with_bound = lambda rates: [(D_, rate, limit_core(D_).lower_bound) for D_, rate 
 schemes_core = {"ecvq": with_bound((D_, q.rate) for D_, q in quantisers_core.items()),
                 "lloyd_max": with_bound((D_, q.rate) for D_, q in lloyd_core.items()),
                 "uniform": with_bound((D_, q.rate) for D_, q in uniform_core.items()),
-                "report_at_H_Y": with_bound((D_, limit_core(D_).encoder.output_entropy) for D_ in D_plane_core),
+                "convex_at_H_Y": with_bound((D_, limit_core(D_).encoder.output_entropy) for D_ in D_plane_core),
                 "measured": with_bound((D_, s.bits) for D_, s in streams_core.items())}
-joined = {name: (*kinds[name][:2], {"linestyle": "-"}) for name in ("ecvq", "uniform", "lloyd_max", "report_at_H_Y")}
+joined = {name: (*kinds[name][:2], {"linestyle": "-"}) for name in ("ecvq", "uniform", "lloyd_max", "convex_at_H_Y")}
 figure = plot.plane(schemes_core, {**kinds, **joined}, [(D_, limit_core(D_).lower_bound) for D_ in D_plane_core])
 path = outputs.save_figure(figure, "fig16_plane_core")
 
@@ -331,8 +331,9 @@ explorer.widget(D, D_core)
 # %% [markdown]
 # ## What this shows
 #
-# A deterministic quantiser designed for its entropy, coded by a range coder with everything counted, comes within a few
-# hundredths of a bit of a bound that holds for every code. The convex programme does not deliver the encoder
+# For the trimodal source at $D = 0.6$: the certified bound is 1.6777 bits, the exact quantiser takes 1.7226, its real bytes 1.7233, and
+# Lloyd–Max, time-shared between three and four codewords to the same distortion, 1.7519. A quantiser designed for its
+# entropy, coded with everything counted, lies a few hundredths of a bit from a bound that holds for every code. The convex programme does not deliver the encoder
 # to deploy; it delivers the prices that find it, and the proof that little is left to find.
 
 # %%

