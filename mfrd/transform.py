@@ -120,13 +120,11 @@ def dequantise(indices, step, shift):
 
 def group_distortion(coefficients, step):
     """Squared error of a group of blocks at one step, a sample."""
-    error = sum(float(((x - dequantise(*coded(x, step))) ** 2).sum()) for x in coefficients.T)
+    error = 0.0
+    for x in coefficients.T:
+        indices, shift = quantise(x, step)
+        error += float(((x - dequantise(indices, step, shift)) ** 2).sum())
     return error / coefficients.size
-
-
-def coded(x, step):
-    indices, shift = quantise(x, step)
-    return indices, step, shift
 
 
 def tune(coefficients, D, *, tol=1e-3):
