@@ -2,6 +2,7 @@
 
 import base64
 import html
+import io
 import json
 import re
 import shutil
@@ -11,14 +12,14 @@ from .execution import ReportError
 from .outputs import write_atomic
 
 FOLDER = "site"
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"  # a browser then sends no request for a page
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"  # a browser then sends no request for a page
 MATH = re.compile(r"(?<!\\)\$\$(?P<block>.+?)(?<!\\)\$\$|(?<![\\$])\$(?!\s)(?P<inline>[^$]+?)(?<![\\\s])\$(?!\d)", re.DOTALL)
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 SAVED = re.compile(r'save_figure\([\w.]+, "(\w+)"\)')
 
 STYLE = """
 :root { --ink: #222; --grey: #6b6b6b; --rule: #ddd; --link: #0173b2; }
-html { font: 17px/1.5 "Libertinus Serif", "STIX Two Text", "Times New Roman", serif; color: var(--ink); background: #fff; }
+html { font: 17.5px/1.5 STIXGeneral, "STIX Two Text", "Times New Roman", serif; color: var(--ink); background: #fff; }
 body { max-width: 54rem; margin: 0 auto; padding: 1.5rem 1.2rem 4rem; }
 nav { font-size: .85rem; color: var(--grey); border-bottom: 1px solid var(--rule); padding-bottom: .6rem; }
 nav a { margin-right: 1rem; }
@@ -27,7 +28,7 @@ a.anchor-link { display: none; }
 h1 { font-size: 1.7rem; font-weight: 600; line-height: 1.2; margin: 1.6rem 0 .6rem; }
 h2 { font-size: 1.2rem; font-weight: 600; margin: 2rem 0 .4rem; }
 p { margin: .7rem 0; hyphens: auto; }
-pre, code { font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: .71rem; line-height: 1.45; }
+pre, code { font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: .69rem; line-height: 1.45; }
 pre { margin: 0; overflow-x: auto; }
 .code_cell { margin: .8rem 0; }
 .highlight { background: #f7f7f5; padding: .6rem .8rem; border-left: 2px solid var(--rule); }
@@ -35,7 +36,7 @@ pre { margin: 0; overflow-x: auto; }
 .prompt { display: none; }
 img { display: block; max-width: 100%; margin: .8rem auto; }
 math[display=block] { margin: .9rem 0; overflow-x: auto; overflow-y: hidden; }
-math { font-family: "STIX Two Math", "Latin Modern Math", "Cambria Math", math; }
+math { font-family: "STIX Two Math", STIXGeneral, math; }
 table { border-collapse: collapse; font-size: .82rem; line-height: 1.35; margin: 1rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; }
 thead th { border-top: 1.5px solid var(--ink); border-bottom: 1px solid var(--ink); }
@@ -73,13 +74,37 @@ def export(root):
 def write(path, title, body, links):
     """Write one page with its styles and its links to the others; returns the path."""
     bar = "".join(f'<a href="{target}">{html.escape(text)}</a>' for target, text in [("index.html", "Contents"), *links])
+    page = body + bar + title
     return write_atomic(path, (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="data:,">\n'
-        f"<title>{html.escape(title)}</title>\n<style>{STYLE}{code_style()}</style>\n</head>\n"
+        f"<title>{html.escape(title)}</title>\n<style>{fonts(page)}{STYLE}{code_style()}</style>\n</head>\n"
         f"<body>\n<nav>{bar}</nav>\n{body}\n</body>\n</html>\n"
     ).encode())
+
+
+def fonts(page):
+    """@font-face rules for the type of the figures, each font reduced to the characters of a page and embedded.
+
+    Browsers set <mi> in mathematical italics, so these are kept whole.
+    """
+    from fontTools.subset import Options, Subsetter
+    from fontTools.ttLib import TTFont
+    from matplotlib import get_data_path
+
+    characters = {ord(mark) for mark in html.unescape(page)} | {*range(0x1D434, 0x1D468), *range(0x1D6E2, 0x1D71C), 0x210E}
+    rules = []
+    for name, look in (("STIXGeneral", ""), ("STIXGeneralItalic", "font-style: italic;"), ("STIXGeneralBol", "font-weight: bold;")):
+        font = TTFont(Path(get_data_path()) / "fonts" / "ttf" / f"{name}.ttf", recalcTimestamp=False)
+        subsetter = Subsetter(Options(drop_tables=["FFTM"]))
+        subsetter.populate(unicodes=characters)
+        subsetter.subset(font)
+        font.flavor, file = "woff", io.BytesIO()
+        font.save(file)
+        data = base64.b64encode(file.getvalue()).decode()
+        rules.append(f"@font-face {{ font-family: STIXGeneral; {look} src: url(data:font/woff;base64,{data}); }}")
+    return "\n".join(rules)
 
 
 def code_style():
@@ -137,6 +162,8 @@ def mathml(tex, display, name):
     from latex2mathml.converter import convert
 
     upright = re.sub(r"\\mathrm\{(\w)\}", r"\\text{\1}", tex)  # a single letter in <mi> would be slanted
+    if display == "block":
+        upright = re.sub(r"\\(max|min|sup)_", r"\\\1\\limits_", upright)
     found = convert(upright, display=display)
     if "\\" in found:
         raise ReportError(f"{name}: formula {tex!r} holds a command that has no MathML; expected plain TeX, rewrite it")
