@@ -26,6 +26,7 @@ def rows(results):
         *equal_size(lloyd["lloyd_1d"]),
         *printed(lloyd),
         *control(lloyd["lloyd_1d"], spike),
+        *express(results["07_compressors"]["core"]),
     ]
 
 
@@ -272,4 +273,17 @@ def control(lloyd, spike):
             f"H(Y) ≤ log₂ m at each of {len(ladder)} sizes, {fixed(ladder[0]['H_Y_bits'], 2)} to {fixed(ladder[-1]['H_Y_bits'], 2)} bits: "
             "m caps it", "H(Y) > log₂ m",
             judge(not capped, "an exact rate is meant; m caps it" if capped else "")),
+    ]
+
+
+def express(core):
+    """What quantisers can express, section 5."""
+    priced, D = core["at_D"]["ecvq"], {"global": core["at_D"]["D"], "core": core["D_core"]}
+    met = all(priced["distortions"][name] <= D[name] * (1 + 1e-9) for name in D)
+    over = priced["bits"] - priced["lower_bound_bits"]
+    return [
+        Row("quantisers-express", "Most quantizers cannot express distortion limits and rate efficiency", "5", "cannot",
+            f"a priced quantiser meets D = {D['global']:g} and D′ = {D['core']:g} at {fixed(priced['bits'], 3)} bits, {fixed(over, 3)} above the "
+            f"certified bound; Lloyd–Max needs {fixed(core['at_D']['lloyd_max_bits'], 3)}", "both met",
+            judge(not met, "quantisers know no prices" if met else "")),
     ]
