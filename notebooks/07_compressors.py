@@ -224,7 +224,7 @@ path = outputs.save_figure(figure, "fig15_annealing")
 # **Figure 15.** *Left:* as $\tau$ falls $H(Y|X)$ goes to zero, $H(Y)$ comes down, $I(X;Y)$ rises a little to meet it. *Right:* the
 # same path in the plane. It starts near the bound with $I(X;Y)$ and far above the panel with $H(Y)$, and both end on the hull of the exact
 # quantisers. Prices are held, so the distortion drifts; `ecvq` moves the prices until the budget is met again. The path
-# is a heuristic: that it ends on the hull here is shown by the exact programme, not promised by the method.
+# is a heuristic: that it ends on the hull here is shown by the exact program, not promised by the method.
 
 # %%
 first, last = path_down[0], path_down[-1]
@@ -331,10 +331,10 @@ explorer.widget(D, D_core)
 # %% [markdown]
 # ## What this shows
 #
-# For the trimodal source at $D = 0.6$: the certified bound is 1.6777 bits, the exact quantiser takes 1.7226, its real bytes 1.7233, and
-# Lloyd–Max, time-shared between three and four codewords to the same distortion, 1.7519. A quantiser designed for its
-# entropy, coded with everything counted, lies a few hundredths of a bit from a bound that holds for every code. The convex programme does not deliver the encoder
-# to deploy; it delivers the prices that find it, and the proof that little is left to find.
+# The last line below has the four numbers for the trimodal source at $D = 0.6$: certified bound, exact quantiser, real bytes,
+# and Lloyd–Max time-shared to the same distortion. A quantiser designed for its entropy, coded with everything
+# counted, lies a few hundredths of a bit from a bound that holds for every code. The convex program does not deliver the
+# encoder to deploy; it delivers the prices that find it, and the proof that little is left to find.
 
 # %%
 rows = lambda table: [{"D": D_, "bits": rate, "lower_bound_bits": low} for D_, rate, low in table]
