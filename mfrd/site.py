@@ -15,6 +15,7 @@ FOLDER = "site"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"  # a browser then sends no request for a page
 MATH = re.compile(r"(?<!\\)\$\$(?P<block>.+?)(?<!\\)\$\$|(?<![\\$])\$(?!\s)(?P<inline>[^$]+?)(?<![\\\s])\$(?!\d)", re.DOTALL)
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
+WIDGET = "application/vnd.jupyter.widget-view+json"
 SAVED = re.compile(r'save_figure\([\w.]+, "(\w+)"\)')
 
 STYLE = """
@@ -121,11 +122,13 @@ def notebook_page(root, path):
     from nbconvert import HTMLExporter
 
     notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop("widgets", None)
     formulas = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = lift_formulas(cell.source, formulas, path.stem)
         elif cell.cell_type == "code":
+            cell.outputs = [out for out in cell.outputs if WIDGET not in out.get("data", {})]  # alive in JupyterLab alone
             sharpen(root, cell)
     head = notebook.cells[0].source
     title = re.search(r"^# (.+)$", head, re.MULTILINE).group(1)
