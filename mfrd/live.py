@@ -18,8 +18,8 @@ class Live:
     """
 
     def __init__(self, source, y, on, curves):
-        self.figure = Figure(figsize=(1.6 * plot.PAGE, 2.6), layout="constrained")
-        code, book, price, plane = self.figure.subplots(1, 4)
+        self.figure = Figure(figsize=(plot.PAGE, 4.2), layout="constrained")
+        code, book, price, plane = self.figure.subplots(2, 2).ravel()
         x, extent = source.x[:, 0], (source.x.min(), source.x.max(), y.min(), y.max())
         self.image = code.imshow(np.zeros((len(y), len(x))), origin="lower", aspect="auto", extent=extent, vmin=0, vmax=1)
         code.set(xlabel="$x$", ylabel="codeword $y$", title="Encoder $Q(y|x)$")

@@ -26,6 +26,8 @@
 # Hessian of $\log c$ is nowhere below $-2 \max_i w_i\, I$, so a box with centre $y_0$ and radius $\rho$ cannot hold a
 # maximum above $\log c(y_0) + \rho^2 \max_i w_i$, and branch and bound turns that into a proof. `mfrd.limit` alternates:
 # solve on a codebook, add the $y$ with $c(y) > 1$, drop what no letter uses. This goes beyond the report.
+#
+# *In the [paper](../paper/paper.pdf): section 6.5, Distance to the best codebook.*
 
 # %% tags=["parameters"]
 solver = "auto"  # for the check of each limit on its own codebook
@@ -170,7 +172,10 @@ for (name, how), row in rows.items():
 # centroid stops short by far more.
 
 # %%
-names = [f"{name}, {how}" for name, how in rows]
+titles = {"trimodal": f"line, $D = {D}$", "spike": f"spike, $D = {D_spike}$"}
+titles |= {f"trimodal, core {c}": f"line, $D = {D}$, $D' = {c}$" for c in budgets_core}
+titles |= {f"plane, {D_:g}, core {c:g}": f"plane, $D = {D_:g}$, $D' = {c:g}$" for D_, c in budgets_2d}
+names = [f"{titles[name]}: {how}" for name, how in rows]
 figure, (ax,) = plot.panels(1, width=0.85 * plot.PAGE, height=2.8)
 plot.bars(ax, names, [row["at_most"] for row in rows.values()], "certified distance to the limit (bits)", 1e-8, tolerance)
 path = outputs.save_figure(figure, "limit_distances")

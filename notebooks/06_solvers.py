@@ -27,6 +27,8 @@
 # $q$ for given prices (Blahut–Arimoto). All end with the same certificate, evaluated from $(\lambda, q)$ alone. Timings
 # are read from `results/bench.json` and `results/forms.json`, which `make bench` writes, so that this notebook gives the
 # same bytes wherever it runs.
+#
+# *In the [paper](../paper/paper.pdf): section 6.6, What a certified digit costs.*
 
 # %% tags=["parameters"]
 solver = "auto"  # the conic backend

@@ -29,6 +29,8 @@
 # where the shares $w_t$ time-share a few deterministic encoders so that the budgets are met exactly. Its rate can never pass
 # below $R(D)$, the limit over all codebooks (notebook 5), which is certified here at every point shown. This goes beyond
 # section 4.4 of the report, on its own sources.
+#
+# *In the [paper](../paper/paper.pdf): section 6.7, From prices to bytes.*
 
 # %% tags=["parameters"]
 seed, n_samples = 7, 1_000_000
@@ -317,7 +319,7 @@ path = outputs.save_figure(figure, "fig20_explorer")
 figure
 
 # %% [markdown]
-# **Figure 20.** The optimum at $D = 0.6$, $D' = 0.05$. *From the left:* which codeword each letter is sent to, and how often; the
+# **Figure 20.** The optimum at $D = 0.6$, $D' = 0.05$. *Row by row:* which codeword each letter is sent to, and how often; the
 # masses of the codewords over the source, the core shaded; both prices; the rate over the certified bounds of all
 # codebooks, a little above them because these codewords may not move.
 

@@ -32,6 +32,8 @@
 # The bound covers the model: independent coefficients with the histogram of their subband, the map of blocks and
 # the histograms known for nothing. It does not cover the file: a code that exploits what neighbouring blocks share could
 # go below it, and a real file must also carry its map, its histograms, and its header.
+#
+# *In the [paper](../paper/paper.pdf): section 6.8, Mixed fidelity on real data.*
 
 # %% tags=["parameters"]
 side_ecg, before, after = 32, 18, 25  # samples of a block; samples of a QRS complex before and after its peak
