@@ -21,8 +21,9 @@ log = logging.getLogger("mfrd")
 
 FEW = 128  # codewords up to which all are active
 ROUNDS = 60
-ATTEMPTS = (  # (nats a budget at the start, far, damping): the first serves nearly always, the last thin feasible sets
-    (0.5, FAR, 0.0), (0.05, np.inf, 0.0), (0.005, FAR, 10.0), (0.05, FAR, 10.0), (5.0, FAR, 0.0)
+ATTEMPTS = (  # (nats a budget at the start, far, damping): the first serves nearly always, the others thin feasible sets
+    (0.5, FAR, 0.0), (0.05, np.inf, 0.0), (0.05, np.inf, 3.0), (0.005, FAR, 10.0), (0.05, FAR, 10.0),
+    (0.5, np.inf, 30.0), (0.5, FAR, 100.0), (5.0, FAR, 0.0),
 )
 TOLERANCE = 2e-10 * NATS_PER_BIT  # nats, of the interior point and of log max c
 DEAD = 1e-6  # a codeword is dropped where no letter sends it a larger share
@@ -77,7 +78,7 @@ def polish(saddle, point, tol):
     polished = interior_point(few, start, tol)
     q = np.zeros(saddle.m)
     q[alive] = polished.q
-    with np.errstate(divide="ignore", invalid="ignore"):  # a letter may see none of them: c is inf
+    with np.errstate(invalid="ignore"):  # a letter may see none of them: c is infinite
         c, _ = saddle.gradient(q, polished.lam)
     if polished.merit <= tol and c.max() <= np.exp(tol):
         return alive, polished

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-STEPS = 100
+STEPS, DAMPED_STEPS = 100, 300
 BOUNDARY = 0.99  # share of the way to the boundary that a step may go
 LAG = 0.1  # products x y are not driven below this share of what the slacks still lack
 FLOOR = 1e-17  # nor below this
@@ -63,7 +63,7 @@ def interior_point(saddle, start, tol, far=FAR, damping=0.0):
     x, y = np.append(start.q, start.lam), np.append(start.s, start.t)
     c, E = saddle.gradient(x[:m], x[m:])
     best = start
-    for step in range(STEPS):
+    for step in range(DAMPED_STEPS if damping else STEPS):
         q, lam = x[:m], x[m:]
         lack = y - np.append(1 - c, D - E)
         over = ((E - D - saddle.inset) / D).max(initial=0.0)

@@ -95,7 +95,8 @@ class Saddle:
         np.negative(A, out=A)
         np.exp(A, out=A)
         self.z = A @ q
-        self.pz = self.p / self.z
+        with np.errstate(over="ignore", divide="ignore"):  # too long a step: c is infinite and the step is cut
+            self.pz = self.p / self.z
         c, E = self.pz @ A, np.empty(self.R)
         for group in self.groups:
             np.multiply(A, group.e, out=group.Ae)

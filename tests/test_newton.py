@@ -6,14 +6,14 @@ import sys
 import numpy as np
 import pytest
 from cases import entropy, four_modes, gaussian_problem, random_problem, trimodal_source
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from random_problems import problems
 from scipy.optimize import linprog
 
 import mfrd
 from mfrd import active
 
-ROBUST = dict(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+ROBUST = dict(deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck), derandomize=True, database=None)
 
 
 def newton(problem, **options):
@@ -29,11 +29,11 @@ def overshoot(solution):
 
 
 def joint_shortfall(problem):
-    """min over encoders of the largest excess over a budget, relative to it, by one linear program in Q."""
+    """min over encoders of the largest excess over a budget, in typical distortions, by one linear program."""
     w, _, g = problem.rows
     n, m, R = problem.n, problem.m, len(w)
     cost = np.array([(w[r] * problem.source.p)[:, None] * problem.distortion(g[r]) for r in range(R)])
-    unit = np.maximum(problem.budgets, 1e-9 * problem.scale[g] * (w @ problem.source.p))
+    unit = problem.scale[g] * (w @ problem.source.p)
     A = np.column_stack([cost.reshape(R, -1) / unit[:, None], -np.ones(R)])
     rows = np.kron(np.eye(n), np.ones(m))
     answer = linprog(
@@ -54,7 +54,7 @@ def test_every_problem_ends_certified_or_in_the_right_error(part):
             solution = newton(problem, tol=1e-7)
         except mfrd.InfeasibleFidelity:
             seen["infeasible"] += 1
-            assert (problem.budgets < problem.least).any() or joint_shortfall(problem) > -1e-6
+            assert (problem.budgets < problem.least).any() or joint_shortfall(problem) > -1e-7
             return
         seen["optimal"] += 1
         assert -1e-12 <= solution.gap <= 1e-7
