@@ -88,25 +88,35 @@ def mean_excess(problem, choice):
 
 
 def repair(problem, Q, support):
-    """The encoder (Q, support), moved towards the interior one by the least step that meets the budgets.
+    """The encoder (Q, support), moved towards the interior one by the least steps that meet the budgets.
 
-    The rate is convex, so a step t costs at most t times the rate of the interior encoder.
+    Letters with a broken budget of their own step first, each by itself; then all letters by one step. The rate is
+    convex, so a step t of letters of probability P costs at most t P times the rate of the interior encoder.
     """
-    excess = problem.mean_excess(Q, support)
-    over = excess - problem.excess_budgets
-    over[(problem.excess_budgets <= 0) & (over <= ROUNDING * problem.budgets)] = 0.0  # on the edge
-    if (over <= 0).all():
+    if (overshoot(problem, Q, support) <= 0).all():
         return Q, support
     inner, inner_support = interior(problem)
     room = problem.excess_budgets - problem.mean_excess(inner, inner_support)
-    broken = over > 0
-    steps = over[broken] / np.maximum(over[broken] + room[broken], 1e-300)
-    t = min(1.0, steps.max() * (1 + 1e-9))
     union = np.union1d(support, inner_support)
-    mixed = np.zeros((problem.n, len(union)))
-    mixed[:, np.searchsorted(union, support)] = (1 - t) * Q
-    mixed[:, np.searchsorted(union, inner_support)] += t * inner
-    return mixed / mixed.sum(axis=1, keepdims=True), union
+    mixed, target = np.zeros((2, problem.n, len(union)))
+    mixed[:, np.searchsorted(union, support)] = Q
+    target[:, np.searchsorted(union, inner_support)] = inner
+    for own in (np.count_nonzero(problem.rows[0], axis=1) == 1, np.zeros(len(room), bool)):
+        over = overshoot(problem, mixed, union)
+        steps = np.where(over > 0, over / np.maximum(over + room, 1e-300) * (1 + 1e-9), 0.0).clip(max=1.0)
+        t = np.zeros(problem.n)
+        np.maximum.at(t, problem.rows[0][own].argmax(axis=1), steps[own])
+        if not own.any():
+            t[:] = steps.max()
+        mixed = mixed + t[:, None] * (target - mixed)
+        mixed = mixed / mixed.sum(axis=1, keepdims=True)
+    return mixed, union
+
+
+def overshoot(problem, Q, support):
+    """E_r - (D_r - least_r), (R,), zero where rounding alone leads over a budget on its least reachable value."""
+    over = problem.mean_excess(Q, support) - problem.excess_budgets
+    return np.where((problem.excess_budgets <= 0) & (over <= ROUNDING * problem.budgets), 0.0, over)
 
 
 def pinned_prices(problem):

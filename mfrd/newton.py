@@ -28,7 +28,7 @@ class Iterate:
     """A point of the interior-point method: q (m,), s (m,), lam (R,), t (R,), all positive.
 
     merit: what (q, lam) miss of the optimum, about, in nats: |log max c| + lam |D - E| and the largest
-    share by which a budget is exceeded; steps: how many Newton steps it took; infeasible: whether the
+    share by which a budget is exceeded, times the probability of its letters; steps: how many Newton steps it took; infeasible: whether the
     dual function rose above log min(n, m), which no rate does.
     """
 
@@ -66,7 +66,7 @@ def interior_point(saddle, start, tol, far=FAR, damping=0.0):
     for step in range(DAMPED_STEPS if damping else STEPS):
         q, lam = x[:m], x[m:]
         lack = y - np.append(1 - c, D - E)
-        over = ((E - D - saddle.inset) / D).max(initial=0.0)
+        over = (saddle.share * (E - D - saddle.inset) / D).max(initial=0.0)
         merit = abs(np.log(c.max())) + lam @ abs(D - E) + over
         if merit < best.merit:
             best = Iterate(q, y[:m], lam, y[m:], float(merit), step)

@@ -41,6 +41,7 @@ class Saddle:
         if pinned.any():
             self.base = problem.exponents(pinned, columns)[letters]
         least, self.groups = np.empty(len(self.free)), []
+        self.share = (w[self.free] > 0) @ problem.source.p  # the probability of each row's letters
         for h in range(len(problem.measures)):
             rows = np.flatnonzero(g[self.free] == h)
             e = problem.excess(h, columns)[letters]
