@@ -103,7 +103,9 @@ def repair(problem, Q, support):
     target[:, np.searchsorted(union, inner_support)] = inner
     for own in (np.count_nonzero(problem.rows[0], axis=1) == 1, np.zeros(len(room), bool)):
         over = overshoot(problem, mixed, union)
-        steps = np.where(over > 0, over / np.maximum(over + room, 1e-300) * (1 + 1e-9), 0.0).clip(max=1.0)
+        broken = over > 0
+        steps = np.zeros(len(over))
+        steps[broken] = np.minimum(1.0, (1 + 1e-9) * over[broken] / np.maximum(over + room, over)[broken])
         t = np.zeros(problem.n)
         np.maximum.at(t, problem.rows[0][own].argmax(axis=1), steps[own])
         if not own.any():

@@ -20,6 +20,7 @@ from scipy.linalg.blas import dsyrk
 
 INSET = 1e-14  # of each budget, kept free so that rounding leaves the encoder within it
 ROUNDING = 1e-14
+NEGLIGIBLE = 1e-15  # the budget of one letter less probable than this costs less than rounding: repair meets it
 MANY = 16  # rows of one measure from which their weights are kept sparse
 
 
@@ -34,7 +35,9 @@ class Saddle:
     def __init__(self, problem, columns, pinned):
         w, _, g = problem.rows
         letters = problem.source.p > 0
-        self.free = np.flatnonzero(problem.excess_budgets > 0)
+        alone = np.count_nonzero(w, axis=1) == 1
+        idle = alone & ((w > 0) @ problem.source.p <= NEGLIGIBLE)
+        self.free = np.flatnonzero((problem.excess_budgets > 0) & ~idle)
         self.p, self.root = problem.source.p[letters], np.sqrt(problem.source.p[letters])
         self.unit = problem.scale[g[self.free]]
         self.base = None
