@@ -78,7 +78,7 @@ def polish(saddle, point, tol):
     polished = interior_point(few, start, tol)
     q = np.zeros(saddle.m)
     q[alive] = polished.q
-    with np.errstate(invalid="ignore"):  # a letter may see none of them: c is infinite
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # a letter may see none of them: c is infinite
         c, _ = saddle.gradient(q, polished.lam)
     if polished.merit <= tol and c.max() <= np.exp(tol):
         return alive, polished

@@ -53,6 +53,7 @@ def centre(saddle, q=None, lam=None, nats=0.5):
     return Iterate(q, np.maximum(1 - c, 0.1), lam, np.maximum(saddle.D - E, 0.1 * abs(saddle.D)))
 
 
+@np.errstate(divide="ignore", over="ignore", invalid="ignore")  # steps too long are infinite here and cut there
 def interior_point(saddle, start, tol, far=FAR, damping=0.0):
     """The best Iterate found from `start`; its merit is <= tol (nats) where the method converged.
 
@@ -60,12 +61,12 @@ def interior_point(saddle, start, tol, far=FAR, damping=0.0):
     curvature V_rr this share of what keeps a price from growing tenfold at once (Levenberg 1944).
     """
     D, m, R = saddle.D, saddle.m, saddle.R
-    x, y = np.append(start.q, start.lam), np.append(start.s, start.t)
+    x, y = np.concatenate([start.q, start.lam]), np.concatenate([start.s, start.t])
     c, E = saddle.gradient(x[:m], x[m:])
     best = start
     for step in range(DAMPED_STEPS if damping else STEPS):
         q, lam = x[:m], x[m:]
-        lack = y - np.append(1 - c, D - E)
+        lack = y - np.concatenate([1 - c, D - E])
         over = (saddle.share * (E - D - saddle.inset) / D).max(initial=0.0)
         merit = abs(np.log(c.max())) + lam @ abs(D - E) + over
         if merit < best.merit:
@@ -94,20 +95,21 @@ def factorise(saddle, x, y, lack, E, far, damping):
     m = saddle.m
     H, B, V = saddle.hessian(x[:m])
     ratio = y / x
-    H[np.diag_indices(m)] += ratio[:m] + 1e-15
+    H.flat[:: m + 1] += ratio[:m] + 1e-15
     L = cholesky(H)
     if L is None:
         return None
     rho, b = np.ones(len(x)), lack.copy()
     room = saddle.D - y[m:]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        quotient = E / room
-        away = (room > 1e-3 * saddle.D) & (E > 1e-250) & (abs(np.log(quotient)) > np.log(far))
-        rho[m:][away], b[m:][away] = quotient[away], (E * np.log(quotient))[away]
+    quotient = E / room
+    log_quotient = np.log(quotient)
+    away = (room > 1e-3 * saddle.D) & (E > 1e-250) & (abs(log_quotient) > np.log(far))
+    if away.any():
+        rho[m:][away], b[m:][away] = quotient[away], (E * log_quotient)[away]
     if saddle.R:
         HB = dpotrs(L, B, lower=1)[0]
         S = V + B.T @ HB
-        S[np.diag_indices(saddle.R)] += rho[m:] * ratio[m:] + damping * abs(b[m:]) / (1 + x[m:])
+        S.flat[:: saddle.R + 1] += rho[m:] * ratio[m:] + damping * abs(b[m:]) / (1 + x[m:])
         unit = 1 / np.sqrt(S.diagonal())  # rows far from their budget are smaller by orders of magnitude
         T = cholesky(S * np.multiply.outer(unit, unit))
         if T is None:
@@ -119,7 +121,7 @@ def factorise(saddle, x, y, lack, E, far, damping):
         if saddle.R:
             dlam = unit * dpotrs(T, unit * (rhs[m:] + B.T @ dq), lower=1)[0]
             dq = dq - HB @ dlam
-        dx = np.append(dq, dlam)
+        dx = np.concatenate([dq, dlam])
         return dx, (r - y * dx) / x
 
     return solve
@@ -129,8 +131,9 @@ def cholesky(M):
     """The lower factor of M, its diagonal raised by rounding's worth until there is one, else None."""
     largest = M.diagonal().max()
     for raised in (0.0, 1e-15, 1e-13, 1e-11, 1e-9):
-        M[np.diag_indices(len(M))] += raised * largest
-        L, failed = dpotrf(M, lower=1)
+        if raised:
+            M.flat[:: len(M) + 1] += raised * largest
+        L, failed = dpotrf(M, lower=1, clean=0)
         if not failed:
             return L
     return None
@@ -138,9 +141,7 @@ def cholesky(M):
 
 def longest(x, dx, y, dy):
     """The largest step a <= 1 / BOUNDARY at which x + a dx and y + a dy are not negative."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        back = max((-dx / x).max(), (-dy / y).max())
-    return 1 / max(back, BOUNDARY)
+    return 1 / max(-(dx / x).min(), -(dy / y).min(), BOUNDARY)
 
 
 def advance(saddle, x, y, dx, dy, a, allowed):
@@ -149,7 +150,7 @@ def advance(saddle, x, y, dx, dy, a, allowed):
     for _ in range(8):
         x1, y1 = x + a * dx, y + a * dy
         c, E = saddle.gradient(x1[:m], x1[m:])
-        if np.maximum(x, x1) @ abs(y1 - np.append(1 - c, saddle.D - E)) <= allowed:
+        if np.maximum(x, x1) @ abs(y1 - np.concatenate([1 - c, saddle.D - E])) <= allowed:
             break
         a *= 0.3
     return x1, y1, c, E

@@ -99,8 +99,7 @@ class Saddle:
         np.negative(A, out=A)
         np.exp(A, out=A)
         self.z = A @ q
-        with np.errstate(over="ignore", divide="ignore"):  # too long a step: c is infinite and the step is cut
-            self.pz = self.p / self.z
+        self.pz = self.p / self.z
         c, E = self.pz @ A, np.empty(self.R)
         for group in self.groups:
             np.multiply(A, group.e, out=group.Ae)
@@ -125,5 +124,5 @@ class Saddle:
                 if g is h:  # a variance: not below the rounding of the difference
                     covariance = np.maximum(covariance, ROUNDING * g.eb**2)
                 block = (g.w * (self.p * covariance)) @ h.w.T
-                V[np.ix_(g.rows, h.rows)] = block.toarray() if sp.issparse(block) else block
+                V[g.rows[:, None], h.rows] = block.toarray() if sp.issparse(block) else block
         return H, B, V
