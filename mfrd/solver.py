@@ -53,10 +53,11 @@ def solve(problem, solver="auto", *, tol=TOLERANCE):
 
         min_Q I(X;Y)  s.t.  sum_i p_i w_ri sum_j Q_ij d_ij <= D_r for each budget row r.
 
-    problem: Problem; solver: "auto" (MOSEK where installed and licensed, else Clarabel), "mosek" or
-    "clarabel"; tol: largest certified gap in bits. -> Solution with status "optimal".
+    problem: Problem; solver: "auto" (MOSEK where installed and licensed, else Clarabel, and Newton where
+    neither is certified), "mosek", "clarabel" or "newton" (interior point on the saddle, active set of
+    codewords); tol: largest certified gap in bits. -> Solution with status "optimal".
 
-    Raises InfeasibleFidelity before any solver starts, ValueError for an unknown solver, and
+    Raises InfeasibleFidelity where no encoder meets the budgets, ValueError for an unknown solver, and
     NotCertified, with each backend's reason, where no gap is within tol.
     Source: Blahut (1972); the dual geometric program of Chiang and Boyd (2004).
     """
