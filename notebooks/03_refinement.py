@@ -272,6 +272,8 @@ def keep(refinement):
 history = lambda r: [{"I_bits": s.rate, "H_Y_bits": s.output_entropy, "H_Y_given_X_bits": s.conditional_entropy,
                       "distortions": s.distortions, "codewords": s.codewords} for s in r.history]
 label = lambda *key: " ".join(f"{part}" for part in key)
+
+# %%
 results = {
     "refine_1d": {**keep(run), "budgets": {"global": D, "core": D_core}, "probability_of_core": trimodal.p[inside].sum(), "modes": modes, "history": history(run), "distance_to_modes": abs(nearest - modes),
                   "draws": {"rates": final, "codewords": sizes, "least": final.min(), "largest": final.max()},

@@ -187,7 +187,7 @@ def keep(solution):
     s = solution.summary()
     return {**s, "D": s["distortions"]["global"]}
 
-
+# %%
 results = {
     "lloyd_1d": {"codewords": m, "budgets": {"global": D, "core": D_core}, "convex": {**keep(run.solution), "converged": run.converged, "codebook": run.codebook},
                  "lloyd_max": {**point(lloyd), "codebook": lloyd.codebook,

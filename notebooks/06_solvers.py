@@ -110,7 +110,7 @@ def random_problem(rng):
         problem = problem.with_budget(f.name, least * factor + 1e-6)
     return problem
 
-
+# %%
 rng = np.random.default_rng(seed)
 pairs = [(mfrd.solve(p, solver), mfrd.solve(p, "newton", tol=1e-8)) for p in (random_problem(rng) for _ in range(n_random))]
 excess = [abs(a.rate - b.rate) - a.gap - b.gap for a, b in pairs]
