@@ -14,16 +14,18 @@ from scipy.spatial import cKDTree
 from .certificate import TINY_PRICE, log_codeword_masses, potentials
 from .encoder import NATS_PER_BIT
 from .feasibility import interior, pinned_prices
-from .newton import FAR, centre, interior_point
+from .newton import BOLD, STEADY, Attempt, beside, centre, interior_point
 from .saddle import Saddle
 
 log = logging.getLogger("mfrd")
 
 FEW = 128  # codewords up to which all are active
 ROUNDS = 60
-ATTEMPTS = (  # (nats a budget at the start, far, damping): the first serves nearly always, the others thin feasible sets
-    (0.5, FAR, 0.0), (0.05, np.inf, 0.0), (0.05, np.inf, 3.0), (0.005, FAR, 10.0), (0.05, FAR, 10.0),
-    (0.5, np.inf, 30.0), (0.5, FAR, 100.0), (5.0, FAR, 0.0),
+ATTEMPTS = (  # the first serves nearly always, the second where it does not, the others thin feasible sets
+    BOLD, STEADY,
+    Attempt(nats=0.05, far=np.inf), Attempt(nats=0.05, far=np.inf, damping=3.0, steps=300),
+    Attempt(nats=0.005, damping=10.0, steps=300), Attempt(nats=0.05, damping=10.0, steps=300),
+    Attempt(far=np.inf, damping=30.0, steps=300), Attempt(damping=100.0, steps=300), Attempt(nats=5.0),
 )
 TOLERANCE = 2e-10 * NATS_PER_BIT  # nats, of the interior point and of log max c
 DEAD = 1e-6  # a codeword is dropped where no letter sends it a larger share
@@ -75,7 +77,7 @@ def polish(saddle, point, tol):
         return alive, point
     few = saddle.restricted(alive)
     start = replace(point, q=point.q[alive], s=point.s[alive], merit=np.inf)
-    polished = interior_point(few, start, tol)
+    polished = interior_point(few, start, tol, BOLD)
     q = np.zeros(saddle.m)
     q[alive] = polished.q
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # a letter may see none of them: c is infinite
@@ -102,7 +104,7 @@ def sufficient(saddle):
     """The index of a codeword that meets all budgets by itself, so that the rate is zero, or None."""
     meets = np.ones(saddle.m, bool)
     if saddle.base is not None:
-        meets &= saddle.base.max(axis=0) < TINY_PRICE / 2
+        meets &= saddle.base.min(axis=0) > -TINY_PRICE / 2
     for group in saddle.groups:
         meets &= (group.w @ (saddle.p[:, None] * group.e) <= saddle.D[group.rows, None]).all(axis=0)
     return int(meets.argmax()) if meets.any() else None
@@ -111,13 +113,13 @@ def sufficient(saddle):
 def solve_on(saddle, warm, tol):
     """The optimum on the codewords of `saddle`, from a warm iterate where there is one."""
     if warm is not None and len(warm.q) == saddle.m and len(warm.lam) == saddle.R:
-        start = centre(saddle, np.maximum(warm.q, 1e-3 / saddle.m), warm.lam)
-        point = interior_point(saddle, start, tol)
+        start = beside(saddle, np.maximum(warm.q, 1e-3 / saddle.m), warm.lam)
+        point = interior_point(saddle, start, tol, BOLD)
         if point.merit <= tol:
             return point
     best = None
-    for nats, far, damping in ATTEMPTS:
-        point = interior_point(saddle, centre(saddle, nats=nats), tol, far, damping)
+    for attempt in ATTEMPTS:
+        point = interior_point(saddle, centre(saddle, attempt), tol, attempt)
         if best is None or point.merit < best.merit:
             best = point
         if point.merit <= tol or point.infeasible:

@@ -14,22 +14,45 @@ log E_r = log(D_r - t_r): the same root, and Newton's step then neither crawls f
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.linalg.blas import dtrsv
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-STEPS, DAMPED_STEPS = 100, 300
-BOUNDARY = 0.99  # share of the way to the boundary that a step may go
-LAG = 0.1  # products x y are not driven below this share of what the slacks still lack
-FLOOR = 1e-17  # nor below this
-FAR = 2.0  # factor from which the equation of a budget is logarithmic
+BOUNDARY = 0.99  # share of the way to the boundary that a step may go while the products are large
+FLOOR = 1e-17  # products x y are not driven below this
+ROUNDING = 1e-8  # of the boundary, kept so that rounding does not cross it
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How the interior point is to go about it.
+
+    nats: prices of the start, times their budgets; updates: of the uniform q by Blahut (1972), q <- q c, before the
+    first step: each costs little and five spare two or three steps; lag: products x y are not driven below this share
+    of what the slacks still lack; far: factor between E_r and its budget from which their logarithms are matched;
+    damping: adds to the curvature V_rr this share of what keeps a price from growing tenfold at once (Levenberg
+    1944); steps: at most.
+    """
+
+    nats: float = 0.5
+    updates: int = 0
+    lag: float = 0.1
+    far: float = 2.0
+    damping: float = 0.0
+    steps: int = 100
+
+
+BOLD = Attempt(updates=5, lag=0.003, steps=30)
+STEADY = Attempt()
 
 
 @dataclass(frozen=True, eq=False)
 class Iterate:
     """A point of the interior-point method: q (m,), s (m,), lam (R,), t (R,), all positive.
 
-    merit: what (q, lam) miss of the optimum, about, in nats: |log max c| + lam |D - E| and the largest
-    share by which a budget is exceeded, times the probability of its letters; steps: how many Newton steps it took; infeasible: whether the
-    dual function rose above log min(n, m), which no rate does.
+    merit: what (q, lam) miss of the optimum, in nats: |log max c| + |sum q - 1| + lam |D - E|, which bounds the gap
+    between the rate at (q, lam) and the dual function since sum q c = 1 and log c >= 1 - 1/c, and the largest share by
+    which a budget is exceeded, times the probability of its letters; steps: how many Newton steps it took;
+    infeasible: whether the dual function rose above log min(n, m), which no rate does.
     """
 
     q: np.ndarray
@@ -41,116 +64,129 @@ class Iterate:
     infeasible: bool = False
 
 
-def centre(saddle, q=None, lam=None, nats=0.5):
-    """A starting iterate: uniform q and prices of `nats` a budget, unless given."""
-    q = np.full(saddle.m, 1 / saddle.m) if q is None else q
-    if lam is None:
-        share = np.empty(saddle.R)
-        for group in saddle.groups:
-            share[group.rows] = group.w @ saddle.p
-        lam = nats * share / np.maximum(saddle.D, 0.02 * share)
+def centre(saddle, attempt=STEADY):
+    """The starting iterate of an attempt."""
+    share = np.empty(saddle.R)
+    for group in saddle.groups:
+        share[group.rows] = group.w @ saddle.p
+    lam = attempt.nats * share / np.maximum(saddle.D, 0.02 * share)
+    q = np.full(saddle.m, 1 / saddle.m)
+    if attempt.updates:
+        saddle.gradient(q, lam)
+        for _ in range(attempt.updates):
+            q = q * ((saddle.p / (saddle.A @ q)) @ saddle.A)
+        q = np.maximum(q, 1e-3 / saddle.m)
+    return beside(saddle, q, lam)
+
+
+def beside(saddle, q, lam):
+    """The iterate at (q, lam) with slacks that are not too small to move."""
     c, E = saddle.gradient(q, lam)
     return Iterate(q, np.maximum(1 - c, 0.1), lam, np.maximum(saddle.D - E, 0.1 * abs(saddle.D)))
 
 
 @np.errstate(divide="ignore", over="ignore", invalid="ignore")  # steps too long are infinite here and cut there
-def interior_point(saddle, start, tol, far=FAR, damping=0.0):
-    """The best Iterate found from `start`; its merit is <= tol (nats) where the method converged.
-
-    far: factor between E_r and its budget from which their logarithms are matched; damping: adds to the
-    curvature V_rr this share of what keeps a price from growing tenfold at once (Levenberg 1944).
-    """
-    D, m, R = saddle.D, saddle.m, saddle.R
+def interior_point(saddle, start, tol, attempt=STEADY):
+    """The best Iterate found from `start` as `attempt` says; its merit is <= tol (nats) where the method converged."""
+    D, m = saddle.D, saddle.m
     x, y = np.concatenate([start.q, start.lam]), np.concatenate([start.s, start.t])
     c, E = saddle.gradient(x[:m], x[m:])
+    lack = lacking(saddle, y, c, E)
     best = start
-    for step in range(DAMPED_STEPS if damping else STEPS):
-        q, lam = x[:m], x[m:]
-        lack = y - np.concatenate([1 - c, D - E])
-        over = (saddle.share * (E - D - saddle.inset) / D).max(initial=0.0)
-        merit = abs(np.log(c.max())) + lam @ abs(D - E) + over
+    for step in range(attempt.steps):
+        lam, excess = x[m:], E - D
+        over = (saddle.share * (excess - saddle.inset) / D).max(initial=0.0)
+        merit = float(abs(np.log(c.max())) + abs(x[:m].sum() - 1) + lam @ abs(excess) + over)
         if merit < best.merit:
-            best = Iterate(q, y[:m], lam, y[m:], float(merit), step)
+            best = Iterate(x[:m], y[:m], lam, y[m:], merit, step)
         if merit <= tol and over == 0:
             break
         if step % 8 == 7 and saddle.dual(c, lam) > np.log(min(saddle.n, m)) + 1e-6:
             return replace(best, infeasible=True)
-        mu = x @ y / len(x)
-        short = x @ abs(lack) / len(x)
-        solve = factorise(saddle, x, y, lack, E, far, damping)
+        xy = x * y
+        mu, short = xy.sum() / len(x), x @ abs(lack) / len(x)
+        solve = factorise(saddle, x, y, lack, E, attempt)
         if solve is None:
             break
-        dx, dy = solve(-x * y)
-        a = longest(x, dx, y, dy)
+        dx, dy = solve(-xy)
+        a = min(longest(x, dx, y, dy), 1 / BOUNDARY)
         ahead = (x + a * dx) @ (y + a * dy) / len(x)
-        target = mu * max((ahead / mu) ** 3, min(1.0, LAG * short / mu), FLOOR / mu)
-        dx, dy = solve(target - x * y - dx * dy)
-        a = min(1.0, BOUNDARY * longest(x, dx, y, dy))
-        x, y, c, E = advance(saddle, x, y, dx, dy, a, 2 * x @ abs(lack) + len(x) * mu + 1e-10)
+        target = max(mu * (ahead / mu) ** 3, min(mu, attempt.lag * short), FLOOR)
+        dx, dy = solve(target - xy - dx * dy)
+        a = min(1.0, max(BOUNDARY, 1 - mu - ROUNDING) * longest(x, dx, y, dy))
+        x, y, c, E, lack = advance(saddle, x, y, dx, dy, a, len(x) * (2 * short + mu) + 1e-10)
     return best
 
 
-def factorise(saddle, x, y, lack, E, far, damping):
+def lacking(saddle, y, c, E):
+    """y less the slacks that c and E leave, (m + R,)."""
+    return y - np.concatenate([1 - c, saddle.D - E])
+
+
+def factorise(saddle, x, y, lack, E, attempt):
     """The solver r -> (dx, dy) of the linearised system at (x, y), or None where it is singular."""
-    m = saddle.m
-    H, B, V = saddle.hessian(x[:m])
-    ratio = y / x
-    H.flat[:: m + 1] += ratio[:m] + 1e-15
-    L = cholesky(H)
-    if L is None:
+    m, ratio = saddle.m, y / x
+    factors = cholesky(saddle, x[:m], ratio[:m] + 1e-15)
+    if factors is None:
         return None
-    rho, b = np.ones(len(x)), lack.copy()
+    L, B, V = factors
+    rho, b = 1.0, lack
     room = saddle.D - y[m:]
-    quotient = E / room
-    log_quotient = np.log(quotient)
-    away = (room > 1e-3 * saddle.D) & (E > 1e-250) & (abs(log_quotient) > np.log(far))
+    log_quotient = np.log(E / room)
+    away = abs(log_quotient) > np.log(attempt.far)
     if away.any():
-        rho[m:][away], b[m:][away] = quotient[away], (E * log_quotient)[away]
+        away &= (room > 1e-3 * saddle.D) & (E > 1e-250)
+        rho, b = np.ones(len(x)), lack.copy()
+        rho[m:][away], b[m:][away] = (E / room)[away], (E * log_quotient)[away]
     if saddle.R:
         HB = dpotrs(L, B, lower=1)[0]
         S = V + B.T @ HB
-        S.flat[:: saddle.R + 1] += rho[m:] * ratio[m:] + damping * abs(b[m:]) / (1 + x[m:])
+        S.flat[:: saddle.R + 1] += (rho * ratio)[m:] + attempt.damping * abs(b[m:]) / (1 + x[m:])
         unit = 1 / np.sqrt(S.diagonal())  # rows far from their budget are smaller by orders of magnitude
-        T = cholesky(S * np.multiply.outer(unit, unit))
-        if T is None:
+        T, failed = dpotrf(S * np.multiply.outer(unit, unit), lower=1, clean=0)
+        if failed:
             return None
+    rho_x = rho / x
 
     def solve(r):
-        rhs = b + rho * r / x
-        dq, dlam = dpotrs(L, rhs[:m], lower=1)[0], np.empty(0)
+        rhs = b + rho_x * r
+        dq = dtrsv(L, dtrsv(L, rhs[:m], lower=1), lower=1, trans=1, overwrite_x=1)  # for one vector, quicker than dpotrs
+        dlam = np.empty(0)
         if saddle.R:
             dlam = unit * dpotrs(T, unit * (rhs[m:] + B.T @ dq), lower=1)[0]
-            dq = dq - HB @ dlam
+            dq -= HB @ dlam
         dx = np.concatenate([dq, dlam])
         return dx, (r - y * dx) / x
 
     return solve
 
 
-def cholesky(M):
-    """The lower factor of M, its diagonal raised by rounding's worth until there is one, else None."""
-    largest = M.diagonal().max()
+def cholesky(saddle, q, diagonal):
+    """(L, B, V): the lower factor of H + diag(diagonal), raised by rounding's worth until there is one; else None."""
     for raised in (0.0, 1e-15, 1e-13, 1e-11, 1e-9):
-        if raised:
-            M.flat[:: len(M) + 1] += raised * largest
-        L, failed = dpotrf(M, lower=1, clean=0)
+        H, B, V = saddle.hessian(q)
+        of_H = H.reshape(-1, order="F")[:: len(H) + 1]
+        of_H += diagonal + raised * of_H.max()
+        L, failed = dpotrf(H, lower=1, clean=0, overwrite_a=1)
         if not failed:
-            return L
+            return L, B, V
     return None
 
 
 def longest(x, dx, y, dy):
-    """The largest step a <= 1 / BOUNDARY at which x + a dx and y + a dy are not negative."""
-    return 1 / max(-(dx / x).min(), -(dy / y).min(), BOUNDARY)
+    """The largest step at which x + a dx and y + a dy are not negative, infinite where none of them falls."""
+    fastest = max(-(dx / x).min(), -(dy / y).min())
+    return 1 / fastest if fastest > 0 else np.inf
 
 
 def advance(saddle, x, y, dx, dy, a, allowed):
-    """The point a step a ahead, or less while its slacks lack more than `allowed`."""
+    """The point a step a ahead, or less while its slacks lack more than `allowed`: (x, y, c, E, lack)."""
     m = saddle.m
     for _ in range(8):
         x1, y1 = x + a * dx, y + a * dy
         c, E = saddle.gradient(x1[:m], x1[m:])
-        if np.maximum(x, x1) @ abs(y1 - np.concatenate([1 - c, saddle.D - E])) <= allowed:
+        lack = lacking(saddle, y1, c, E)
+        if np.maximum(x, x1) @ abs(lack) <= allowed:
             break
         a *= 0.3
-    return x1, y1, c, E
+    return x1, y1, c, E, lack

@@ -145,8 +145,15 @@ class Problem:
         return self._extremes[1]
 
     def excess(self, g, columns=slice(None)):
-        """e_ij = d_ij - min_j d_ij >= 0 on the chosen codewords, (n, columns)."""
+        """e_ij = d_ij - min_j d_ij >= 0 on the chosen codewords, (n, columns); not to be written to."""
+        if self.n * self.m <= BLOCK:
+            return self._whole_excess[g][:, columns]
         return self.distortion(g, columns) - self.nearest[g][:, None]
+
+    @cached_property
+    def _whole_excess(self):
+        """The excess distortions of a problem of one block, which are kept."""
+        return [self.distortion(g) - self.nearest[g][:, None] for g in range(len(self.measures))]
 
     @cached_property
     def least(self):
@@ -163,7 +170,7 @@ class Problem:
     def slopes(self, multipliers):
         """theta_gi = sum_r lam_r w_ri over the rows of measure g, (G, n): s_ij = sum_g theta_gi e_ij."""
         w, _, g = self.rows
-        return np.stack([multipliers * (g == h) @ w for h in range(len(self.measures))])
+        return np.array([multipliers * (g == h) @ w for h in range(len(self.measures))])
 
     def offset(self, multipliers):
         """sum_g theta_gi min_j d_g(i, j), (n,): by how much exponents fall short of those in d, nats."""
@@ -178,7 +185,7 @@ class Problem:
         """E_r = sum_i p_i w_ri sum_j Q_ij e_ij of an encoder on the chosen codewords, (R,)."""
         w, _, g = self.rows
         means = [(columns_Q * self.excess(h, columns)).sum(axis=1) for h in range(len(self.measures))]
-        return (w * np.stack(means)[g]) @ self.source.p
+        return (w * np.array(means)[g]) @ self.source.p
 
     def with_budget(self, name, D):
         """The same problem with another budget for one fidelity; what was computed of it is kept."""
@@ -188,7 +195,7 @@ class Problem:
             for f in self.fidelities
         )
         problem = replace(self, fidelities=fidelities)
-        for key in ("measures", "rows", "_extremes", "least"):
+        for key in ("measures", "rows", "_extremes", "_whole_excess", "least"):
             if key in self.__dict__:
                 problem.__dict__[key] = self.__dict__[key]
         return problem

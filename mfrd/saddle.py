@@ -37,31 +37,33 @@ class Saddle:
         letters = problem.source.p > 0
         alone = np.count_nonzero(w, axis=1) == 1
         idle = alone & ((w > 0) @ problem.source.p <= NEGLIGIBLE)
-        self.free = np.flatnonzero((problem.excess_budgets > 0) & ~idle)
+        free = np.flatnonzero((problem.excess_budgets > 0) & ~idle)
+        self.free = free[np.argsort(g[free], kind="stable")]  # measure by measure
         self.p, self.root = problem.source.p[letters], np.sqrt(problem.source.p[letters])
         self.unit = problem.scale[g[self.free]]
         self.base = None
         if pinned.any():
-            self.base = problem.exponents(pinned, columns)[letters]
+            self.base = -problem.exponents(pinned, columns)[letters]
         least, self.groups = np.empty(len(self.free)), []
         self.share = (w[self.free] > 0) @ problem.source.p  # the probability of each row's letters
         for h in range(len(problem.measures)):
-            rows = np.flatnonzero(g[self.free] == h)
+            rows = slice(*np.searchsorted(g[self.free], [h, h + 1]))
             e = problem.excess(h, columns)[letters]
             nearest = e.min(axis=1)
             e -= nearest[:, None]
             e /= problem.scale[h]
             w_h = w[self.free[rows]][:, letters]
             least[rows] = w_h @ (self.p * nearest)
-            if len(rows) > MANY:
+            if w_h.shape[0] > MANY:
                 w_h = sp.csr_array(w_h)
             group = SimpleNamespace(rows=rows, w=w_h, e=e, Ae=np.empty_like(e), eb=None)
-            if len(rows):
+            if w_h.shape[0]:
                 self.groups.append(group)
         self.inset = INSET * problem.budgets[self.free] / self.unit
         self.D = (problem.excess_budgets[self.free] - least) / self.unit - self.inset
         self.n, self.m, self.R = len(self.p), e.shape[1], len(self.free)
         self.A, self.work = np.empty_like(e), np.empty_like(e)
+        self.H = np.empty((self.m, self.m), order="F")
         self.one_zero = len(self.groups) == 1 and self.base is None
 
     def restricted(self, keep):
@@ -74,6 +76,7 @@ class Saddle:
             few.groups.append(SimpleNamespace(rows=g.rows, w=g.w, e=e, Ae=np.empty_like(e), eb=None))
         few.m, few.one_zero = int(keep.sum()), False
         few.A, few.work = np.empty((2, few.n, few.m))
+        few.H = np.empty((few.m, few.m), order="F")
         return few
 
     def multipliers(self, lam, pinned):
@@ -85,18 +88,20 @@ class Saddle:
     def gradient(self, q, lam):
         """(c, E) at (q, lam); keeps exp(-s), z and the means for `hessian`."""
         A = self.A
-        A[:] = 0.0 if self.base is None else self.base
+        if not self.groups:
+            A.fill(0.0)
         for k, group in enumerate(self.groups):
-            theta = lam[group.rows] @ group.w
-            if k == 0 and self.base is None:
+            theta = -(lam[group.rows] @ group.w)
+            if k == 0:
                 np.multiply(theta[:, None], group.e, out=A)
             else:
                 A += np.multiply(theta[:, None], group.e, out=self.work)
-        self.low = 0.0
+        if self.base is not None:
+            A += self.base
+        self.high = 0.0
         if not self.one_zero:  # else the nearest codeword has s = 0 already
-            self.low = A.min(axis=1)
-            A -= self.low[:, None]
-        np.negative(A, out=A)
+            self.high = A.max(axis=1)
+            A -= self.high[:, None]
         np.exp(A, out=A)
         self.z = A @ q
         self.pz = self.p / self.z
@@ -109,20 +114,21 @@ class Saddle:
 
     def dual(self, c, lam):
         """-sum_i p_i log z_i - lam . D - log max_j c_j after `gradient`: below every rate, nats."""
-        return self.p @ (self.low - np.log(self.z)) - lam @ self.D - np.log(c.max())
+        return -(self.p @ (self.high + np.log(self.z))) - lam @ self.D - np.log(c.max())
 
     def hessian(self, q):
-        """(H, B, V) at the point of the last `gradient`; of H the lower triangle alone."""
+        """(H, B, V) at the point of the last `gradient`; of H the lower triangle alone, overwritten by the next call."""
         np.multiply((self.root / self.z)[:, None], self.A, out=self.work)
-        H = dsyrk(1.0, self.work.T, lower=1)  # A' diag(p) A
+        H = dsyrk(1.0, self.work.T, c=self.H, lower=1, overwrite_c=1)  # A' diag(p) A
         B, V = np.empty((self.m, self.R), order="F"), np.zeros((self.R, self.R), order="F")
         for g in self.groups:
-            B[:, g.rows] = ((g.w * self.pz) @ g.Ae - (g.w * (self.pz * g.eb)) @ self.A).T
+            weights = g.w * self.pz
+            B[:, g.rows] = (weights @ g.Ae - (weights * g.eb) @ self.A).T
             for h in self.groups:
                 np.multiply(g.Ae, h.e, out=self.work)
                 covariance = (self.work @ q) / self.z - g.eb * h.eb
                 if g is h:  # a variance: not below the rounding of the difference
                     covariance = np.maximum(covariance, ROUNDING * g.eb**2)
                 block = (g.w * (self.p * covariance)) @ h.w.T
-                V[g.rows[:, None], h.rows] = block.toarray() if sp.issparse(block) else block
+                V[g.rows, h.rows] = block.toarray() if sp.issparse(block) else block
         return H, B, V
