@@ -110,7 +110,9 @@ def blahut(problem, newton):
         began = time.perf_counter()
         try:
             mfrd.blahut_arimoto(alone, tol=GAP, max_iterations=updates)
-            return time.perf_counter() - began, True
+            seconds = time.perf_counter() - began
+            again = timed(lambda: mfrd.blahut_arimoto(alone, tol=GAP, max_iterations=updates), 10)[0] if seconds < 1 else seconds
+            return min(seconds, again), True
         except mfrd.NotCertified:
             updates *= 4
     return time.perf_counter() - began, False
@@ -137,8 +139,8 @@ def compare():
     """P1 to P3b: Newton's milliseconds, gap and violation; the others' time as multiples of Newton's."""
     rows = {}
     for name, problem in small_problems().items():
-        seconds, newton = solved(problem, "newton", 30, GAP)
-        conic_seconds, conic = solved(problem, "clarabel", 3 if problem.n < 1000 else 1, 1e-6)
+        seconds, newton = solved(problem, "newton", 50, GAP)
+        conic_seconds, conic = solved(problem, "clarabel", 10 if problem.n < 100 else 3 if problem.n < 1000 else 1, 1e-6)
         blahut_seconds, reached = blahut(problem, newton)
         rows[name] = {
             "newton_ms": 1e3 * seconds, "gap_bits": newton.gap, "violation": violation(newton),
@@ -201,19 +203,23 @@ def limits():
     return rows
 
 
-def floor(n=2000, m=500):
+def floors():
     """An iteration of the interior point against its n m exponentials and one m x m product, timed alone."""
-    source = mfrd.bumps(mfrd.grid(-4, 4, n), [1], [0], [1])
-    problem = mfrd.Problem(source, mfrd.grid(-4, 4, m), [mfrd.Fidelity(0.5)])
-    saddle = Saddle(problem, np.arange(m), np.zeros(1))
-    seconds, point = timed(lambda: interior_point(saddle, centre(saddle), 1e-10), 3)
-    s, A = saddle.groups[0].e * 2.0, np.empty((n, m))
-    exponentials, _ = timed(lambda: np.exp(np.negative(s, out=A), out=A), 7)
-    product, _ = timed(lambda: dsyrk(1.0, A.T, lower=1), 7)
-    row = {"n": n, "m": m, "iterations": point.steps, "iteration_ms": 1e3 * seconds / point.steps,
-           "ratio": seconds / point.steps / (exponentials + product)}
-    say(f"floor {n} x {m}", row)
-    return row
+    rows = {}
+    for n, m in ((2000, 500), (1000, 1000), (500, 500)):
+        source = mfrd.bumps(mfrd.grid(-4, 4, n), [1], [0], [1])
+        problem = mfrd.Problem(source, mfrd.grid(-4, 4, m), [mfrd.Fidelity(0.5)])
+        saddle = Saddle(problem, np.arange(m), np.zeros(1))
+        start = centre(saddle)
+        seconds, point = timed(lambda: interior_point(saddle, start, 1e-10), 5)
+        s, A = saddle.groups[0].e * 2.0, np.empty((n, m))
+        exponentials, _ = timed(lambda: np.exp(np.negative(s, out=A), out=A), 15)
+        product, _ = timed(lambda: dsyrk(1.0, A.T, lower=1), 15)
+        rows[f"{n} x {m}"] = {
+            "iterations": point.steps, "iteration_ms": 1e3 * seconds / point.steps,
+            "ratio": seconds / point.steps / (exponentials + product)}
+        say(f"floor {n} x {m}", rows[f"{n} x {m}"])
+    return rows
 
 
 def say(name, row):
@@ -231,7 +237,7 @@ def rounded(node):
 
 def main():
     """Everything, then results/bench.json."""
-    results = {"compare": compare(), "sweep": sweep(), "limits": limits(), "floor": floor(), "large": large()}
+    results = {"compare": compare(), "sweep": sweep(), "limits": limits(), "floor": floors(), "large": large()}
     text = json.dumps(rounded(results), indent=1) + "\n"
     outputs.write_atomic(ROOT / "results" / "bench.json", text.encode())
 
