@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from published_copy import change
 
 from mfrd import outputs
 from mfrd.__main__ import main
@@ -31,20 +32,6 @@ CHANGES = [  # claim, notebook, path of a value, another value, the verdict then
 def copy(tmp_path):
     shutil.copytree(ROOT / "results", tmp_path / "results")
     return tmp_path
-
-
-def change(root, notebook, path, value):
-    file = root / "results" / f"{notebook}.json"
-    document = json.loads(file.read_text())
-    *parents, last = path.split("/")
-    node = document
-    for key in parents:
-        node = node[key]
-    found = node.pop(last)
-    if value is not None:
-        assert found != value
-        node[last] = value
-    file.write_text(json.dumps(document))
 
 
 def test_the_record_is_what_the_code_finds():

@@ -1,11 +1,11 @@
 """The paper: numbers from results/ alone, figures from figures/, the same bytes from two builds, no warning."""
 
-import json
 import re
 import shutil
 from pathlib import Path
 
 import pytest
+from published_copy import change
 
 from mfrd import __main__ as command
 from mfrd.paper import PaperError, build, typeset
@@ -20,19 +20,6 @@ def copy(tmp_path):
     for folder in ("paper", "results", "figures"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     return tmp_path
-
-
-def change(root, notebook, path, value):
-    file = root / "results" / f"{notebook}.json"
-    document = json.loads(file.read_text())
-    *parents, last = path.split("/")
-    node = document
-    for key in parents:
-        node = node[key]
-    del node[last]
-    if value is not None:
-        node[last] = value
-    file.write_text(json.dumps(document))
 
 
 def without_calls(text):
