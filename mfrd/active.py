@@ -27,6 +27,7 @@ ATTEMPTS = (  # the first serves nearly always, the second where it does not, th
     Attempt(nats=0.005, damping=10.0, steps=300), Attempt(nats=0.05, damping=10.0, steps=300),
     Attempt(far=np.inf, damping=30.0, steps=300), Attempt(damping=100.0, steps=300), Attempt(nats=5.0),
 )
+ONWARD = Attempt(damping=100.0, steps=300)  # from the best point of all these
 TOLERANCE = 2e-10 * NATS_PER_BIT  # nats, of the interior point and of log max c
 DEAD = 1e-6  # a codeword is dropped where no letter sends it a larger share
 
@@ -123,8 +124,9 @@ def solve_on(saddle, warm, tol):
         if best is None or point.merit < best.merit:
             best = point
         if point.merit <= tol or point.infeasible:
-            break
-    return best
+            return best
+    point = interior_point(saddle, replace(best, merit=np.inf), tol, ONWARD)
+    return point if point.merit < best.merit else best
 
 
 def price(problem, multipliers, a):
