@@ -1,14 +1,11 @@
 """The codec: a deterministic encoder becomes bytes and back, through a range coder."""
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from .container import FRAME, MOST_CODEWORDS, PRECISION, Reader, Writer
-from .quantiser import between, labels
+from .nearest import nearest_letter
+from .quantiser import labels
 from .source import as_points
-
-BLOCK = 1 << 14  # samples compared at a time, so that they stay in cache
-FEW = 12  # thresholds that are compared one by one
 
 
 class Codec:
@@ -34,7 +31,8 @@ class Codec:
             raise ValueError(f"{len(used)} codewords are in use; expected at most 2^20")
         self.encoder, self.codebook = encoder, np.ascontiguousarray(encoder.y[used])
         self.counts = integer_counts(encoder.output_pmf[used])
-        self.nearest = nearest_letter(encoder.source.x, of_letter.astype(np.int32))
+        source = encoder.source
+        self.nearest = nearest_letter(source.x, of_letter.astype(np.int32), source.p)
 
     def cells(self, samples):
         """The codeword index of each sample, (N,) int32.
@@ -138,82 +136,3 @@ def integer_counts(pmf):
         counts[j] -= given
         short += given
     return counts
-
-
-def nearest_letter(x, cell):
-    """The map from samples (N, k) to the cell of the nearest letter, (N,) int32.
-
-    x: (n, k); cell: (n,). Thresholds in one dimension, a table where the letters fill a
-    rectangular grid, a search tree otherwise. Of equal letters the first counts.
-    """
-    axes = [np.unique(column) for column in x.T]
-    sides = [len(axis) for axis in axes]
-    if np.prod([float(side) for side in sides]) <= len(x):
-        at = [np.searchsorted(axis, column) for axis, column in zip(axes, x.T, strict=True)]
-        place, first = np.unique(np.ravel_multi_index(at, sides), return_index=True)
-        if len(place) == np.prod(sides):
-            return on_grid(axes, cell[first])
-    tree = cKDTree(x)
-    first = tree.query(x)[1]
-    return lambda points: cell[first[tree.query(points)[1]]]
-
-
-def on_grid(axes, cell):
-    """Samples to cells where the letters are all combinations of the axes, the last one fastest.
-
-    An axis is searched at its midpoints; in one dimension only at those where the cell changes.
-    """
-    middles = [between(axis[:-1], axis[1:]) for axis in axes]
-    if len(axes) == 1:
-        changes = np.flatnonzero(cell[1:] != cell[:-1])
-        middles, cell = [middles[0][changes]], cell[np.append(changes, len(cell) - 1)]
-    counts = [count_below(middle) for middle in middles]
-
-    def search(points):
-        found = np.empty(len(points), np.int32)
-        for at in range(0, len(points), BLOCK):
-            place = np.zeros(len(points[at : at + BLOCK]), np.int32)
-            for column, middle, count in zip(points[at : at + BLOCK].T, middles, counts, strict=True):
-                place *= len(middle) + 1
-                place += count(np.ascontiguousarray(column))
-            found[at : at + BLOCK] = cell[place]
-        return found
-
-    return search
-
-
-def count_below(thresholds):
-    """x (N,) -> how many thresholds lie below each, as np.searchsorted counts them, but faster.
-
-    Few are compared one by one. Else x falls into one of L equal bins; rounding keeps the order, so
-    thresholds in lower bins lie below x and those in higher ones do not. With at most one
-    threshold a bin, one comparison settles it; where 2^16 bins do not part them, search.
-    """
-    if len(thresholds) <= FEW:
-        return lambda x: sum((x > threshold for threshold in thresholds), np.zeros(len(x), np.uint8))
-    for bits in range(5, 17):
-        found = binned(thresholds, 1 << bits)
-        if found is not None:
-            return found
-    return lambda x: np.searchsorted(thresholds, x)
-
-
-def binned(thresholds, L):
-    """count_below by L bins, or None where a bin holds two thresholds."""
-    low, scale = thresholds[0], L / (thresholds[-1] - thresholds[0])
-
-    def bin_of(x):
-        with np.errstate(over="ignore"):  # far samples belong to the last bin
-            return np.clip((x - low) * scale, 0, L - 1).astype(np.int32)
-
-    bins = bin_of(thresholds)
-    if (np.diff(bins) == 0).any():
-        return None
-    below = np.searchsorted(bins, np.arange(L)).astype(np.int32)
-    following = np.append(thresholds, np.inf)[below]
-
-    def look_up(x):
-        place = bin_of(x)
-        return below[place] + (x > following[place])
-
-    return look_up

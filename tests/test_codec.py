@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import mfrd
 from mfrd.codec import integer_counts
 from mfrd.container import FRAME, LENGTHS, PREFIX, Writer, check
+from mfrd.nearest import BLOCK, nearest_letter
 from mfrd.quantiser import from_labels, labels
 
 
@@ -56,6 +57,44 @@ def test_samples_off_the_alphabet_go_to_the_nearest_letter(k):
     nearest = mfrd.squared_error(samples, scattered.x).argmin(axis=1)
     expected = codec.encoder.y[labels(codec.encoder)[nearest]]
     assert (codec.decode(codec.encode(samples)) == expected).all()
+
+
+@pytest.mark.parametrize("k, n", [(2, 1), (2, 700), (3, 300), (5, 40)])
+def test_scattered_letters_and_their_neighbours_go_where_all_distances_say(k, n):
+    """Letters, letters moved by one rounding error, and points anywhere; one block of samples and more."""
+    rng = np.random.default_rng(n)
+    x = rng.normal(size=(n, k)) * 10.0 ** rng.integers(-3, 3, n)[:, None]
+    search = nearest_letter(x, np.arange(n, dtype=np.int32), np.full(n, 1 / n))
+    letters = rng.integers(n, size=BLOCK + 500)
+    assert (search(x[letters]) == letters).all()
+    near = np.nextafter(x[letters], rng.choice([-np.inf, np.inf], (len(letters), k)))
+    assert (search(near) == letters).all()
+    samples = np.concatenate([x[letters[:50]], rng.normal(size=(2000, k)) * 10.0 ** rng.integers(-3, 3, 2000)[:, None]])
+    assert (search(samples) == mfrd.squared_error(samples, x).argmin(axis=1)).all()
+
+
+def test_of_equal_letters_the_first_counts_and_zero_has_no_sign():
+    x = np.array([[1.0, 2.0], [0.0, -0.0], [1.0, 2.0], [-0.0, 0.0], [3.0, 1.0]])
+    search = nearest_letter(x, np.arange(5, dtype=np.int32), np.full(5, 0.2))
+    samples = np.array([[1.0, 2.0], [0.0, 0.0], [-0.0, 0.0], [-0.0, -0.0], [3.0, 1.0], [3.1, 1.0]])
+    assert (search(samples) == [0, 1, 1, 1, 4, 4]).all()
+
+
+def test_letters_that_share_a_slot_of_the_table_are_still_found(monkeypatch):
+    monkeypatch.setattr("mfrd.nearest.SLOTS", 1 / 8)  # eight letters a slot
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 2))
+    search = nearest_letter(x, np.arange(300, dtype=np.int32), rng.dirichlet(np.ones(300)))
+    assert (search(x) == np.arange(300)).all()
+
+
+def test_samples_far_beyond_scattered_letters_have_a_cell():
+    x = np.random.default_rng(0).normal(size=(50, 2))
+    search = nearest_letter(x, np.arange(50, dtype=np.int32), np.full(50, 0.02))
+    far = np.array([[1e9, 0.0], [0.0, -1e9], [1e200, 0.0], [-1e308, 1e308]])
+    found = search(far)
+    assert (found[:2] == [x[:, 0].argmax(), x[:, 1].argmin()]).all()
+    assert ((found >= 0) & (found < 50)).all()
 
 
 def test_many_cells_and_cells_that_are_not_contiguous():
