@@ -107,6 +107,78 @@ def test_gaussian_beats_the_uniform_quantiser_and_tends_to_a_quarter_bit(rate, g
     assert found - 0.5 * np.log2(1 / D) == pytest.approx(gap, abs=5e-4)
 
 
+def exponential(width, n):
+    """Density exp(-x) in n bins of one width, the last one without end."""
+    edges = np.append(np.arange(n) * width, np.inf)
+    tail = np.exp(-edges)  # integral of t f(t) from x on: (x + 1) exp(-x)
+    p, first = -np.diff(tail), -np.diff(np.append(edges[:-1] + 1, 0) * tail)
+    return mfrd.Source(first / p, p), 2 - p @ (first / p) ** 2
+
+
+@pytest.mark.parametrize("step", [0.4, 1.0, 3.0])
+def test_exponential_source_is_cut_into_equal_cells(step):
+    """The optimal quantiser of an exponential density has uniform thresholds (Sullivan 1996).
+
+    The index of the cell is geometric, P(j) = (1 - r) r^j with r = exp(-step), and each cell holds the same truncated
+    exponential: H = h(r) / (1 - r), D = 1 - step^2 r / (1 - r)^2.
+    """
+    r = np.exp(-step)
+    rate, D = (entr(r) + entr(1 - r)) / (1 - r) / np.log(2), 1 - step**2 * r / (1 - r) ** 2
+    source, within = exponential(step / 30, int(20 * 30 / step))  # thresholds on bin edges; beyond 20, 2e-9
+    found = mfrd.ecsq(source, D - within)
+    assert found.rate == pytest.approx(rate, abs=1e-6)
+    heaviest = max(found.parts, key=lambda part: part[0])[1]
+    starts = np.flatnonzero(np.diff(labels(heaviest))) + 1
+    few = starts[: int(10 / step)]  # in the far tail, letters at the end of the grid
+    assert (few == 30 * np.arange(1, len(few) + 1)).all()
+
+
+def optimum_on_the_density(mu, m=61):
+    """(D, H in bits) of the Gaussian quantiser that meets the conditions of optimality at price mu, by their iteration.
+
+    Thresholds where (x - y_j)^2 - mu log q_j crosses that of the next cell, masses and centroids of the density.
+    """
+    y, q = np.linspace(-5, 5, m), np.full(m, 1 / m)
+    for _ in range(5000):
+        t = ((y[1:] ** 2 - y[:-1] ** 2) - mu * np.log(q[1:] / q[:-1])) / (2 * np.diff(y))
+        t = np.maximum.accumulate(t)  # a cell that its neighbours cover is empty
+        edges = np.concatenate([[-np.inf], t, [np.inf]])
+        mass, first = np.diff(norm.cdf(edges)), -np.diff(norm.pdf(edges))
+        held = mass > 1e-13
+        before, y, q = y, first[held] / mass[held], mass[held]
+        if len(y) == len(before) and abs(y - before).max() < 1e-11:
+            break
+    return 1 - (q * y**2).sum(), entr(q).sum() / np.log(2)
+
+
+@pytest.mark.parametrize("mu", [0.45, 0.2, 0.1])
+def test_gaussian_matches_the_optimum_on_the_density_itself(mu):
+    """Conditions: Chou, Lookabaugh and Gray (1989); the best of the starts with odd and even numbers of cells."""
+    D, H = min((optimum_on_the_density(mu, m) for m in (20, 21, 60, 61)), key=lambda q: q[0] + mu * q[1] * np.log(2))
+    width = 13 / 1600  # thresholds at bin edges: above by O(width^2)
+    source, within = gaussian(1600, 6.5)
+    assert -1e-9 < mfrd.ecsq(source, D - within).rate - H < width**2
+
+
+def test_gaussian_at_low_rate_tends_to_the_slope_of_the_rate_distortion_function():
+    """H -> (1 - D) / (2 log 2) bits as D -> 1, as for R(D) and for two cells (Marco and Neuhoff 2006)."""
+    source, within = gaussian(1600, 6.5)
+
+    def two_cells(t):
+        q = norm.sf(t)
+        return norm.pdf(t) ** 2 / (q * (1 - q)), (entr(q) + entr(1 - q)) / np.log(2)
+
+    before, margin_before = np.inf, np.inf
+    for gain in (0.5, 0.1, 1e-2, 1e-3, 1e-4, 1e-5):
+        rate = mfrd.ecsq(source, 1 - gain - within).rate
+        t = brentq(lambda t: two_cells(t)[0] - gain, 0, 7)
+        slope, margin = rate / gain * 2 * np.log(2), two_cells(t)[1] / rate
+        assert 1 < slope < before
+        assert 1 < margin < margin_before
+        before, margin_before = slope, margin
+    assert margin < 1.01
+
+
 @pytest.mark.parametrize("m, error, entropy", [(4, 0.1175, 1.911), (8, 0.03454, 2.825), (16, 0.009497, 3.765)])
 def test_gaussian_beats_the_quantisers_of_max_at_their_entropy(m, error, entropy):
     """Error and entropy of the least-error quantisers from table I of Max (1960)."""
@@ -122,6 +194,17 @@ def test_uniform_source_is_best_cut_into_equal_cells(m):
     within = 1 / (12 * n**2)
     quantiser = mfrd.ecsq(source, 1 / (12 * m**2) - within)
     assert quantiser.rate == pytest.approx(np.log2(m), abs=1e-9)
+
+
+@pytest.mark.parametrize("m", [2, 3, 4, 5])
+def test_uniform_source_between_two_sizes_shares_time(m):
+    """The lower hull of a uniform density has its vertices at log2 m alone (Gyorgy and Linder 2000)."""
+    n = 120
+    source = mfrd.Source((np.arange(n) + 0.5) / n, np.full(n, 1 / n))
+    D = (1 / m**2 + 1 / (m + 1) ** 2) / 24 - 1 / (12 * n**2)
+    quantiser = mfrd.ecsq(source, D)
+    assert quantiser.rate == pytest.approx((np.log2(m) + np.log2(m + 1)) / 2, abs=1e-9)
+    assert sorted(len(encoder.codebook) for _, encoder in quantiser.parts) == [m, m + 1]
 
 
 # --- ECSQ against enumeration -----------------------------------------------------------------
