@@ -1,4 +1,4 @@
-"""Descent at fixed prices: entropy-constrained Lloyd, and the splits and merges of cells that it misses.
+"""Descent at fixed prices: entropy-constrained Lloyd, and the splits, merges and exchanges that it misses.
 
 H(Y) = sum_j -q_j log q_j and the priced distortion are sums over cells, so splitting some cells in two
 and merging disjoint pairs of others changes H + lam . E by the sum of what each change does alone:
@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import entr
 
 MOST_MERGED = 200  # pairs are compared up to this many cells
+
 
 class Column:
     """A deterministic encoder found: .cells (n,), .y (m, k) centred, .rate H(Y) nats, .E (R,)."""
@@ -62,12 +63,17 @@ def lloyd(priced, y, q, max_iter=300):
     return Column(priced.budgets, cells, y)
 
 
-def descend(priced, y, q, rounds=30):
-    """Lloyd, then all splits and merges that lower H + lam . E, in turn until none does. -> Column"""
+def descend(priced, y, q, *, exchange=False, rounds=30):
+    """Lloyd, then all splits and merges that lower H + lam . E, in turn until none does. -> Column
+
+    exchange: whether single letters are moved too, which is slower and ends lower.
+    """
     column = lloyd(priced, y, q)
     value = column.value(priced.multipliers)
     for _ in range(rounds):
         cells = merged(priced, split(priced, column.cells))
+        if exchange:
+            cells = exchanged(priced, cells)
         m = cells.max() + 1
         better = lloyd(priced, priced.codewords(cells, m), np.bincount(cells, priced.p, m))
         lower = better.value(priced.multipliers)
@@ -131,6 +137,32 @@ def merged(priced, cells):
         if free[a] and free[b]:
             heir[b], free[a], free[b] = a, False, False
     return np.unique(heir[cells], return_inverse=True)[1]
+
+
+def exchanged(priced, cells):
+    """The partition with letters moved to their second-best cell, best first, where that lowers H + lam . E, (n,).
+
+    A move changes both cells, their codewords and masses included, which Lloyd counts only afterwards;
+    each cell takes part in one move at most, so that gains add.
+    Source: Hartigan (1975), for squared error without the entropy.
+    """
+    m, n = cells.max() + 1, np.arange(len(cells))
+    if m < 2:
+        return cells
+    theta, pull, mass, _ = priced.sums(cells, m)
+    cost = priced.costs(priced.codewords(cells, m)) - np.log(np.maximum(mass, np.finfo(float).tiny))
+    cost[n, cells] = np.inf
+    other = cost.argmin(axis=1)
+    own = [priced.p[:, None] * priced.theta.T, priced.p[:, None] * priced.pull, priced.p]
+    left = values(priced, *(total[cells] - part for total, part in zip((theta, pull, mass), own)))
+    joined = values(priced, *(total[other] + part for total, part in zip((theta, pull, mass), own)))
+    alone = values(priced, theta, pull, mass)
+    gain = np.where(np.bincount(cells)[cells] > 1, alone[cells] + alone[other] - left - joined, 0)
+    moved, free = cells.copy(), np.ones(m, bool)
+    for i in np.argsort(-gain, kind="stable")[: np.count_nonzero(gain > 1e-12)]:
+        if free[cells[i]] and free[other[i]]:
+            moved[i], free[cells[i]], free[other[i]] = other[i], False, False
+    return moved
 
 
 def values(priced, theta, pull, mass):

@@ -29,7 +29,7 @@ def ecvq(
 
     source: Source; fidelities: one or more Fidelity with squared error or Mahalanobis, any form;
     rng: numpy Generator or integer seed; starts: which of "columns" (the best encoders so far, refined
-    at the new prices), "cells" (in one dimension the best contiguous cells at these prices),
+    at the new prices, single letters moved too), "cells" (in one dimension the best contiguous cells at these prices),
     "anneal" (deterministic annealing) and "random" (random letters as codewords, and the best encoder
     with some of its codewords moved to random letters); restarts: random and annealed starts a
     round; rounds: price updates at most; patience: rounds without gain before it ends; convex: a
@@ -116,7 +116,7 @@ class Search:
             if kind == "columns":
                 best = sorted(self.columns, key=lambda c: c.value(priced.multipliers))[:KEEP]
                 for column in best:
-                    yield descend(priced, column.y, np.bincount(column.cells, p))
+                    yield descend(priced, column.y, np.bincount(column.cells, p), exchange=True)
             elif kind == "cells" and x.shape[1] == 1 and len(self.budgets.metrics) == 1:
                 yield self.contiguous(priced)
             elif kind == "anneal":
