@@ -34,8 +34,9 @@ def scattered(x, cell, p):
     """Samples to cells where the letters, all different, lie anywhere.
 
     A sample that is a letter is found in a hash table: its slot is the top bits of
-    sum_a odd_a bits(x_a) mod 2^64, and equality of all coordinates settles it. Where letters share a
-    slot the most probable has it. All other samples ask the tree.
+    sum_a odd_a key(x_a) mod 2^64, where key folds the upper half of the bits, all that round numbers
+    have, into the lower; equality of all coordinates settles it. Where letters share a slot the most
+    probable has it. All other samples ask the tree, which takes either of two letters that are as near.
     Source: multiplicative hashing, Knuth (1973).
     """
     n, k = x.shape
@@ -43,7 +44,9 @@ def scattered(x, cell, p):
     odd = np.random.default_rng(0).integers(2**63, size=k, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
 
     def slot(points):
-        return (points.view(np.uint64) @ odd >> np.uint64(64 - bits)).view(np.int64)
+        keys = points.view(np.uint64)
+        keys = keys ^ (keys >> np.uint64(32))
+        return (keys @ odd >> np.uint64(64 - bits)).view(np.int64)
 
     tree, slots = cKDTree(x), slot(x)
     letters = np.vstack([x, np.full(k, np.nan)])  # letter n, equal to nothing: an empty slot

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
 import mfrd
 from mfrd.codec import integer_counts
@@ -86,6 +87,31 @@ def test_letters_that_share_a_slot_of_the_table_are_still_found(monkeypatch):
     x = rng.normal(size=(300, 2))
     search = nearest_letter(x, np.arange(300, dtype=np.int32), rng.dirichlet(np.ones(300)))
     assert (search(x) == np.arange(300)).all()
+
+
+def lattices():
+    """Letters of few digits that fill no rectangle: integers in a disc, a hexagonal lattice, powers of two."""
+    i, j = (side.ravel() for side in np.meshgrid(np.arange(-40.0, 41), np.arange(-40.0, 41)))
+    disc = np.column_stack([i, j])[i**2 + j**2 < 1500]
+    hexagons = np.column_stack([i + 0.5 * (j % 2), j * np.sqrt(0.75)])
+    powers = np.column_stack([2.0**i, 2.0**j])[::2]
+    return {"disc": disc, "hexagons": hexagons, "powers": powers}
+
+
+@pytest.mark.parametrize("name", lattices())
+def test_round_letters_rarely_share_a_slot_of_the_table(name, monkeypatch):
+    asked = []
+
+    class Counting(cKDTree):
+        def query(self, x, *args, **kwargs):
+            asked.append(len(x))
+            return super().query(x, *args, **kwargs)
+
+    monkeypatch.setattr("mfrd.nearest.cKDTree", Counting)
+    x = lattices()[name]
+    search = nearest_letter(x, np.arange(len(x), dtype=np.int32), np.full(len(x), 1 / len(x)))
+    assert (search(x) == np.arange(len(x))).all()
+    assert sum(asked) < 0.03 * len(x)
 
 
 def test_samples_far_beyond_scattered_letters_have_a_cell():
