@@ -37,19 +37,25 @@ def mosek_licence():
     return None
 
 
+recheck_licence = mosek_licence.cache_clear  # after a failure: a licence may expire between two solves
+
+
 class SolverFailed(RuntimeError):
-    """A conic solver returned no answer."""
+    """A solver returned no answer, or one that is none."""
 
 
-def solver_errors():
-    """What CVXPY's solvers raise: its own SolverError, and MOSEK's Error, which it lets through."""
-    from cvxpy import SolverError
+def returned(what, values, shape, least=0.0):
+    """`values` that a solver returned, as an array of that shape; `what` names them in the error.
 
-    try:
-        from mosek import Error
-    except ImportError:
-        return (SolverError,)
-    return SolverError, Error
+    Raises SolverFailed where there are none, or some are not finite, or below `least`.
+    """
+    found = np.asarray(np.nan if values is None else values, float)
+    if values is None or found.shape != shape:
+        raise SolverFailed(f"returned {what} {'None' if values is None else found.shape}; expected shape {shape}")
+    if not np.isfinite(found).all() or found.min(initial=np.inf) < least:
+        raise SolverFailed(f"returned {what} with {found[~(np.isfinite(found) & (found >= least))][0]:g}; "
+                           f"expected finite numbers{'' if least == -np.inf else f' >= {least:g}'}")
+    return found
 
 
 class DualProgram:
@@ -109,17 +115,23 @@ class DualProgram:
             warnings.simplefilter("ignore", UserWarning)
             try:
                 self.program.solve(solver=solver.upper(), **options)
-            except solver_errors() as error:
-                raise SolverFailed(str(error)) from error
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # MOSEK's Error comes through CVXPY, and a panic of Clarabel's is no Exception
+                recheck_licence()
+                raise SolverFailed(f"{type(error).__name__}: {error}") from error
         if self.a.value is None or self.masses.dual_value is None:
             raise SolverFailed(f"ended with status {self.program.status}")
         multipliers = self.pinned.copy()
         if len(self.free):
-            multipliers[self.free] = np.maximum(self.lam.value, 0) / self.units[self.free]
-        q = np.maximum(self.masses.dual_value, 0)
+            lam = returned("prices", self.lam.value, (len(self.free),), least=-np.inf)
+            multipliers[self.free] = np.maximum(lam, 0) / self.units[self.free]
+        q = np.maximum(returned("an output pmf", self.masses.dual_value, (problem.m,), least=-np.inf), 0)
+        if not q.any():
+            raise SolverFailed("returned an output pmf of zeros; expected a positive mass")
         q = q / q.sum()
         potentials = dual_potentials(problem, multipliers, q)
         a = np.zeros(problem.n)
-        a[self.letters] = self.a.value
+        a[self.letters] = returned("potentials", self.a.value, (len(self.letters),), least=-np.inf)
         potentials[self.letters] = as_they_are(problem, multipliers, a)[self.letters]
         return multipliers, potentials, q

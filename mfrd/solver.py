@@ -40,6 +40,8 @@ def backends(solver):
     """The backends that `solver` stands for, in the order they are tried; a ValueError lists the known."""
     if solver not in SOLVERS:
         raise ValueError(f"solver is {solver!r}; expected one of {', '.join(SOLVERS)}")
+    if solver == "mosek" and conic.mosek_licence():
+        conic.recheck_licence()  # it may have come since
     if solver != "auto":
         return [solver]
     if conic.mosek_licence() is None:
@@ -108,44 +110,83 @@ def _certified(problem, order, tol, kept):
     for backend in order:
         propose = newton_proposals if backend == "newton" else conic_proposals
         for solution in propose(problem, backend, kept, reasons):
-            if solution.gap <= tol:
+            if -TOLERANCE <= solution.gap <= tol:  # a bound above the rate is rounding, not a certificate
+                if backend != order[0]:
+                    log.warning("%s; solved with %s.", "; ".join(dict.fromkeys(reasons)), backend)
                 return solution
             reasons.append(f"{backend}: certified gap {solution.gap:.2g} bits")
     interior(problem)  # raises where the budgets cannot be met together
     raise NotCertified(
-        f"no certified gap within {tol:g} bits ({'; '.join(reasons)}); "
+        f"no certified gap within {tol:g} bits ({'; '.join(dict.fromkeys(reasons))}); "
         "raise tol or use another solver"
     )
 
 
 def newton_proposals(problem, backend, kept, reasons):
-    """The answer of Newton's method, warm from the budget before."""
-    multipliers, q, kept[backend] = newton(problem, kept.get(backend))
-    yield _solution(problem, multipliers, None, q, backend)
+    """The answer of Newton's method, warm from the budget before; one that is not certified leaves nothing behind."""
+    def run():
+        multipliers, q, warm = newton(problem, kept.pop(backend, None))
+        return _solution(problem, multipliers, None, q, backend), warm
+
+    answer = _attempt(run, backend, reasons)
+    if answer is not None:
+        solution, kept[backend] = answer
+        yield solution
+        del kept[backend]
 
 
 def conic_proposals(problem, backend, kept, reasons):
-    """The answers of a conic solver, one for each of its settings; `reasons` collects its failures."""
-    if backend == "mosek" and conic.mosek_licence():
-        reasons.append(f"mosek: {conic.mosek_licence()}")
-        return
-    if "dual" not in kept:
-        kept["dual"] = conic.DualProgram(problem)
+    """The answers of a conic solver, one for each of its settings; `reasons` collects its failures.
+
+    The compiled program, which keeps the solver's state and settings, outlives certified answers alone.
+    """
+    def run(options):
+        if "dual" not in kept:
+            kept["dual"] = conic.DualProgram(problem)
+        return _solution(problem, *kept["dual"].solve(problem, backend, **options), backend)
+
     for options in SETTINGS[backend]:
-        try:
-            proposal = kept["dual"].solve(problem, backend, **options)
-        except conic.SolverFailed as error:
-            reasons.append(f"{backend}: {error}")
-            continue
-        yield _solution(problem, *proposal, backend)
+        if backend == "mosek" and conic.mosek_licence():
+            reasons.append(f"mosek: {conic.mosek_licence()}")
+            return
+        solution = _attempt(lambda: run(options), backend, reasons)  # noqa: B023, called at once
+        if solution is not None:
+            yield solution
+        kept.pop("dual", None)
+
+
+def _attempt(run, backend, reasons):
+    """What `run()` returns, or None where it raises; the reason is then among `reasons`."""
+    try:
+        return run()
+    except InfeasibleFidelity:
+        raise
+    except conic.SolverFailed as error:
+        reasons.append(f"{backend}: {error}")
+    except Exception as error:  # whatever a backend dies of, the next one is asked
+        log.debug("%s failed", backend, exc_info=error)
+        reasons.append(f"{backend}: {type(error).__name__}: {error}")
+    return None
 
 
 def _solution(problem, multipliers, proposed, q, backend):
-    """A feasible encoder and the better of two certificates from the dual variables of a backend."""
+    """A feasible encoder and the better of two certificates from the dual variables of a backend.
+
+    Raises SolverFailed where these are no dual variables of `problem`.
+    """
+    multipliers = conic.returned("multipliers", multipliers, problem.budgets.shape)
+    q = conic.returned("an output pmf", q, (problem.m,))
     support = np.flatnonzero(q)
-    Q, support = repair(problem, dual_encoder(problem, multipliers, q[support], support), support)
-    best = potentials(problem, multipliers, q[q > 0], np.flatnonzero(q))
-    if proposed is not None:
-        best = max((proposed, best), key=lambda a: lower_bound(problem, multipliers, a))
+    with np.errstate(over="ignore", invalid="ignore"):
+        Q = dual_encoder(problem, multipliers, q[support], support) if len(support) else np.nan
+    if not np.isfinite(Q).all():
+        raise conic.SolverFailed("returned multipliers and an output pmf from which no encoder follows")
+    Q, support = repair(problem, Q, support)
     encoder = Encoder(problem.source, problem.codebook, Q, support)
+    best = potentials(problem, multipliers, q[support], support)
+    if proposed is not None:
+        proposed = conic.returned("potentials", proposed, (problem.n,), least=-np.inf)
+        bounds = [lower_bound(problem, multipliers, a) for a in (proposed, best)]
+        if bounds[1] <= bounds[0] <= encoder.rate + TOLERANCE:
+            best = proposed
     return Solution(problem, encoder, multipliers, best, backend)

@@ -1,0 +1,268 @@
+"""A backend that raises, returns nothing or lies is no answer: the next one is asked, and nothing of it stays behind."""
+
+import logging
+
+import numpy as np
+import pytest
+from cases import gaussian_problem
+
+import mfrd
+from mfrd import conic, solver
+
+INSIDE = abs(mfrd.grid(-3, 3, 50)) < 0.1
+PROBLEM = gaussian_problem(mfrd.Fidelity(0.8), mfrd.Fidelity(0.015, on=INSIDE, name="core"))
+RATE = mfrd.solve(PROBLEM, "newton").rate
+HONEST = conic.DualProgram.solve
+
+
+class Panic(BaseException):
+    """What a Rust solver raises where it aborts: not an Exception."""
+
+
+@pytest.fixture
+def unlicensed(monkeypatch):
+    """Clarabel is the first backend, its announcement made."""
+    monkeypatch.setattr(conic, "mosek_licence", lambda: "no licence here")
+    solver.announce_fallback()
+
+
+def lines(caplog):
+    return [record.getMessage() for record in caplog.records if record.name == "mfrd"]
+
+
+def changed(change):
+    """DualProgram.solve with its honest answer (multipliers, potentials, q) passed through `change`."""
+    def solve(self, problem, backend, **options):
+        return change(*(values.copy() for values in HONEST(self, problem, backend, **options)))
+
+    return solve
+
+
+def assert_certified(solution, backend):
+    assert solution.solver == backend and abs(solution.gap) <= solver.TOLERANCE
+    assert solution.rate == pytest.approx(RATE, abs=2e-6)
+    for f in solution.problem.fidelities:
+        assert solution.distortions[f.name] <= f.D * (1 + 1e-9)
+
+
+LIES = {
+    "no answer": (lambda lam, a, q: None, "TypeError"),
+    "None for each": (lambda lam, a, q: (None, None, None), r"multipliers None; expected shape \(2,\)"),
+    "NaN prices": (lambda lam, a, q: (lam * np.nan, a, q), "multipliers with nan; expected finite numbers >= 0"),
+    "NaN potentials": (lambda lam, a, q: (lam, a * np.nan, q), "potentials with nan"),
+    "NaN output pmf": (lambda lam, a, q: (lam, a, q * np.nan), "output pmf with nan"),
+    "infinite prices": (lambda lam, a, q: (lam + np.inf, a, q), "multipliers with inf"),
+    "negative prices": (lambda lam, a, q: (-lam, a, q), "multipliers with -"),
+    "negative masses": (lambda lam, a, q: (lam, a, q - 0.5), "output pmf with -"),
+    "no mass at all": (lambda lam, a, q: (lam, a, 0 * q), "no encoder follows"),
+    "truncated prices": (lambda lam, a, q: (lam[:1], a, q), r"multipliers \(1,\); expected shape \(2,\)"),
+    "truncated potentials": (lambda lam, a, q: (lam, a[:-1], q), r"potentials \(49,\); expected shape \(50,\)"),
+    "truncated output pmf": (lambda lam, a, q: (lam, a, q[:-1]), r"output pmf \(7,\); expected shape \(8,\)"),
+    "prices doubled": (lambda lam, a, q: (2 * lam, a, q), "certified gap"),
+    "prices of nothing": (lambda lam, a, q: (0 * lam, a, q), "certified gap"),
+    "prices beyond numbers": (lambda lam, a, q: (lam + 1e308, a, q), "no encoder follows|certified gap"),
+    "an encoder over its budgets": (lambda lam, a, q: (lam / 3, a, np.roll(q, 3)), "certified gap"),
+    "all mass on one codeword": (lambda lam, a, q: (lam, a, np.eye(8)[0]), "certified gap"),
+    "a rounded bound above the rate": (lambda lam, a, q: (2 * lam, a + np.linspace(1e16, 3e18, 50), q), "certified gap"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_wrong_answer_marked_optimal_goes_to_the_next_backend_with_one_line(lie, unlicensed, monkeypatch, caplog):
+    change, reason = LIES[lie]
+    monkeypatch.setattr(conic.DualProgram, "solve", changed(change))
+    with caplog.at_level(logging.WARNING, logger="mfrd"):
+        assert_certified(mfrd.solve(PROBLEM), "newton")
+    (line,) = lines(caplog)
+    assert line.startswith("clarabel: ") and line.endswith("; solved with newton.")
+    with pytest.raises(mfrd.NotCertified, match=f"clarabel: .*({reason})"):
+        mfrd.solve(PROBLEM, "clarabel")
+
+
+@pytest.mark.parametrize("raised", [ValueError("bad cone"), MemoryError(), ArithmeticError("0/0"), Panic("unwrap")])
+def test_a_solver_that_raises_goes_to_the_next_backend_and_by_itself_raises_with_its_reason(raised, unlicensed, monkeypatch, caplog):
+    import cvxpy as cp
+
+    def die(self, *arguments, **options):
+        raise raised
+
+    monkeypatch.setattr(cp.Problem, "solve", die)
+    with caplog.at_level(logging.WARNING, logger="mfrd"):
+        assert_certified(mfrd.solve(PROBLEM), "newton")
+    assert len(lines(caplog)) == 1
+    with pytest.raises(mfrd.NotCertified, match=f"clarabel: {type(raised).__name__}: "):
+        mfrd.solve(PROBLEM, "clarabel")
+
+
+def test_an_interruption_is_no_failure_of_the_solver(unlicensed, monkeypatch):
+    import cvxpy as cp
+
+    def interrupted(self, *arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cp.Problem, "solve", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        mfrd.solve(PROBLEM)
+
+
+@pytest.mark.parametrize("status", ["no values", "values of the wrong shape", "not a number"])
+def test_what_cvxpy_leaves_in_its_variables_is_checked(status, unlicensed, monkeypatch):
+    import cvxpy as cp
+
+    def leave(self, *arguments, **options):
+        for variable in self.variables():
+            shape = (3,) if status == "values of the wrong shape" else variable.shape
+            variable.save_value(None if status == "no values" else np.full(shape, np.nan))
+        for constraint in self.constraints:
+            constraint.dual_variables[0].save_value(np.full(constraint.shape or (1,), 0.1))
+
+    monkeypatch.setattr(cp.Problem, "solve", leave)
+    said = {"no values": "status None", "values of the wrong shape": r"expected shape", "not a number": "nan; expected finite"}
+    with pytest.raises(mfrd.NotCertified, match=f"clarabel: .*{said[status]}"):
+        mfrd.solve(PROBLEM, "clarabel")
+    assert mfrd.solve(PROBLEM).solver == "newton"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [np.linalg.LinAlgError("singular"), (np.full(2, np.nan), np.full(8, 0.125), None), (np.ones(2), None, None)],
+    ids=["raises", "not a number", "nothing"],
+)
+def test_newton_that_fails_says_so(answer, monkeypatch):
+    def newton(problem, warm=None):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(solver, "newton", newton)
+    with pytest.raises(mfrd.NotCertified, match="newton: (LinAlgError: singular|returned )"):
+        mfrd.solve(PROBLEM, "newton")
+
+
+class Licences:
+    """A licence server that grants until told otherwise; Clarabel stands in for MOSEK's answers."""
+
+    def __init__(self, monkeypatch):
+        import cvxpy as cp
+
+        mosek = pytest.importorskip("mosek")
+        self.error, self.checks, self.solves = None, 0, 0
+        solve = cp.Problem.solve
+        environment = self
+
+        class Env:
+            __enter__ = lambda self: self  # noqa: E731
+            __exit__ = lambda self, *exception: None  # noqa: E731
+
+            def checkoutlicense(self, feature):
+                environment.checks += 1
+                if environment.error:
+                    raise environment.error
+
+        def stand_in(program, *, solver, mosek_params=None, **options):
+            if solver != "MOSEK":
+                return solve(program, solver=solver, **options)
+            environment.solves += 1
+            if environment.error:
+                raise environment.error
+            return solve(program, solver="CLARABEL", **SETTINGS)
+
+        SETTINGS = solver.SETTINGS["clarabel"][0]
+        self.expired = mosek.Error(mosek.rescode.err_license_expired, "The license has expired.")
+        monkeypatch.setattr(mosek, "Env", Env)
+        monkeypatch.setattr(cp.Problem, "solve", stand_in)
+        conic.mosek_licence.cache_clear()
+        solver.announce_fallback.cache_clear()
+
+
+@pytest.fixture
+def licences(monkeypatch):
+    yield Licences(monkeypatch)
+    monkeypatch.undo()
+    conic.mosek_licence.cache_clear()
+
+
+def test_a_licence_that_expires_between_two_solves_hands_over_to_clarabel(licences, caplog):
+    with caplog.at_level(logging.WARNING, logger="mfrd"):
+        assert_certified(mfrd.solve(PROBLEM), "mosek")
+        assert lines(caplog) == []
+        licences.error = licences.expired
+        assert_certified(mfrd.solve(PROBLEM), "clarabel")
+    (line,) = lines(caplog)
+    assert line.startswith("mosek: ") and "expired" in line and line.endswith("solved with clarabel.")
+    solves = licences.solves
+    assert_certified(mfrd.solve(PROBLEM), "clarabel")
+    assert licences.solves == solves, "an expired licence is not tried again"
+    with pytest.raises(mfrd.NotCertified, match="mosek: .*without a usable licence.*expired"):
+        mfrd.solve(PROBLEM, "mosek")
+
+
+def test_a_licence_that_expires_within_a_curve_is_tried_once(licences, caplog):
+    licences.error, checks = None, licences.checks
+    assert mfrd.backends("auto")[0] == "mosek" and licences.checks == checks + 1
+    licences.error = licences.expired
+    with caplog.at_level(logging.WARNING, logger="mfrd"):
+        curve = mfrd.rd_curve(PROBLEM, "global", [0.6, 0.8, 1.0])
+    assert [each.solver for each in curve] == ["clarabel"] * 3 and licences.solves == 1
+    assert_certified(curve[1], "clarabel")
+
+
+def test_a_licence_that_comes_back_is_seen_by_who_asks_for_mosek(licences):
+    licences.error = licences.expired
+    with pytest.raises(mfrd.NotCertified, match="licence"):
+        mfrd.solve(PROBLEM, "mosek")
+    licences.error = None
+    assert_certified(mfrd.solve(PROBLEM, "mosek"), "mosek")
+
+
+def test_settings_of_an_attempt_that_failed_do_not_reach_the_next(monkeypatch):
+    import clarabel
+
+    seen, make = [], clarabel.DefaultSolver
+
+    def spy(P, q, A, b, cones, settings):
+        seen.append((settings.tol_gap_abs, settings.max_step_fraction, settings.static_regularization_constant))
+        return make(P, q, A, b, cones, settings)
+
+    monkeypatch.setattr(clarabel, "DefaultSolver", spy)
+    with pytest.raises(mfrd.NotCertified):
+        mfrd.solve(PROBLEM, "clarabel", tol=-1e-7)
+    default = clarabel.DefaultSettings()
+    assert seen == [
+        (1e-11, 0.9, default.static_regularization_constant),
+        (1e-9, default.max_step_fraction, 1e-10),
+        (default.tol_gap_abs, default.max_step_fraction, default.static_regularization_constant),
+    ]
+
+
+@pytest.mark.parametrize("backend", ["clarabel", "newton"])
+def test_a_curve_after_a_wrong_answer_is_the_curve_without_it(backend, unlicensed, monkeypatch):
+    budgets = [0.5, 0.8, 1.1]
+    honest = mfrd.rd_curve(PROBLEM, "global", budgets, solver=backend)
+    calls, newton = [], solver.newton
+
+    def first_is_a_lie(answer):
+        calls.append(answer)
+        return tuple(np.nan * values if isinstance(values, np.ndarray) else values for values in answer) if len(calls) == 1 else answer
+
+    def lying_newton(problem, warm=None):
+        multipliers, q, after = first_is_a_lie(newton(problem, warm))
+        return multipliers, q, after if len(calls) > 1 else ("poison", "poison")
+
+    monkeypatch.setattr(solver, "newton", lying_newton)
+    monkeypatch.setattr(conic.DualProgram, "solve", changed(lambda *answer: first_is_a_lie(answer)))
+    if backend == "newton":
+        with pytest.raises(mfrd.NotCertified, match="newton: returned multipliers with nan"):
+            mfrd.rd_curve(PROBLEM, "global", budgets, solver=backend)
+    curve = mfrd.rd_curve(PROBLEM, "global", budgets, solver=backend)
+    assert [each.rate for each in curve] == pytest.approx([each.rate for each in honest], abs=2e-6)
+
+
+def test_a_rejected_warm_start_is_forgotten(monkeypatch):
+    kept, reasons = {"newton": "poison"}, []
+    monkeypatch.setattr(solver, "newton", lambda problem, warm=None: (np.full(2, np.nan), np.ones(8), warm))
+    assert list(solver.newton_proposals(PROBLEM, "newton", kept, reasons)) == []
+    assert kept == {} and len(reasons) == 1
+    monkeypatch.undo()
+    solution, = solver.newton_proposals(PROBLEM, "newton", kept, reasons)  # asked for more: it was not accepted
+    assert solution.gap <= solver.TOLERANCE and kept == {}
