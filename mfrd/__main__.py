@@ -12,9 +12,10 @@ def build_parser():
     report = commands.add_parser(
         "report", help="run every notebook in order and write figures/ and results/",
         description="Run the notebooks in order through papermill, in runs/. A notebook that succeeds at the "
-        "published defaults replaces its files in figures/ and results/.",
+        "published defaults replaces its files in figures/ and results/, all or none; what a killed run left unfinished "
+        "is completed first.",
     )
-    _add_only(report)
+    _add_selection(report)
     report.add_argument(
         "-p", dest="parameters", metavar="name=value", action="append", default=[],
         help="override a name of the parameters cells; figures/ and results/ then stay as they are",
@@ -26,7 +27,7 @@ def build_parser():
         "refresh", help="re-execute the paired .ipynb in place",
         description="Re-execute each notebooks/*.ipynb from its .py; one that fails is left as it was.",
     )
-    _add_only(refresh)
+    _add_selection(refresh)
     refresh.set_defaults(run=_refresh)
 
     claims = commands.add_parser(
@@ -52,19 +53,32 @@ def build_parser():
 
 
 def main(arguments=None):
-    """Run one subcommand and return its exit status: 0 done, 1 a notebook failed, 2 a wrong request, 130 interrupted."""
+    """Run one subcommand and return its exit status: 0 done, 1 failed, 2 a wrong request, 130 interrupted."""
     options = build_parser().parse_args(arguments)
     try:
         return options.run(options)
     except KeyboardInterrupt:
-        print("\ninterrupted; the notebook that ran has published nothing", file=sys.stderr)
+        print("\ninterrupted; a notebook that ran has published nothing", file=sys.stderr)
         return 130
+    except OSError as error:
+        from .outputs import remedied
+
+        print(f"error: {remedied(error, 'a file')}", file=sys.stderr)
+        return 1
 
 
-def _add_only(parser):
+def _add_selection(parser):
     parser.add_argument(
         "--only", metavar="NAME", nargs="+", action="extend", default=[],
         help="these notebooks only, each by its name or a unique prefix (01 for 01_validation)",
+    )
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, default=1,
+        help="run N notebooks at once, each in a process of its own and after those whose results it reads",
+    )
+    parser.add_argument(
+        "--keep-going", action="store_true",
+        help="after a failure run the notebooks that do not read what it would have published; the exit status is 1",
     )
 
 
@@ -74,7 +88,9 @@ def _report(options):
 
     solver = [f"solver={options.solver}"] if options.solver is not None else []
     given = options.parameters + solver
-    status = _guard(lambda: report(root(), only=options.only, parameters=parse_parameters(given)))
+    status = _guard(lambda: report(
+        root(), only=options.only, parameters=parse_parameters(given), jobs=options.jobs, keep_going=options.keep_going,
+    ))
     whole = not options.only and not given and (root() / "paper").is_dir()
     return _paper(options) if whole and not status else status
 
@@ -83,15 +99,14 @@ def _refresh(options):
     from .outputs import root
     from .report import refresh
 
-    return _guard(lambda: refresh(root(), only=options.only))
+    return _guard(lambda: refresh(root(), only=options.only, jobs=options.jobs, keep_going=options.keep_going))
 
 
 def _claims(options):
     from .claims import ClaimError, check
-    from .outputs import root
 
     try:
-        return 0 if check(root(), record=options.record) else 1
+        return 0 if check(_whole_root(), record=options.record) else 1
     except ClaimError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -107,7 +122,7 @@ def _paper(options):
 
     try:
         stream = io.StringIO()
-        if not check(root(), stream=stream):
+        if not check(_whole_root(), stream=stream):
             print(stream.getvalue().rpartition("\n\n")[2], file=sys.stderr)
             return 1
         update(root())
@@ -119,10 +134,18 @@ def _paper(options):
 
 
 def _html(options):
-    from .outputs import root
     from .site import export
 
-    return _guard(lambda: print(f"wrote {len(export(root()))} pages; open site/index.html", file=sys.stderr))
+    return _guard(lambda: print(f"wrote {len(export(_whole_root()))} pages; open site/index.html", file=sys.stderr))
+
+
+def _whole_root():
+    """Root of the repository, its figures/ and results/ whole: what a killed run left half published is completed."""
+    from .outputs import root
+    from .publication import recover
+
+    recover(root())
+    return root()
 
 
 def _guard(action):

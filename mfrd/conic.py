@@ -117,7 +117,7 @@ class DualProgram:
                 self.program.solve(solver=solver.upper(), **options)
             except (KeyboardInterrupt, SystemExit):
                 raise
-            except BaseException as error:  # MOSEK's Error comes through CVXPY, and a panic of Clarabel's is no Exception
+            except BaseException as error:  # MOSEK's own Error too; a panic of Clarabel's is no Exception
                 recheck_licence()
                 raise SolverFailed(f"{type(error).__name__}: {error}") from error
         if self.a.value is None or self.masses.dual_value is None:

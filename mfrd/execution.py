@@ -10,36 +10,48 @@ from pathlib import Path
 
 import jupytext
 import nbformat
-from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError, strip_color
 from papermill.execute import execute_notebook
 
-from .outputs import write_atomic
+from .outputs import ReportError, write_atomic
 
 KERNEL_ARGUMENTS = ["--IPKernelApp.log_level=50"]  # no notice of TCP ports, nor of a cell cut short by Ctrl-C
 
 
-class ReportError(Exception):
-    """What was asked for cannot be run; the message names what was found, what was expected and the remedy."""
-
-
 class NotebookFailed(Exception):
-    """A notebook raised; the message names the notebook, its cell, the exception and the partial notebook."""
+    """A notebook raised; the message names the notebook, its cell and the exception, and the report's its remains."""
 
 
 def read_source(path):
     """Notebook of the py:percent file `path`, without outputs.
 
-    Raises ReportError where the header names no kernel, which papermill needs.
+    Raises ReportError where it is no text, and where the header names no kernel, which papermill needs.
     """
-    notebook = jupytext.read(path, fmt="py:percent")
+    try:
+        notebook = jupytext.read(path, fmt="py:percent")
+    except (OSError, ValueError) as error:
+        raise ReportError(f"{path}: {error}; expected a readable py:percent file in UTF-8") from error
     if "kernelspec" not in notebook.metadata:
         raise ReportError(
             f"{path}: the header has no kernelspec; expected one named python3. "
             f"Add it with: jupytext --set-kernel python3 {path}"
         )
     return notebook
+
+
+def check_kernels(sources):
+    """Raise ReportError where one of the py:percent files `sources` names a kernel that is not installed."""
+    installed = KernelSpecManager().find_kernel_specs()
+    for path in sources:
+        name = read_source(path).metadata.kernelspec.name
+        if name not in installed:
+            raise ReportError(
+                f"{path}: kernel {name!r} is not installed; expected one of {', '.join(sorted(installed)) or 'none'}. "
+                f"Install it (python -m ipykernel install --sys-prefix --name {name}), or change the header: "
+                f"jupytext --set-kernel python3 {path}"
+            )
 
 
 def parameter_names(notebook, name):
@@ -66,11 +78,11 @@ def execute(source, output, *, parameters=None, on_cell=None):
     `outputs.save_figure` and `outputs.save_results` write. `parameters` override the names of the parameters cell.
     `on_cell(i, n, heading)` is called before the i-th of n code cells, with the heading that it stands under.
 
-    Raises NotebookFailed where a cell raises or the kernel dies; `output` then holds the cells executed so far.
+    Raises NotebookFailed where a cell raises, the kernel dies or the disk is full; `output` then holds the cells
+    executed so far, if it could be written.
     """
     source, output = Path(source).resolve(), Path(output).resolve()
     notebook = read_source(source)
-    output.parent.mkdir(parents=True, exist_ok=True)
     seen = []
 
     def before_cell(cells, index):
@@ -81,6 +93,7 @@ def execute(source, output, *, parameters=None, on_cell=None):
     logging.getLogger("papermill").setLevel(logging.ERROR)  # unknown parameters are an error before this point
     papermill_engines.register("mfrd", _Engine)
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
         with _environment(_kernel_environment(source.parent.parent, output.parent)):
             executed = execute_notebook(
                 notebook,
@@ -94,12 +107,13 @@ def execute(source, output, *, parameters=None, on_cell=None):
                 coalesce_streams=True,
                 extra_arguments=list(KERNEL_ARGUMENTS),
             )
+        write_notebook(output, normalise(executed))
     except PapermillExecutionError as error:
-        raise NotebookFailed(_failure(source, output, seen, f"{error.ename}: {error.evalue}", error)) from error
+        raise NotebookFailed(_failure(source, seen, f"{error.ename}: {error.evalue}", error)) from error
     except (RuntimeError, NoSuchKernel) as error:  # DeadKernelError, a kernel that never started or is not there
-        raise NotebookFailed(_failure(source, output, seen, f"{type(error).__name__}: {error}", None)) from error
-    normalise(executed)
-    write_notebook(output, executed)
+        raise NotebookFailed(_failure(source, seen, f"{type(error).__name__}: {error}", None)) from error
+    except OSError as error:
+        raise NotebookFailed(_failure(source, seen, remedied(error, output), None)) from error
     return executed
 
 
@@ -154,14 +168,12 @@ def _locate(cells, index):
     return sum(k <= index for k in code), len(code), heading
 
 
-def _failure(source, output, seen, what, error):
+def _failure(source, seen, what, error):
     i, n, heading = seen or (0, 0, "")
     place = f"code cell {i} of {n}" + (f", under {heading!r}" if heading else "") if seen else "before its first cell"
     lines = [f"{source.stem} failed at {place}: {what}"]
     if error is not None:
         lines += ["", *(f"    {line}" for line in strip_color("\n".join(error.traceback)).splitlines()[-25:]), ""]
-    if output.is_file():
-        lines.append(f"the partly executed notebook is {output}")
     return "\n".join(lines)
 
 
@@ -213,10 +225,21 @@ class Progress:
         return self
 
     def __call__(self, i, n, heading):
+        heading = heading if len(heading) <= 48 else heading[:47] + "…"
+        self.show(i - 1, n, f"cell {i}/{n}  {heading}")
+
+    def show(self, done, total, text):
+        """`done` of `total`, and `text` behind the bar."""
         if self._bar is not None:
-            self._bar.total, self._bar.n = n, i - 1
-            heading = heading if len(heading) <= 48 else heading[:47] + "…"
-            self._bar.set_postfix_str(f"cell {i}/{n}  {heading}")
+            self._bar.total, self._bar.n = total, done
+            self._bar.set_postfix_str(text)
+
+    def say(self, line):
+        """Print `line` on the stream, above the bar."""
+        if self._bar is None:
+            print(line, file=self._stream, flush=True)
+        else:
+            self._bar.write(line, file=self._stream)
 
     def _tick(self):
         while not self._done.wait(1):  # a long cell must not look like a hang

@@ -1,5 +1,6 @@
 """Where a notebook puts what it makes: figures as SVG, numbers as JSON, each written whole or not at all."""
 
+import errno
 import io
 import json
 import math
@@ -9,6 +10,16 @@ from pathlib import Path
 import numpy as np
 
 SIGNIFICANT_DIGITS = 10
+REMEDIES = {  # of a write that fails
+    errno.ENOSPC: "free some space", errno.EDQUOT: "free some space", errno.EFBIG: "raise the limit on file sizes",
+    errno.EACCES: "make it writable", errno.EPERM: "make it writable", errno.EROFS: "make it writable",
+    errno.ENOTDIR: "move away the file that stands where a directory belongs",
+    errno.EEXIST: "move away the file that stands where a directory belongs",
+}
+
+
+class ReportError(Exception):
+    """What was asked for cannot be run; the message names what was found, what was expected and the remedy."""
 
 
 def root():
@@ -39,16 +50,36 @@ def write_atomic(path, data):
     """Write the bytes `data` to `path` by way of a temporary file beside it, and return `path`.
 
     A reader sees the old file or the new one, never a part. Parent directories are made.
+    Raises OSError, with the remedy, where the disk is full or the directory cannot be written; the old file stays.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())  # the bytes are on the disk before the name is
+            os.replace(temporary, path)
+        finally:
+            if temporary.exists():
+                temporary.unlink()
+    except OSError as error:
+        if error.errno not in REMEDIES:
+            raise
+        raise OSError(error.errno, remedied(error, path)) from error
     return path
+
+
+def remedied(error, path):
+    """What an OSError met in writing `path` says, with the remedy where it is known."""
+    if "; expected" in str(error):
+        return error.strerror  # write_atomic has said it
+    found = f"{error.strerror or error}: {error.filename or path}"
+    if error.errno not in REMEDIES:
+        return found
+    return f"{found}; expected room and permission to write there: {REMEDIES[error.errno]}, then run it again"
 
 
 def save_figure(figure, name):

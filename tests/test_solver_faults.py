@@ -1,4 +1,4 @@
-"""A backend that raises, returns nothing or lies is no answer: the next one is asked, and nothing of it stays behind."""
+"""A backend that raises, returns nothing or lies is no answer: the next is asked, and nothing of it stays behind."""
 
 import logging
 
@@ -63,7 +63,7 @@ LIES = {
     "prices beyond numbers": (lambda lam, a, q: (lam + 1e308, a, q), "no encoder follows|certified gap"),
     "an encoder over its budgets": (lambda lam, a, q: (lam / 3, a, np.roll(q, 3)), "certified gap"),
     "all mass on one codeword": (lambda lam, a, q: (lam, a, np.eye(8)[0]), "certified gap"),
-    "a rounded bound above the rate": (lambda lam, a, q: (2 * lam, a + np.linspace(1e16, 3e18, 50), q), "certified gap"),
+    "a bound lost in rounding": (lambda lam, a, q: (2 * lam, a + np.linspace(1e16, 3e18, 50), q), "certified gap"),
 }
 
 
@@ -80,7 +80,7 @@ def test_a_wrong_answer_marked_optimal_goes_to_the_next_backend_with_one_line(li
 
 
 @pytest.mark.parametrize("raised", [ValueError("bad cone"), MemoryError(), ArithmeticError("0/0"), Panic("unwrap")])
-def test_a_solver_that_raises_goes_to_the_next_backend_and_by_itself_raises_with_its_reason(raised, unlicensed, monkeypatch, caplog):
+def test_a_solver_that_raises_goes_to_the_next_and_alone_raises_its_reason(raised, unlicensed, monkeypatch, caplog):
     import cvxpy as cp
 
     def die(self, *arguments, **options):
@@ -117,7 +117,7 @@ def test_what_cvxpy_leaves_in_its_variables_is_checked(status, unlicensed, monke
             constraint.dual_variables[0].save_value(np.full(constraint.shape or (1,), 0.1))
 
     monkeypatch.setattr(cp.Problem, "solve", leave)
-    said = {"no values": "status None", "values of the wrong shape": r"expected shape", "not a number": "nan; expected finite"}
+    said = {"no values": "status None", "values of the wrong shape": "expected shape", "not a number": "nan; expected"}
     with pytest.raises(mfrd.NotCertified, match=f"clarabel: .*{said[status]}"):
         mfrd.solve(PROBLEM, "clarabel")
     assert mfrd.solve(PROBLEM).solver == "newton"
@@ -243,7 +243,9 @@ def test_a_curve_after_a_wrong_answer_is_the_curve_without_it(backend, unlicense
 
     def first_is_a_lie(answer):
         calls.append(answer)
-        return tuple(np.nan * values if isinstance(values, np.ndarray) else values for values in answer) if len(calls) == 1 else answer
+        if len(calls) > 1:
+            return answer
+        return tuple(np.nan * values if isinstance(values, np.ndarray) else values for values in answer)
 
     def lying_newton(problem, warm=None):
         multipliers, q, after = first_is_a_lie(newton(problem, warm))
