@@ -20,10 +20,11 @@ from .quantiser import Quantiser, mixture, uniform_quantiser
 from .refinement import merge, refine
 from .scalar import Vertex, ecsq, ecsq_hull
 from .solution import NotCertified, Solution
-from .solver import backends, rd_curve, solve
+from .solver import backends, solve
 from .source import Source, bumps, grid
 from .stream import Stream, draw, measure
 from .supremum import lower_bound_all_codebooks
+from .sweep import rd_curve, rd_surface
 from .vector import ecvq
 
 __all__ = [
@@ -31,5 +32,5 @@ __all__ = [
     "Limit", "NotCertified", "Problem", "Quantiser", "Solution", "Source", "Stream", "Vertex", "absolute_error",
     "anneal", "backends", "blahut_arimoto", "bumps", "draw", "ecsq", "ecsq_hull", "ecvq", "grid", "hamming",
     "limit", "lloyd_max", "lower_bound", "lower_bound_all_codebooks", "mahalanobis", "measure", "merge", "mixture",
-    "rd_curve", "refine", "solve", "squared_error", "uniform_quantiser",
+    "rd_curve", "rd_surface", "refine", "solve", "squared_error", "uniform_quantiser",
 ]

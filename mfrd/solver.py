@@ -10,7 +10,6 @@ from .active import newton
 from .certificate import dual_encoder, lower_bound, potentials
 from .encoder import Encoder
 from .feasibility import interior, repair
-from .fidelity import InfeasibleFidelity
 from .solution import NotCertified, Solution
 
 log = logging.getLogger("mfrd")
@@ -65,36 +64,7 @@ def solve(problem, solver="auto", *, tol=TOLERANCE):
     """
     order = backends(solver)
     check(problem, order)
-    return _certified(problem, order, tol, {})
-
-
-def rd_curve(problem, name, D_values, *, solver="auto", tol=TOLERANCE):
-    """The rate-distortion curve: one Solution for each budget of the fidelity `name`.
-
-    D_values: budgets, in units of the distortion; one compilation serves all of them. A budget
-    below the least reachable value gives a Solution of status "infeasible" with infinite rate.
-    -> list of Solution, in the order of D_values.
-
-    Raises as `solve`, and ValueError for an unknown name or a budget that is no budget.
-    """
-    order = backends(solver)
-    problems = [problem.with_budget(name, D) for D in D_values]
-    compiled, curve = {}, []
-    for budgeted in problems:
-        try:
-            check(budgeted, order)
-        except InfeasibleFidelity:
-            curve.append(infeasible(budgeted))
-            continue
-        edge = tuple(budgeted.excess_budgets <= 0)
-        curve.append(_certified(budgeted, order, tol, compiled.setdefault(edge, {})))
-    return curve
-
-
-def infeasible(problem):
-    """The entry of a curve at a budget that no encoder meets."""
-    nothing = np.full(len(problem.budgets), np.nan)
-    return Solution(problem, None, nothing, np.full(problem.n, np.nan), "none", "infeasible")
+    return certified(problem, order, tol, {})
 
 
 def check(problem, order):
@@ -104,7 +74,7 @@ def check(problem, order):
         interior(problem)
 
 
-def _certified(problem, order, tol, kept):
+def certified(problem, order, tol, kept):
     """The first answer whose gap is within tol; `kept` is what one budget of a sweep leaves to the next."""
     reasons = []
     for backend in order:

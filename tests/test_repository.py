@@ -31,6 +31,15 @@ def requirements(lines):
     return {canonicalize_name(each.name): each.specifier for each in parsed}
 
 
+EXTRAS = PROJECT["optional-dependencies"]
+EVERYTHING = requirements(PROJECT["dependencies"] + EXTRAS["report"] + EXTRAS["test"])
+
+
+def test_extras_ask_for_one_version_of_a_package():
+    for extra, lines in EXTRAS.items():
+        assert {name: EVERYTHING[name] for name in requirements(lines)} == requirements(lines), extra
+
+
 def test_conda_environment_is_the_project_s_requirements():
     listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     (pip,) = [entry["pip"] for entry in listed if isinstance(entry, dict)]
@@ -38,7 +47,7 @@ def test_conda_environment_is_the_project_s_requirements():
     assert str(found.pop("python")) == PROJECT["requires-python"]
     for tool in ("pip", "setuptools"):
         found.pop(tool)
-    assert found == requirements(PROJECT["dependencies"])
+    assert found == EVERYTHING
 
 
 def test_lock_is_names_and_versions_that_cover_every_requirement():
@@ -46,7 +55,7 @@ def test_lock_is_names_and_versions_that_cover_every_requirement():
     assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+", line)] == []
     locked = {canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in lines}
     assert len(locked) == len(lines), "a name is locked twice"
-    for name, specifier in requirements(PROJECT["dependencies"]).items():
+    for name, specifier in EVERYTHING.items():
         assert name in locked, f"{name} is required by pyproject.toml and not locked"
         assert locked[name] in specifier, f"{name}=={locked[name]} is locked; pyproject.toml wants {specifier}"
 
