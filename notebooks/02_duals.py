@@ -38,7 +38,7 @@ D_core_range = [0.0126, 0.024]  # a second sweep, over the budget of the core
 # %% tags=["nbval-ignore-output"]
 import numpy as np
 
-import mfrd
+import mfrd.blahut
 from mfrd import outputs, plot
 
 plot.use_style()

@@ -1,0 +1,48 @@
+"""The package by itself: a light import of the names it lists."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+import mfrd
+
+ROOT = Path(__file__).resolve().parent.parent
+LISTED = ast.parse((ROOT / "mfrd" / "__init__.pyi").read_text()).body
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def test_import_loads_nothing_slow_and_first_use_no_solver_and_no_report():
+    use = "mfrd.solve, mfrd.refine, mfrd.limit, mfrd.Codec"
+    loaded = run(f"import sys, mfrd; print(*sys.modules); {use}; print(*sys.modules)")
+    at_import, at_use = ({name.partition(".")[0] for name in line.split()} for line in loaded.splitlines())
+    report = {Requirement(line).name.replace("-", "_") for line in PROJECT["optional-dependencies"]["report"]}
+    slow = report | {"cvxpy", "clarabel", "joblib", "IPython", "jupyter_client"}
+    assert at_import & (slow | {"numpy", "scipy"}) == set()
+    assert at_use & slow == set() and "numpy" in at_use
+
+
+def test_import_takes_less_than_half_a_second():
+    timed = "import time; t = time.perf_counter(); import mfrd; print(time.perf_counter() - t)"
+    assert min(float(run(timed)) for _ in range(3)) < 0.5
+
+
+def test_public_names_are_those_listed_and_each_is_where_the_list_says():
+    exported = next(ast.literal_eval(s.value) for s in LISTED if isinstance(s, ast.Assign))
+    homes = {alias.name: s.module for s in LISTED if isinstance(s, ast.ImportFrom) for alias in s.names}
+    assert sorted(mfrd.__all__) == sorted(exported) == sorted(homes) == dir(mfrd)
+    for name, home in homes.items():
+        assert getattr(mfrd, name).__module__ == f"mfrd.{home}"
+
+
+def test_an_unknown_name_is_an_error():
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = mfrd.nothing
