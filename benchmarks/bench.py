@@ -194,7 +194,12 @@ def sweep():
 def limits():
     """The limit over all codebooks of refine_1d and refine_2d with subset budgets that bind."""
     rows = {}
-    for name, D, D_core in (("refine_1d", 0.6, 0.05), ("refine_1d", 0.6, 0.02), ("refine_2d", 8, 0.15), ("refine_2d", 4, 0.1)):
+    for name, D, D_core in (
+        ("refine_1d", 0.6, 0.05),
+        ("refine_1d", 0.6, 0.02),
+        ("refine_2d", 8, 0.15),
+        ("refine_2d", 4, 0.1),
+    ):
         source = sources()[name]
         seconds, limit = timed(lambda: mfrd.limit(source, budgets(source, D, D_core)), 3)
         rows[f"{name}, D {D}, D' {D_core}"] = {

@@ -107,7 +107,10 @@ def main():
         for label, form in FORMS.items():
             gap, seconds = measure(problem, form)
             reference = reference or seconds
-            results[name][label] = {"gap_bits": gap and float(f"{gap:.2g}"), "time_ratio": round(seconds / reference, 2)}
+            results[name][label] = {
+                "gap_bits": gap and float(f"{gap:.2g}"),
+                "time_ratio": round(seconds / reference, 2),
+            }
             shown = "failed " if gap is None else f"{gap:7.0e}"
             print(f"{name:28s} {label:20s} gap {shown} bits   {seconds / reference:5.2f} x the time", file=sys.stderr)
     mfrd.outputs.write_atomic(ROOT / "results" / "forms.json", (json.dumps(results, indent=1) + "\n").encode())

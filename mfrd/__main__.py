@@ -39,8 +39,10 @@ def build_parser():
     claims.set_defaults(run=_claims)
 
     paper = commands.add_parser(
-        "paper", help="set paper/paper.pdf, and the numbers of the README, from results/ and figures/",
-        description="Judge the claims, write the numbers of README.md, then set paper/paper.pdf with Typst; a missing number or a warning is an error.",
+        "paper",
+        help="set paper/paper.pdf, and the numbers of the README, from results/ and figures/",
+        description="Judge the claims, write the numbers of README.md, then set paper/paper.pdf with Typst; "
+        "a missing number or a warning is an error.",
     )
     paper.set_defaults(run=_paper)
 

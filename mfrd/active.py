@@ -56,7 +56,8 @@ def newton(problem, warm=None, tol=TOLERANCE):
         if inner == tol and (log_c.max() <= tol or not len(new)):
             break
         inner = max(tol, min(inner, 0.01 * log_c.max()))
-        active, seed = np.append(active[alive], new), np.append(point.q[alive], np.full(len(new), 1e-3 / max(1, len(new))))
+        active = np.append(active[alive], new)
+        seed = np.append(point.q[alive], np.full(len(new), 1e-3 / max(1, len(new))))
         saddle = Saddle(problem, active, pinned)
         point = solve_on(saddle, replace(point, q=seed), inner)
     alive, point = polish(saddle, point, tol)

@@ -72,8 +72,8 @@ def anneal(solution, temperatures=TEMPERATURES, *, max_iter=200, tol=1e-9):
     used = encoder.output_pmf > DEAD
     y, q = encoder.y[used] - source.mean, encoder.output_pmf[used]
     steps = []
-    for tau, y, Q in path(priced, y, q / q.sum(), temperatures, max_iter, tol):
-        points = (y + source.mean).reshape((len(y),) + source.points.shape[1:])
+    for tau, moved, Q in path(priced, y, q / q.sum(), temperatures, max_iter, tol):
+        points = (moved + source.mean).reshape((len(moved),) + source.points.shape[1:])
         now = Encoder(source, points, Q)
         distortions = {f.name: float(max(reached(f, now))) for f in budgets.fidelities}
         steps.append(AnnealingStep(float(tau), now, distortions))

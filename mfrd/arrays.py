@@ -52,7 +52,10 @@ def unpack(data):
 
     Raises CorruptStream where the bytes are not such a list.
     """
-    if len(data) < LENGTHS.size or len(data) != LENGTHS.size + LENGTHS.unpack_from(data)[0] + 4 * LENGTHS.unpack_from(data)[1]:
+    if (
+        len(data) < LENGTHS.size
+        or len(data) != LENGTHS.size + LENGTHS.unpack_from(data)[0] + 4 * LENGTHS.unpack_from(data)[1]
+    ):
         raise CorruptStream(f"{len(data)} bytes are not the length that their start tells")
     size, _ = LENGTHS.unpack_from(data)
     try:

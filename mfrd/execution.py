@@ -221,7 +221,7 @@ class Progress:
                 desc=self._label, file=self._stream, leave=False, dynamic_ncols=True, total=1,
                 bar_format="{desc} |{bar:20}| {elapsed}{postfix}",
             )
-            threading.Thread(target=self._tick, daemon=True).start()
+            threading.Thread(target=self._tick, args=(self._bar,), daemon=True).start()
         return self
 
     def __call__(self, i, n, heading):
@@ -241,9 +241,9 @@ class Progress:
         else:
             self._bar.write(line, file=self._stream)
 
-    def _tick(self):
+    def _tick(self, bar):
         while not self._done.wait(1):  # a long cell must not look like a hang
-            self._bar.refresh()
+            bar.refresh()
 
     def __exit__(self, *exception):
         self._done.set()

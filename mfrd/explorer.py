@@ -1,8 +1,8 @@
 """The explorer: two sliders that re-solve the problem as they move, and a picture of the answer.
 
 Each move is one solve by Newton's method, warm from nothing but the new budgets, and one redraw in which only what
-changed is drawn over a kept background. The answer is the one mfrd.solve gives: .solution, or .failure where the budgets
-cannot be met.
+changed is drawn over a kept background. The answer is the one mfrd.solve gives: .solution, or .failure where the
+budgets cannot be met.
 """
 
 from .fidelity import Fidelity, InfeasibleFidelity
@@ -14,9 +14,9 @@ from .solver import solve
 class Explorer:
     """A source, a codebook and two budgets that can be moved.
 
-    source: Source in one dimension; codebook: (m,); on: mask (n,) of the core; curves: [(label, D (c,), bits (c,)), ...] drawn
-    beneath the point, such as certified limits. .update(D, D_core) re-solves and redraws; .png: the picture; .widget(D,
-    D_core): sliders that call it, for a notebook.
+    source: Source in one dimension; codebook: (m,); on: mask (n,) of the core; curves: [(label, D (c,), bits (c,))]
+    drawn beneath the point, such as certified limits. .update(D, D_core) re-solves and redraws; .png: the picture;
+    .widget(D, D_core): sliders that call it, for a notebook.
     """
 
     def __init__(self, source, codebook, on, curves):
@@ -25,7 +25,10 @@ class Explorer:
         self.solution = self.failure = self.png = None
 
     def update(self, D, D_core):
-        """Solve at these budgets, redraw, and return the Solution, or None where no encoder meets them (.failure says why)."""
+        """Solve at these budgets, redraw, and return the Solution, or None where no encoder meets them.
+
+        .failure then says why.
+        """
         problem = self.problem.with_budget("global", D).with_budget("core", D_core)
         self.solution = self.failure = None
         try:

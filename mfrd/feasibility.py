@@ -76,8 +76,8 @@ def interior(problem):
         )
     support = np.unique(choices)
     Q = np.zeros((problem.n, len(support)))
-    for share, choice in zip(share, choices):
-        Q[np.arange(problem.n), np.searchsorted(support, choice)] += share
+    for weight, choice in zip(share, choices):
+        Q[np.arange(problem.n), np.searchsorted(support, choice)] += weight
     return Q / Q.sum(axis=1, keepdims=True), support
 
 

@@ -39,7 +39,7 @@ class Fidelity:
     on: np.ndarray | None = None
     per: str = "joint"
     distortion: object = squared_error
-    name: str | None = None
+    name: str = "global"
 
     def __init__(self, D, *, on=None, per="joint", distortion=squared_error, name=None):
         name = name or ("global" if on is None else "subset")

@@ -7,6 +7,7 @@ of c are one codeword, and Newton's method on codewords, masses and prices makes
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -56,7 +57,7 @@ class Limit:
 
     @property
     def codebook(self):
-        return self.solution.encoder.codebook
+        return self.encoder.codebook
 
     @property
     def rate(self):
@@ -109,7 +110,8 @@ class Search:
 
     def __init__(self, source, fidelities, tol, progress):
         self.source, self.fidelities, self.tol = source, fidelities, tol
-        self.solution, self.bound, self.proof = None, 0.0, None
+        self.solution: Any = None  # a Solution after the first round
+        self.bound, self.proof = 0.0, None
         exact = [f.mask(len(source.p)) for f in fidelities if f.D == 0]
         self.anchors = source.x[np.any(exact, axis=0) & (source.p > 0)] if exact else source.x[:0]
         self.progress = tqdm(total=1, disable=not progress, bar_format="{desc} {elapsed}")

@@ -14,20 +14,32 @@ from . import plot
 class Live:
     """The explorer's picture: encoder, codebook, prices, and the point on the curve, redrawn over a kept background.
 
-    source: Source in one dimension; y: (m,); on: mask (n,); curves: [(label, D, bits), ...]. .draw(solution, failure) -> PNG.
+    source: Source in one dimension; y: (m,); on: mask (n,); curves: [(label, D, bits), ...].
+    .draw(solution, failure) -> PNG.
     """
 
     def __init__(self, source, y, on, curves):
         self.figure = Figure(figsize=(plot.PAGE, 4.2), layout="constrained")
         code, book, price, plane = self.figure.subplots(2, 2).ravel()
         x, extent = source.x[:, 0], (source.x.min(), source.x.max(), y.min(), y.max())
-        self.image = code.imshow(np.zeros((len(y), len(x))), origin="lower", aspect="auto", extent=extent, vmin=0, vmax=1)
+        self.image = code.imshow(
+            np.zeros((len(y), len(x))), origin="lower", aspect="auto", extent=extent, vmin=0, vmax=1
+        )
         code.set(xlabel="$x$", ylabel="codeword $y$", title="Encoder $Q(y|x)$")
         plot.source_1d(book, source, "Codebook", on)
         self.height = source.p.max()
         (self.stems,) = book.plot(np.repeat(y, 3), np.zeros(3 * len(y)), color=plot.BLUE, linewidth=1.2)
-        self.bars = price.barh([1, 0], [0, 0], color=[plot.LOOKS["global"]["color"], plot.LOOKS["core"]["color"]], height=0.5)
-        price.set(xlim=(1e-3, 30), xscale="log", yticks=[1, 0], yticklabels=["global", "core"], xlabel="price (bits per unit)", title="Prices")
+        self.bars = price.barh(
+            [1, 0], [0, 0], color=[plot.LOOKS["global"]["color"], plot.LOOKS["core"]["color"]], height=0.5
+        )
+        price.set(
+            xlim=(1e-3, 30),
+            xscale="log",
+            yticks=[1, 0],
+            yticklabels=["global", "core"],
+            xlabel="price (bits per unit)",
+            title="Prices",
+        )
         for (label, D, bits), look in zip(curves, ("bound", "core", "unconstrained")):
             plane.plot(D, bits, label=label, **{**plot.LOOKS[look], "marker": "", "linewidth": 0.9})
         (self.point,) = plane.plot([], [], "o", color=plot.BLUE, markersize=7)

@@ -54,7 +54,7 @@ class Priced:
 
 
 def histogram(samples, width):
-    """The source of samples in bins of that width about its multiples: the mean of each bin, and its frequency. -> Source"""
+    """The Source of samples in bins of that width about its multiples: the mean of each bin, and its frequency."""
     samples = np.asarray(samples, float)
     _, bins = np.unique(np.rint(samples / width), return_inverse=True)
     mass = np.bincount(bins)

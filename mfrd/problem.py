@@ -7,6 +7,7 @@ budget D_r - sum_i p_i w_ri min_j d_ij: the same problem shifted by constants, e
 reachable budget, and feasible, for one measure, exactly where every excess budget is >= 0.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -31,7 +32,7 @@ class Problem:
 
     source: Source
     codebook: np.ndarray
-    fidelities: tuple
+    fidelities: Sequence[Fidelity]
 
     def __post_init__(self):
         y = as_points(self.codebook, "codebook")

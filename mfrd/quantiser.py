@@ -9,6 +9,7 @@ H(Y_t) >= I(X;Y_t) >= R(E(t)), and R is convex.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.optimize import linprog
@@ -44,7 +45,7 @@ class Quantiser:
     parts: tuple
     safe: Encoder
     proven: str
-    bound: object = None
+    bound: Any = None
 
     def __post_init__(self):
         weights = np.array([weight for weight, _ in self.parts], float)

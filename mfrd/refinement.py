@@ -2,8 +2,8 @@
 
 Each round solves the convex program on the current codebook, moves the codewords against the
 gradient of the distortion they carry, and merges those that carry nothing or coincide. A move that
-would leave a budget out of reach or raise the rate is shortened, and a merge that would leave one out of reach is refused,
-so every codebook on the way is feasible.
+would leave a budget out of reach or raise the rate is shortened, and a merge that would leave one out of
+reach is refused, so every codebook on the way is feasible.
 """
 
 from dataclasses import dataclass, replace
@@ -55,8 +55,8 @@ def refine(
     Each round: Q = argmin I(X;Y) on the codebook; y_j <- y_j + 2 eta (target_j - y_j); merge.
     step="priced": target_j is the stationary point of the Lagrangian, the mean of X under p_i Q_ij w_i
     with w_i = sum_r lam_r w_ri (a matrix w_i for Mahalanobis); step="centroid": E[X | Y = j], the
-    report's gradient step, the same where one global budget binds alone. Codewords with q_j < merge_mass, or with |y_j - y_k|^2 < merge_distance of a
-    heavier one, are merged into the nearest that stays.
+    report's gradient step, the same where one global budget binds alone. Codewords with q_j < merge_mass, or with
+    |y_j - y_k|^2 < merge_distance of a heavier one, are merged into the nearest that stays.
 
     problem: Problem with squared-error or Mahalanobis fidelities; merge_mass: a probability;
     merge_distance: squared units of x; max_iter: rounds; tol: converged once a round merges nothing

@@ -23,7 +23,9 @@ def notebook_sources(root):
     """The py:percent notebooks of `root`, sorted by name. Raises ReportError where there is none."""
     found = sorted((Path(root) / "notebooks").glob("*.py"))
     if not found:
-        raise ReportError(f"no notebook in {Path(root) / 'notebooks'}; expected py:percent files such as 01_validation.py")
+        raise ReportError(
+            f"no notebook in {Path(root) / 'notebooks'}; expected py:percent files such as 01_validation.py"
+        )
     return found
 
 
@@ -40,7 +42,9 @@ def select(root, only=()):
         if len(matches) != 1:
             found = "no notebook" if not matches else f"{len(matches)} notebooks"
             known = ", ".join(path.stem for path in matches or sources)
-            raise ReportError(f"--only {name}: {found} of that name; expected the name or a unique prefix of one of: {known}")
+            raise ReportError(
+                f"--only {name}: {found} of that name; expected the name or a unique prefix of one of: {known}"
+            )
         chosen.add(matches[0])
     return [path for path in sources if path in chosen]
 

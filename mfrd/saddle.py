@@ -100,8 +100,8 @@ class Saddle:
             A += self.base
         self.high = 0.0
         if not self.one_zero:  # else the nearest codeword has s = 0 already
-            self.high = A.max(axis=1)
-            A -= self.high[:, None]
+            self.high = high = A.max(axis=1)
+            A -= high[:, None]
         np.exp(A, out=A)
         self.z = A @ q
         self.pz = self.p / self.z

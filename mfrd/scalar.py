@@ -195,7 +195,7 @@ def ecsq(source, D, *, bound=None):
             fine = vertex
         else:
             coarse = vertex
-    parts = ((1.0, fine.encoder),)
+    parts: tuple = ((1.0, fine.encoder),)
     if fine is not coarse and fine.distortion < D:
         share = (D - fine.distortion) / (coarse.distortion - fine.distortion)
         parts = ((1 - share, fine.encoder), (share, coarse.encoder))

@@ -12,8 +12,11 @@ from .execution import ReportError
 from .outputs import write_atomic
 
 FOLDER = "site"
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"  # a browser then sends no request for a page
-MATH = re.compile(r"(?<!\\)\$\$(?P<block>.+?)(?<!\\)\$\$|(?<![\\$])\$(?!\s)(?P<inline>[^$]+?)(?<![\\\s])\$(?!\d)", re.DOTALL)
+# a browser then sends no request for a page
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
+MATH = re.compile(
+    r"(?<!\\)\$\$(?P<block>.+?)(?<!\\)\$\$|(?<![\\$])\$(?!\s)(?P<inline>[^$]+?)(?<![\\\s])\$(?!\d)", re.DOTALL
+)
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SAVED = re.compile(r'save_figure\([\w.]+, "(\w+)"\)')
@@ -74,7 +77,9 @@ def export(root):
 
 def write(path, title, body, links):
     """Write one page with its styles and its links to the others; returns the path."""
-    bar = "".join(f'<a href="{target}">{html.escape(text)}</a>' for target, text in [("index.html", "Contents"), *links])
+    bar = "".join(
+        f'<a href="{target}">{html.escape(text)}</a>' for target, text in [("index.html", "Contents"), *links]
+    )
     page = body + bar + title
     return write_atomic(path, (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -94,9 +99,17 @@ def fonts(page):
     from fontTools.ttLib import TTFont
     from matplotlib import get_data_path
 
-    characters = {ord(mark) for mark in html.unescape(page)} | {*range(0x1D434, 0x1D468), *range(0x1D6E2, 0x1D71C), 0x210E}
+    characters = {ord(mark) for mark in html.unescape(page)} | {
+        *range(0x1D434, 0x1D468),
+        *range(0x1D6E2, 0x1D71C),
+        0x210E,
+    }
     rules = []
-    for name, look in (("STIXGeneral", ""), ("STIXGeneralItalic", "font-style: italic;"), ("STIXGeneralBol", "font-weight: bold;")):
+    for name, look in (
+        ("STIXGeneral", ""),
+        ("STIXGeneralItalic", "font-style: italic;"),
+        ("STIXGeneralBol", "font-weight: bold;"),
+    ):
         font = TTFont(Path(get_data_path()) / "fonts" / "ttf" / f"{name}.ttf", recalcTimestamp=False)
         subsetter = Subsetter(Options(drop_tables=["FFTM"]))
         subsetter.populate(unicodes=characters)
@@ -128,11 +141,13 @@ def notebook_page(root, path):
         if cell.cell_type == "markdown":
             cell.source = lift_formulas(cell.source, formulas, path.stem)
         elif cell.cell_type == "code":
-            cell.outputs = [out for out in cell.outputs if WIDGET not in out.get("data", {})]  # alive in JupyterLab alone
+            cell.outputs = [
+                out for out in cell.outputs if WIDGET not in out.get("data", {})
+            ]  # alive in JupyterLab alone
             sharpen(root, cell)
     head = notebook.cells[0].source
-    title = re.search(r"^# (.+)$", head, re.MULTILINE).group(1)
-    question = re.search(r"^\*(.+?)\*$", head, re.MULTILINE | re.DOTALL).group(1)
+    (title,) = re.findall(r"^# (.+)$", head, re.MULTILINE)
+    question = re.findall(r"^\*(.+?)\*$", head, re.MULTILINE | re.DOTALL)[0]
     body, _ = HTMLExporter(template_name="basic").from_notebook_node(notebook)
     body = re.sub(r"\.\./paper/paper\.pdf", "paper.pdf", re.sub(r'href="(\w+)\.ipynb"', r'href="\1.html"', body))
     return title, put_back(question, formulas), put_back(body, formulas)
@@ -187,7 +202,8 @@ def sharpen(root, cell):
 def index(root, entries):
     """The body of the first page: the notebooks, the paper, and the claims with their verdicts."""
     items = "".join(
-        f'<li><a href="{stem}.html">{html.escape(title)}</a><br><em>{question}</em></li>' for stem, title, question in entries
+        f'<li><a href="{stem}.html">{html.escape(title)}</a><br><em>{question}</em></li>'
+        for stem, title, question in entries
     )
     body = (
         "<h1>Mixed-fidelity rate–distortion</h1>\n<p>A report re-executed, checked and extended. The argument in one "
@@ -204,12 +220,15 @@ def claims(document):
                "tolerance": "Tolerance", "verdict": "Verdict"}
     heads = "".join(f"<th>{name}</th>" for name in columns.values())
     rows = "".join(
-        f'<tr{" class=correction" if row["corrects"] else ""}>' + "".join(f"<td>{html.escape(row[key])}</td>" for key in columns)
-        + "</tr>\n" for row in document["rows"]
+        f"<tr{' class=correction' if row['corrects'] else ''}>"
+        + "".join(f"<td>{html.escape(row[key])}</td>" for key in columns)
+        + "</tr>\n"
+        for row in document["rows"]
     )
     count = document["tally"]
     return (
-        f"<h2>Every claim and its verdict</h2>\n<p>{count['claims']} claims: {count['hold']} hold, {count['hold_where']} hold under "
-        f"a condition, {count['do_not_hold']} do not hold. An indented row states the claim above it correctly.</p>\n"
+        f"<h2>Every claim and its verdict</h2>\n<p>{count['claims']} claims: {count['hold']} hold, "
+        f"{count['hold_where']} hold under a condition, {count['do_not_hold']} do not hold. "
+        "An indented row states the claim above it correctly.</p>\n"
         f'<div class="wide"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>'
     )

@@ -16,7 +16,7 @@ log = logging.getLogger("mfrd")
 
 SOLVERS = ("auto", "mosek", "clarabel", "newton")
 TOLERANCE = 1e-6  # bits, the largest certified gap of an optimal solution
-SETTINGS = {  # tried in turn until the gap is certified
+SETTINGS: dict[str, list[dict]] = {  # tried in turn until the gap is certified
     "mosek": [
         {"mosek_params": {"MSK_DPAR_INTPNT_CO_TOL_REL_GAP": 1e-10}},
         {},

@@ -122,8 +122,9 @@ class CodewordMass:
     def rounding(self, value):
         """What rounding can add to log c near its maximum, nats.
 
-        A term of relative weight pi errs by ULP (s_i + |log weight|) a few times over, and sum_i pi_i s_i is at most
-        S = max log weight - log c + log n; a coordinate errs by ULP times the span, and s_i by 2 sqrt(W s_i) times that.
+        A term of relative weight pi errs by ULP (s_i + |log weight|) a few times over, and sum_i pi_i s_i is at
+        most S = max log weight - log c + log n; a coordinate errs by ULP times the span, and s_i by 2 sqrt(W s_i)
+        times that.
         """
         largest, k = abs(self.log_weights).max(), self.x.shape[1]
         S = largest + abs(value) + np.log(len(self.x)) + 1
@@ -166,14 +167,17 @@ def supremum(mass, tol, start=None, max_boxes=MAX_BOXES):
     return max(upper, value) + mass.rounding(value), best, value
 
 
-def lower_bound_all_codebooks(source, fidelities, multipliers, potentials, *, tol=1e-8, start=None, max_boxes=MAX_BOXES):
+def lower_bound_all_codebooks(
+    source, fidelities, multipliers, potentials, *, tol=1e-8, start=None, max_boxes=MAX_BOXES
+):
     """A lower bound in bits on I(X;Y) of every encoder into any codebook in R^k that meets the budgets.
 
         sum_i p_i a_i - lam . D - sup_{y in R^k} log sum_i p_i exp(a_i - s_i(y)), over log 2.
 
     source: Source; fidelities: one or more Fidelity with squared error or Mahalanobis; multipliers: lam >= 0, (R,),
-    nats per unit distortion, one a budget row; potentials: a, (n,), nats; tol: bits that the bound may lose in the branch and bound; start: (m, k) codewords to climb from;
-    max_boxes: evaluations after which branch and bound stops and the bound may lose more.
+    nats per unit distortion, one a budget row; potentials: a, (n,), nats; tol: bits that the bound may lose in the
+    branch and bound; start: (m, k) codewords to climb from; max_boxes: evaluations after which
+    branch and bound stops and the bound may lose more.
     Valid for any such numbers, so also for those of an interrupted solve.
 
     Raises ValueError where shapes disagree, a multiplier is negative or not finite, or a distortion is not quadratic.

@@ -1,8 +1,8 @@
 """A transform codec of mixed fidelity: blocks, subbands, two prices, one self-contained file.
 
 A signal is cut into blocks; an orthonormal cosine transform of each block makes one subband of each frequency, and
-squared error in the subbands is squared error in the signal. Blocks in the subset pay lam + lam' for it, the others lam:
-with B blocks in group g and subband k, the encoder minimises
+squared error in the subbands is squared error in the signal. Blocks in the subset pay lam + lam' for it, the others
+lam: with B blocks in group g and subband k, the encoder minimises
     sum_g sum_k [ N H(Y_gk) + w_g |X_gk - Y_gk|^2 ],     w = (lam, lam + lam') in nats,
 a parallel source that shares its prices (reverse water-filling, with two waters). The codewords of a subband are the
 multiples of a step, sqrt(6 / w_g), the one whose slope at high rate is the price, drawn towards zero by a share of it:
@@ -34,8 +34,8 @@ NATS_PER_BIT = np.log(2.0)
 class Coded:
     """A coded signal: .data the bytes of the file, .signal what they decode to, .bytes how many.
 
-    .steps (outside, inside); .side_bytes: prefix, map, histograms, shifts and check; .payload_bits: what the indices take by
-    their empirical entropy.
+    .steps (outside, inside); .side_bytes: prefix, map, histograms, shifts and check; .payload_bits: what the indices
+    take by their empirical entropy.
     """
 
     data: bytes
@@ -91,8 +91,8 @@ def step_of(price):
 def quantise(x, step):
     """(indices, shift) of one subband at one step, (N,) int64 and an integer 0 .. 127.
 
-    Each round codes x with the codeword of least w (x - y_j)^2 - log q_j, w = 6 / step^2, among the nearest multiple, the
-    next towards zero, and zero; q and the shift follow.
+    Each round codes x with the codeword of least w (x - y_j)^2 - log q_j, w = 6 / step^2, among the nearest multiple,
+    the next towards zero, and zero; q and the shift follow.
     """
     nearest = np.rint(x / step).astype(np.int64)
     if not nearest.any():

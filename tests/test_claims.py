@@ -61,7 +61,9 @@ def test_what_compares_unlike_things_or_asks_nothing_is_corrected():
 
 
 @pytest.mark.parametrize("key, notebook, path, value, verdict", CHANGES, ids=[case[0] for case in CHANGES])
-def test_a_changed_value_flips_its_verdict_and_the_exit_status(copy, monkeypatch, capsys, key, notebook, path, value, verdict):
+def test_a_changed_value_flips_its_verdict_and_the_exit_status(
+    copy, monkeypatch, capsys, key, notebook, path, value, verdict
+):
     monkeypatch.setattr(outputs, "root", lambda: copy)
     assert main(["claims"]) == 0
     before = recorded(copy)[key]

@@ -117,7 +117,9 @@ def test_a_fine_gaussian_reaches_its_shannon_lower_bound(D):
 def test_two_letters_leave_no_choice():
     p, D = 0.3, 0.05  # both codewords inside [0, 1]: symmetric only for p = 1/2, where the rate is known
     found = mfrd.limit(mfrd.Source([0.0, 1.0], [p, 1 - p]), [mfrd.Fidelity(D)])
-    dense = mfrd.solve(mfrd.Problem(mfrd.Source([0.0, 1.0], [p, 1 - p]), np.linspace(0, 1, 4001), mfrd.Fidelity(D)), "newton")
+    dense = mfrd.solve(
+        mfrd.Problem(mfrd.Source([0.0, 1.0], [p, 1 - p]), np.linspace(0, 1, 4001), mfrd.Fidelity(D)), "newton"
+    )
     assert found.rate == pytest.approx(dense.rate, abs=2e-6)
 
 

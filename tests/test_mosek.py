@@ -77,7 +77,9 @@ def read_conic_data(task):
         _, sub, val = task.getafefrow(r)
         F[r, list(sub)] = val
     g = np.array([task.getafeg(r) for r in range(count)])
-    cones = [(*cone_of(task, k), list(task.getaccafeidxlist(k)), np.array(task.getaccb(k))) for k in range(task.getnumacc())]
+    cones = [
+        (*cone_of(task, k), list(task.getaccafeidxlist(k)), np.array(task.getaccb(k))) for k in range(task.getnumacc())
+    ]
     return task.getobjsense(), c, sp.csr_matrix(A), rows, columns, sp.csr_matrix(F), g, cones
 
 
@@ -141,7 +143,9 @@ def test_auto_falls_back_with_one_line(monkeypatch, caplog):
     with caplog.at_level(logging.WARNING, logger="mfrd"):
         first, second = mfrd.solve(PROBLEM), mfrd.solve(PROBLEM)
     assert first.solver == second.solver == "clarabel"
-    assert [r.getMessage() for r in caplog.records] == ["MOSEK is installed without a usable licence; solving with Clarabel."]
+    assert [r.getMessage() for r in caplog.records] == [
+        "MOSEK is installed without a usable licence; solving with Clarabel."
+    ]
 
 
 def test_auto_tries_the_next_backend_when_mosek_fails(monkeypatch):

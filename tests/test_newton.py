@@ -13,7 +13,9 @@ from scipy.optimize import linprog
 import mfrd
 from mfrd import active
 
-ROBUST = dict(deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+ROBUST = dict(
+    deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck), derandomize=True, database=None
+)
 
 
 def newton(problem, **options):
@@ -190,7 +192,10 @@ def test_newton_is_the_last_resort_of_auto():
 
 @pytest.mark.parametrize("D", [0.0612, 0.1, 0.6, 0.95, 3.0])
 def test_blahut_arimoto_agrees(D):
-    ba, ours = mfrd.blahut_arimoto(gaussian_problem(mfrd.Fidelity(D)), tol=1e-7), newton(gaussian_problem(mfrd.Fidelity(D)))
+    ba, ours = (
+        mfrd.blahut_arimoto(gaussian_problem(mfrd.Fidelity(D)), tol=1e-7),
+        newton(gaussian_problem(mfrd.Fidelity(D))),
+    )
     assert ba.solver == "blahut-arimoto" and -1e-12 <= ba.gap <= 1e-7 and overshoot(ba) <= 1e-12
     assert ba.lower_bound <= ours.rate + 1e-12 and ours.lower_bound <= ba.rate + 1e-12
 

@@ -34,7 +34,7 @@ def without_calls(text):
                 end += re.match(r"\.[\w-]+(?:\.[\w-]+)*", text[end:]).end()
                 continue
             depth = 0
-            for end in range(end, len(text)):
+            for end in range(end, len(text)):  # noqa: B020
                 depth += {"(": 1, ")": -1}.get(text[end], 0)
                 if depth == 0:
                     break
@@ -60,8 +60,8 @@ def test_no_number_is_typed_by_hand():
 
 
 def test_the_scan_for_typed_numbers_finds_them():
-    for line in ("It takes 3 rounds.", "a rate of $R = 0.35$ bits", "#num(0.352, 3) bits", "#num(3, 0)", "within 1.2 per cent",
-                 "#num(r.x, 3) and 0.25"):
+    for line in ("It takes 3 rounds.", "a rate of $R = 0.35$ bits", "#num(0.352, 3) bits", "#num(3, 0)",
+                 "within 1.2 per cent", "#num(r.x, 3) and 0.25"):
         assert typed_numbers(line), line
     for line in ("#num(r.at(\"D_0.6\").x, 3) bits", "$sum_(i = 1)^n 2 x_i$", "// 2019", "@shannon1959 in @sec-2",
                  "#num(calc.max(..r.map(s => s.x - 1)), 2)\nbits", "#table(inset: 0.35em)",

@@ -323,7 +323,7 @@ def test_ecsq_refuses_what_it_cannot_do():
     with pytest.raises(ValueError, match="expected one finite number >= 0"):
         mfrd.ecsq(trimodal(), -0.1)
     with pytest.raises(ValueError, match="bound"):
-        mfrd.ecsq(trimodal(), 0.6).lower_bound
+        _ = mfrd.ecsq(trimodal(), 0.6).lower_bound
 
 
 # --- ECVQ -------------------------------------------------------------------------------------

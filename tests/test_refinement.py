@@ -131,7 +131,9 @@ def test_lloyd_max_in_the_plane_is_a_fixed_point():
     assert quantiser.codebook.shape == (7, 2)
     cells = quantiser.Q.argmax(axis=1)
     for j in range(7):
-        assert source.p[cells == j] @ source.x[cells == j] / source.p[cells == j].sum() == pytest.approx(quantiser.codebook[j])
+        assert source.p[cells == j] @ source.x[cells == j] / source.p[cells == j].sum() == pytest.approx(
+            quantiser.codebook[j]
+        )
     assert (mfrd.squared_error(source.x, quantiser.codebook).argmin(axis=1) == cells).all()
 
 
