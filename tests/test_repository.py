@@ -96,6 +96,12 @@ def test_module_is_short_and_documented_and_asserts_nothing(path):
     assert [node.name for node in [tree, *public] if not ast.get_docstring(node)] == []
 
 
+@pytest.mark.parametrize("tool", [["ruff", "check", "."], ["mypy"]], ids=["ruff", "mypy"])
+def test_tool_finds_nothing(tool):
+    run = subprocess.run([sys.executable, "-m", *tool], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
 def committed_files():
     try:
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
