@@ -1,0 +1,154 @@
+"""Measured samples: files to arrays, arrays to letters with frequencies."""
+
+import csv
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+FEW = 256  # distinct values up to which samples are letters as they are: a byte's worth
+SUFFIXES = (".csv", ".npy", ".npz")
+
+
+def letters(samples, bins):
+    """(letters (n, k), relative frequencies (n,)) of samples (N, k), as mfrd.Source.from_samples says."""
+    if bins is None:
+        values, counts = np.unique(samples, axis=0, return_counts=True)
+        if len(values) <= FEW:
+            return values, counts / len(samples)
+        if samples.shape[1] > 1:
+            raise ValueError(
+                f"the samples take {len(values)} distinct values in {samples.shape[1]} dimensions; expected at most "
+                f"{FEW}, or bins: say how many for each axis, such as bins=24"
+            )
+        bins = "auto"
+    edges = [axis_edges(column, rule, axis) for axis, (column, rule) in enumerate(zip(samples.T, per_axis(bins, samples)))]
+    places = [np.clip(np.searchsorted(e, c, "right") - 1, 0, len(e) - 2) for e, c in zip(edges, samples.T)]
+    _, cells = np.unique(np.transpose(places), axis=0, return_inverse=True)
+    counts = np.bincount(cells.ravel())
+    means = [np.bincount(cells.ravel(), column) / counts for column in samples.T]
+    return np.column_stack(means), counts / len(samples)
+
+
+def per_axis(bins, samples):
+    """What each of the k axes is cut by: a number of bins, a rule's name, or edges."""
+    k = samples.shape[1]
+    if isinstance(bins, (str, int, np.integer)):
+        return [bins] * k
+    given = list(bins) if np.iterable(bins) else []
+    if k == 1 and len(given) > 1 and np.ndim(given[0]) == 0:
+        return [given]
+    if len(given) != k:
+        raise ValueError(
+            f"bins is {bins!r}; expected a number of bins, a rule of numpy.histogram_bin_edges or edges"
+            + (f", one for all axes or a list of {k}, one an axis" if k > 1 else "")
+        )
+    return given
+
+
+def axis_edges(column, rule, axis):
+    """Ascending edges of the bins of one axis, first and last at or beyond the samples."""
+    if isinstance(rule, (int, np.integer)) and rule < 1:
+        raise ValueError(f"bins is {rule} on axis {axis}; expected at least one bin")
+    try:
+        edges = np.histogram_bin_edges(column, rule)
+    except (ValueError, TypeError, MemoryError) as error:
+        raise ValueError(
+            f"bins {rule!r} do not cut axis {axis} ({error}); "
+            "expected a number such as bins=100, ascending edges, or a rule such as 'auto'"
+        ) from None
+    outside = int(np.count_nonzero((column < edges[0]) | (column > edges[-1])))
+    if outside:
+        raise ValueError(
+            f"{outside} of {len(column)} samples lie outside the edges {edges[0]:g} to {edges[-1]:g} of axis {axis}; "
+            f"expected all inside: widen the edges to {column.min():g} and {column.max():g}, or drop these samples"
+        )
+    return edges
+
+
+def read(path, columns=None):
+    """The samples of a file, (N, k), or (N,) where it is one column; arguments as mfrd.Source.from_file takes them."""
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(
+            f"{path.name} ends in {path.suffix!r}; expected one of {', '.join(SUFFIXES)}: "
+            "save it as such, or read it yourself and call mfrd.Source.from_samples"
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path} seen from {Path.cwd()}; check the name, or give the whole path")
+    wanted = [columns] if isinstance(columns, (str, int)) else columns
+    table = from_csv(path, wanted) if path.suffix.lower() == ".csv" else from_numpy(path, wanted)
+    return table[:, 0] if table.ndim == 2 and table.shape[1] == 1 else table
+
+
+def from_csv(path, wanted):
+    """Columns of a comma-separated table, (N, k); a first row without any number is its header."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path.name} is no table of text ({error}); expected numbers parted by commas, in UTF-8") from None
+    first = [cell.strip() for cell in rows[0][1]] if rows else []
+    header = bool(rows) and all(number(cell) is None for cell in first)
+    titles = first if header else [str(i) for i in range(len(first))]
+    if len(rows) == header:
+        raise ValueError(f"{path.name} has no rows of numbers; expected one sample a row, columns parted by commas")
+    places = positions(wanted, titles, path.name)
+    values = np.empty((len(rows) - header, len(places)))
+    for t, (line, row) in enumerate(rows[header:]):
+        if len(row) != len(titles):
+            raise ValueError(f"{path.name}, line {line}: {len(row)} cells; expected {len(titles)} parted by commas: mend that line")
+        values[t] = [finite(row[at], titles[at], line, path.name) for at in places]
+    return values
+
+
+def number(cell):
+    """A cell as a float, or None where it is no number."""
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def finite(cell, title, line, file):
+    """A cell as a finite float; a ValueError names its column and line otherwise."""
+    value = number(cell)
+    if value is None or not np.isfinite(value):
+        raise ValueError(
+            f"{file}, line {line}: column {title!r} holds {cell!r}; expected a finite number: "
+            "mend or drop that line, or choose among the columns by columns=..."
+        )
+    return value
+
+
+def from_numpy(path, wanted):
+    """Columns of an .npy array, or arrays of an .npz archive side by side, (N, k)."""
+    try:
+        held = np.load(path, allow_pickle=False)
+        if isinstance(held, np.ndarray):
+            arrays = {str(i): column for i, column in enumerate(held.reshape(len(held), -1).T)}
+        else:
+            with held:
+                arrays = {name: held[name] for name in held.files}
+    except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path.name} cannot be read ({error}); expected what numpy.save or numpy.savez writes") from None
+    if wanted is None and path.suffix.lower() == ".npz" and len(arrays) > 1:
+        raise ValueError(f"{path.name} holds {len(arrays)} arrays; expected columns=..., some of: {', '.join(arrays)}")
+    titles = list(arrays)
+    chosen = [arrays[titles[at]] for at in positions(wanted, titles, path.name)]
+    try:
+        return np.column_stack([np.asarray(array, float) for array in chosen])
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path.name}: {error}; expected arrays of numbers of one length, (N,) or (N, k)") from None
+
+
+def positions(wanted, titles, file):
+    """Where the wanted columns stand, each named by its title or its number from 0; all where None is wanted."""
+    found = []
+    for name in titles if wanted is None else wanted:
+        at = titles.index(name) if name in titles else name
+        if isinstance(at, str) or not 0 <= at < len(titles):
+            raise ValueError(f"{file} has no column {name!r}; expected one of: {', '.join(titles)}")
+        found.append(at)
+    return found
