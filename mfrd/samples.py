@@ -22,7 +22,7 @@ def letters(samples, bins):
                 f"{FEW}, or bins: say how many for each axis, such as bins=24"
             )
         bins = "auto"
-    edges = [axis_edges(column, rule, axis) for axis, (column, rule) in enumerate(zip(samples.T, per_axis(bins, samples)))]
+    edges = [axis_edges(*given, axis) for axis, given in enumerate(zip(samples.T, per_axis(bins, samples)))]
     places = [np.clip(np.searchsorted(e, c, "right") - 1, 0, len(e) - 2) for e, c in zip(edges, samples.T)]
     _, cells = np.unique(np.transpose(places), axis=0, return_inverse=True)
     counts = np.bincount(cells.ravel())
@@ -88,7 +88,7 @@ def from_csv(path, wanted):
             reader = csv.reader(file)
             rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path.name} is no table of text ({error}); expected numbers parted by commas, in UTF-8") from None
+        raise ValueError(f"{path.name} is no text ({error}); expected numbers parted by commas, in UTF-8") from None
     first = [cell.strip() for cell in rows[0][1]] if rows else []
     header = bool(rows) and all(number(cell) is None for cell in first)
     titles = first if header else [str(i) for i in range(len(first))]
@@ -98,7 +98,9 @@ def from_csv(path, wanted):
     values = np.empty((len(rows) - header, len(places)))
     for t, (line, row) in enumerate(rows[header:]):
         if len(row) != len(titles):
-            raise ValueError(f"{path.name}, line {line}: {len(row)} cells; expected {len(titles)} parted by commas: mend that line")
+            raise ValueError(
+                f"{path.name}, line {line}: {len(row)} cells; expected {len(titles)} parted by commas: mend that line"
+            )
         values[t] = [finite(row[at], titles[at], line, path.name) for at in places]
     return values
 
@@ -132,7 +134,9 @@ def from_numpy(path, wanted):
             with held:
                 arrays = {name: held[name] for name in held.files}
     except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path.name} cannot be read ({error}); expected what numpy.save or numpy.savez writes") from None
+        raise ValueError(
+            f"{path.name} cannot be read ({error}); expected what numpy.save or numpy.savez writes"
+        ) from None
     if wanted is None and path.suffix.lower() == ".npz" and len(arrays) > 1:
         raise ValueError(f"{path.name} holds {len(arrays)} arrays; expected columns=..., some of: {', '.join(arrays)}")
     titles = list(arrays)

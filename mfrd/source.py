@@ -81,8 +81,8 @@ class Source:
         -> Source; points (n,) from (N,), (n, k) from (N, k), in ascending order.
 
         A bin's letter is its mean and not its centre, so what binning adds is known: where Y depends on X through
-        its bin, E|X - Y|^2 = E|x_i - Y|^2 + v, with v = E|X - x_i|^2 = the variance of the samples minus that of
-        the source, at most a quarter of the squared bin width an axis. A budget D of the source is D + v of the samples.
+        its bin, E|X - Y|^2 = E|x_i - Y|^2 + v, with v = E|X - x_i|^2 = the variance of the samples minus that
+        of the source, at most a quarter of the squared bin width an axis. D on the source is D + v on the samples.
 
         >>> import mfrd
         >>> source = mfrd.Source.from_samples([0.0, 0.2, 1.0, 1.0], bins=2)

@@ -119,7 +119,8 @@ def test_a_column_of_a_file_is_the_source_of_its_samples(files, name, columns):
 
 @pytest.mark.parametrize(
     "name, columns",
-    [("bare.csv", None), ("titled.csv", ["volt", "power"]), ("table.npy", None), ("table.npy", [0, 1]), ("two.npz", ["volt", "power"])],
+    [("bare.csv", None), ("titled.csv", ["volt", "power"]), ("table.npy", None), ("table.npy", [0, 1]),
+     ("two.npz", ["volt", "power"])],
 )
 def test_columns_of_a_file_are_dimensions_in_the_order_asked_for(files, name, columns):
     found = mfrd.Source.from_file(str(files / name), columns=columns, bins=9)
@@ -145,7 +146,7 @@ def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path):
         ("a,b\n", None, "x.csv has no rows of numbers"),
         ("a,b\n1,2\n", "c", "x.csv has no column 'c'; expected one of: a, b"),
         ("a,b\n1,2\n", 2, "x.csv has no column 2; expected one of: a, b"),
-        (b"\xff\xfe\x00", None, "x.csv is no table of text .*; expected numbers parted by commas, in UTF-8"),
+        (b"\xff\xfe\x00", None, "x.csv is no text .*; expected numbers parted by commas, in UTF-8"),
     ],
 )
 def test_a_table_that_cannot_be_read_says_where_and_why(tmp_path, text, columns, message):
@@ -182,7 +183,7 @@ def test_a_missing_file_and_an_unknown_suffix(tmp_path):
     with pytest.raises(FileNotFoundError, match="no file .*x.csv seen from .*; check the name, or give the whole path"):
         mfrd.Source.from_file(tmp_path / "x.csv")
     (tmp_path / "x.xlsx").write_bytes(b"")
-    with pytest.raises(ValueError, match=re.escape("x.xlsx ends in '.xlsx'; expected one of .csv, .npy, .npz: save it")):
+    with pytest.raises(ValueError, match=re.escape("ends in '.xlsx'; expected one of .csv, .npy, .npz: save it")):
         mfrd.Source.from_file(tmp_path / "x.xlsx")
 
 
