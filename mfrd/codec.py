@@ -21,6 +21,15 @@ class Codec:
     class or on any codec. .encode_stream and .decode_stream do the same piece by piece, with one
     frame of at most 2^20 samples in memory. .cells(samples) -> (N,) indices into .codebook (m, k).
 
+    >>> import numpy as np, mfrd
+    >>> source = mfrd.bumps(mfrd.grid(-3, 3, 50), [1], [0], [1])
+    >>> codec = mfrd.Codec(mfrd.ecsq(source, 0.1).deterministic())
+    >>> samples = np.random.default_rng(0).normal(size=10_000)
+    >>> data = codec.encode(samples)
+    >>> decoded = codec.decode(data)[:, 0]
+    >>> len(data) / len(samples) < 0.3, bool(np.mean((samples - decoded) ** 2) < 0.12)
+    (True, True)
+
     Raises ValueError where the encoder randomises a letter or more than 2^20 codewords are in use.
     Source: range coding, Martin (1979), through the library constriction, Bamler (2022).
     """

@@ -13,6 +13,7 @@ def squared_error(x, y):
     """Squared Euclidean distance, d_ij = |x_i - y_j|^2.
 
     x: (n, k), y: (m, k) -> (n, m), in squared units of x.
+    Raises nothing of its own: mfrd.Problem checks the shapes.
     """
     d = np.zeros((len(x), len(y)))
     for axis in range(x.shape[1]):
@@ -26,6 +27,7 @@ def absolute_error(x, y):
     """Sum of absolute differences, d_ij = sum_a |x_ia - y_ja|.
 
     x: (n, k), y: (m, k) -> (n, m), in units of x.
+    Raises nothing of its own: mfrd.Problem checks the shapes.
     """
     return sum(np.abs(np.subtract.outer(x[:, a], y[:, a])) for a in range(x.shape[1]))
 
@@ -34,6 +36,7 @@ def hamming(x, y):
     """Error indicator, d_ij = 1 if x_i != y_j else 0 (any coordinate differs).
 
     x: (n, k), y: (m, k) -> (n, m), a probability of error once averaged.
+    Raises nothing of its own: mfrd.Problem checks the shapes.
     """
     return (x[:, None, :] != y[None, :, :]).any(axis=2).astype(float)
 

@@ -86,3 +86,8 @@ class Encoder:
     def __repr__(self):
         n, m = len(self.source.p), len(self.codebook)
         return f"Encoder({n} letters, {m} codewords, I = {self.rate:.6g} bits, H(Y) = {self.output_entropy:.6g} bits)"
+
+    def _repr_html_(self):
+        from .display import figure
+
+        return figure(self)

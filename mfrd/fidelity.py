@@ -32,6 +32,13 @@ class Fidelity:
     distortion: a function (n, k), (m, k) -> (n, m), or that matrix itself; name: how the price and
     the distortion are looked up ("global" or "subset" where none is given).
 
+    >>> import numpy as np, mfrd
+    >>> x = np.linspace(-1, 1, 5)
+    >>> everywhere = mfrd.Fidelity(0.1)
+    >>> each_positive = mfrd.Fidelity(0.02, on=x > 0, per="letter", distortion=mfrd.absolute_error, name="positive")
+    >>> everywhere.name, each_positive.mask(5).tolist()
+    ('global', [False, False, False, True, True])
+
     Raises ValueError where D is negative or not finite, `per` unknown, or the subset empty.
     """
 
@@ -53,6 +60,11 @@ class Fidelity:
             ("D", "on", "per", "distortion", "name"), (float(D), on, per, distortion, name)
         ):
             object.__setattr__(self, field, value)
+
+    def __repr__(self):
+        on = np.asarray(self.on)
+        where = "" if self.on is None else f", on {on.sum() if on.dtype == bool else on.size} letters"
+        return f"Fidelity({self.D:g}, per {self.per}{where}, name {self.name!r})"
 
     def mask(self, n):
         """Boolean (n,): the letters of the subset among n.

@@ -92,6 +92,11 @@ def limit(source, fidelities, *, tol=1e-6, codebook=None, progress=False):
     show a bar with the gap. A KeyboardInterrupt ends the search and returns what it has, with its true gap and
     status "interrupted". -> Limit
 
+    >>> import mfrd
+    >>> best = mfrd.limit(mfrd.bumps(mfrd.grid(-3, 3, 50), [1], [0], [1]), mfrd.Fidelity(0.5))
+    >>> round(best.rate, 4), bool(best.gap < 1e-6), len(best.codebook)
+    (0.4826, True, 4)
+
     Raises ValueError where a distortion is not quadratic or the source has more than three dimensions.
     Source: Berger (1971), section 2.5; the exchange of Remez (1934).
     """

@@ -25,7 +25,13 @@ class Problem:
     """min I(X;Y) over encoders of `source` into `codebook`, subject to `fidelities`.
 
     source: Source (n letters in R^k); codebook: (m,) or (m, k); fidelities: one or more Fidelity
-    with distinct names.
+    with distinct names. `mfrd.solve(problem)` solves it; `.with_budget(name, D)` is the same with another budget.
+
+    >>> import mfrd
+    >>> source = mfrd.Source([-1.0, 0.0, 1.0], [0.25, 0.5, 0.25])
+    >>> problem = mfrd.Problem(source, [-1.0, 0.0, 1.0], mfrd.Fidelity(0.1))
+    >>> problem.n, problem.m, round(mfrd.solve(problem).rate, 3)
+    (3, 3, 0.969)
 
     Raises ValueError where shapes disagree, names repeat, or a distortion is negative or not finite.
     """

@@ -45,6 +45,13 @@ class Refinement:
     def codebook(self):
         return self.solution.problem.codebook
 
+    def __repr__(self):
+        how = "converged" if self.converged else "not converged"
+        return (
+            f"Refinement({how} in {len(self.history) - 1} rounds, rate {self.solution.rate:.7g} bits, "
+            f"gap {self.solution.gap:.1e}, {len(self.codebook)} codewords)"
+        )
+
 
 def refine(
     problem, *, step="priced", eta=0.5, merge_mass=1e-3, merge_distance=1e-3,
@@ -64,6 +71,13 @@ def refine(
     -> Refinement: .solution (re-solved after the last merge, feasible), .codebook, .history (the
     initial codebook first), .converged (False where the rounds ran out, or where no part of the step
     lowers the rate any more, as with step="centroid" and a subset budget that binds).
+
+    >>> import mfrd
+    >>> source = mfrd.bumps(mfrd.grid(-3, 3, 50), [1], [0], [1])
+    >>> problem = mfrd.Problem(source, mfrd.grid(-3, 3, 4), mfrd.Fidelity(0.5))
+    >>> better = mfrd.refine(problem)
+    >>> round(mfrd.solve(problem).rate, 3), round(better.solution.rate, 3), better.codebook.round(2)
+    (0.626, 0.496, array([-0.69,  0.69]))
 
     Raises ValueError for options out of range, a measure without a gradient; otherwise as `solve`.
     Source: Blahut (1972) for the encoder, Lloyd (1982) for the alternation, with prices as weights.
@@ -156,6 +170,8 @@ def merge(encoder, mass, distance):
     Heaviest first, codeword j stays if q_j >= mass and no codeword that stays lies within
     |y_j - y_k|^2 < distance; the others go to the nearest that stays. The heaviest always does.
     -> Encoder on the codewords that stay, in their original order.
+
+    encoder: Encoder; mass: a probability; distance: squared units of x. Raises nothing: any thresholds do.
     """
     return reassign(encoder, worth_keeping(encoder, mass, distance))
 

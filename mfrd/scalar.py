@@ -177,6 +177,13 @@ def ecsq(source, D, *, bound=None):
     `.lower_bound` reports, the result of mfrd.limit or a number of bits. -> Quantiser of one or
     two parts, neighbours on the hull; rate 0 from the variance upwards, H(X) at D = 0.
 
+    >>> import mfrd
+    >>> quantiser = mfrd.ecsq(mfrd.bumps(mfrd.grid(-3, 3, 50), [1], [0], [1]), 0.5)
+    >>> round(quantiser.rate, 4), round(quantiser.distortion, 4)
+    (0.683, 0.5)
+    >>> [(round(weight, 3), len(encoder.codebook)) for weight, encoder in quantiser.parts]
+    [(0.312, 3), (0.688, 3)]
+
     Raises ValueError where the source has more than one dimension or D is negative or not finite.
     Source: see ecsq_hull.
     """

@@ -95,3 +95,8 @@ class Solution:
             f"Solution({self.status}, rate {self.rate:.7g} bits, gap {self.gap:.1e}, "
             f"prices {self.prices}, {self.solver})"
         )
+
+    def _repr_html_(self):
+        from .display import table
+
+        return table(self)

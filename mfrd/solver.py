@@ -36,7 +36,10 @@ def announce_fallback():
 
 
 def backends(solver):
-    """The backends that `solver` stands for, in the order they are tried; a ValueError lists the known."""
+    """The backends that `solver` stands for, in the order they are tried, as a list of names.
+
+    Raises ValueError for an unknown solver; it lists the known.
+    """
     if solver not in SOLVERS:
         raise ValueError(f"solver is {solver!r}; expected one of {', '.join(SOLVERS)}")
     if solver == "mosek" and conic.mosek_licence():
@@ -50,16 +53,38 @@ def backends(solver):
 
 
 def solve(problem, solver="auto", *, tol=TOLERANCE):
-    """The encoder of least I(X;Y) within the budgets, with its certificate.
+    """The encoder of least I(X;Y) within the budgets, with a proof of how near the least it is.
 
-        min_Q I(X;Y)  s.t.  sum_i p_i w_ri sum_j Q_ij d_ij <= D_r for each budget row r.
+        min_Q  I(X;Y) = sum_ij p_i Q_ij log2(Q_ij / q_j),   q_j = sum_i p_i Q_ij,
+        s.t.   Q_ij >= 0,  sum_j Q_ij = 1,  sum_i p_i w_ri sum_j Q_ij d(x_i, y_j) <= D_r for each budget row r.
+
+    The weights w_ri say what a budget bounds: with mfrd.Fidelity(D) w_ri = 1, a mean over all letters; with `on`
+    only the letters of a subset count. The problem is convex, so its least value is global, and its dual
+    variables, the prices lam_r, bound every encoder within the budgets from below, whoever found them.
 
     problem: Problem; solver: "auto" (MOSEK where installed and licensed, else Clarabel, and Newton where
     neither is certified), "mosek", "clarabel" or "newton" (interior point on the saddle, active set of
-    codewords); tol: largest certified gap in bits. -> Solution with status "optimal".
+    codewords); tol: largest certified gap in bits.
+    -> Solution of status "optimal":
+        .rate           I(X;Y) in bits, reached by .encoder, which has .Q (n, m) and .output_pmf (m,)
+        .lower_bound    bits that no encoder on this codebook within the budgets goes below; .gap = rate - lower_bound
+        .prices         by fidelity name, bits that one more unit of its budget saves; 0 where it does not bind
+        .distortions    by fidelity name, what was spent of each budget
+        .solver         the backend that ran
 
-    Raises InfeasibleFidelity where no encoder meets the budgets, ValueError for an unknown solver, and
-    NotCertified, with each backend's reason, where no gap is within tol.
+    >>> import mfrd
+    >>> x = mfrd.grid(-3, 3, 50)
+    >>> source = mfrd.bumps(x, [1], [0], [1])  # a Gaussian on 50 letters
+    >>> budgets = [mfrd.Fidelity(0.5), mfrd.Fidelity(0.05, on=abs(x) < 0.5, name="core")]
+    >>> solution = mfrd.solve(mfrd.Problem(source, mfrd.grid(-3, 3, 13), budgets))
+    >>> round(solution.rate, 4), bool(solution.gap < 1e-6)
+    (0.4929, True)
+    >>> {name: round(price, 3) for name, price in solution.prices.items()}
+    {'global': 1.443, 'core': 0.516}
+
+    Raises InfeasibleFidelity where no encoder meets the budgets: raise the one it names to its .least or more, or add
+    codewords near its letters. NotCertified, with each backend's reason, where no gap is within tol: try
+    solver="newton", a larger tol, or points and distortions of the order of one. ValueError for an unknown solver.
     Source: Blahut (1972); the dual geometric program of Chiang and Boyd (2004).
     """
     order = backends(solver)

@@ -140,7 +140,11 @@ def grid(low, high, n, dimension=1):
     """Evenly spaced points of [low, high]^dimension, n to a side, both ends included.
 
     -> (n,) for one dimension, (n^dimension, dimension) otherwise, the last coordinate fastest.
+
+    Raises ValueError where n or dimension is less than one.
     """
+    if n < 1 or dimension < 1:
+        raise ValueError(f"n is {n} and dimension {dimension}; expected at least one point and one axis")
     side = np.linspace(low, high, n)
     if dimension == 1:
         return side
@@ -152,6 +156,8 @@ def bumps(points, weights, means, stds, floor=0.0):
 
     points: (n,) or (n, k); weights, stds: (b,); means: (b,) or (b, k); floor: constant >= 0.
     The bumps are not normalised one by one; the sum over the grid is. -> Source
+
+    Raises ValueError where shapes disagree, or the density is negative somewhere or zero on every point.
     """
     x, centres = as_points(points, "points"), as_points(means, "means")
     stds, weights = np.asarray(stds, float), np.asarray(weights, float)
@@ -162,4 +168,9 @@ def bumps(points, weights, means, stds, floor=0.0):
         )
     distance = ((x[:, None, :] - centres) ** 2).sum(axis=2)  # (n, b)
     density = floor + np.exp(-0.5 * distance / stds**2) @ weights
+    if density.min() < 0 or not 0 < density.sum() < np.inf:
+        raise ValueError(
+            f"the density ranges from {density.min():g} to {density.max():g}; expected numbers >= 0, some of them "
+            "positive: place a bump or a floor on the points"
+        )
     return Source(points, density / density.sum())

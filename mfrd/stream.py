@@ -31,7 +31,10 @@ class Stream:
 
 
 def draw(source, N, rng):
-    """N independent letters of a source, as indices (N,); rng: numpy Generator or integer seed."""
+    """N independent letters of a source, as indices (N,); rng: numpy Generator or integer seed.
+
+    Raises ValueError where N is negative.
+    """
     return np.random.default_rng(rng).choice(len(source.p), N, p=source.p)
 
 
