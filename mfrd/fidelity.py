@@ -24,9 +24,9 @@ class InfeasibleFidelity(ValueError):
 class Fidelity:
     """A distortion budget D on the letters S, in one of three forms.
 
-    per="joint":  sum_{i in S} p_i E[d(x_i, Y) | X = x_i] <= D, the report's;
-    per="subset": E[d(X, Y) | X in S] <= D, the same divided by P(S);
-    per="letter": E[d(x_i, Y) | X = x_i] <= D for each i in S of positive probability.
+        per="joint"     sum_{i in S} p_i E[d(x_i, Y) | X = x_i] <= D, the report's;
+        per="subset"    E[d(X, Y) | X in S] <= D, the same divided by P(S);
+        per="letter"    E[d(x_i, Y) | X = x_i] <= D for each i in S of positive probability.
 
     D: number >= 0 in units of the distortion; on: mask (n,), indices, or None for every letter;
     distortion: a function (n, k), (m, k) -> (n, m), or that matrix itself; name: how the price and

@@ -8,6 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
+from . import api
 from .execution import ReportError
 from .outputs import write_atomic
 
@@ -51,7 +52,7 @@ tr.correction td:first-child { padding-left: 1rem; color: var(--grey); }
 
 
 def export(root):
-    """Write site/index.html and one page for each executed notebook of `root`; returns their paths.
+    """Write site/index.html, one page for each executed notebook of `root`, and api.html; returns their paths.
 
     Raises ReportError where there is no executed notebook, or a formula that MathML lacks.
     """
@@ -68,7 +69,8 @@ def export(root):
         title, question, body = notebook_page(root, source)
         entries.append((source.stem, title, question))
         pages.append((source.stem, title, body))
-    links = [(f"{stem}.html", stem[:2]) for stem, _, _ in entries]
+    pages.append(("api", "API of mfrd", api.page()))
+    links = [*((f"{stem}.html", stem[:2]) for stem, _, _ in entries), ("api.html", "API")]
     written = [write(folder / f"{stem}.html", title, body, links) for stem, title, body in pages]
     if (root / "paper" / "paper.pdf").is_file():
         shutil.copyfile(root / "paper" / "paper.pdf", folder / "paper.pdf")
@@ -208,7 +210,7 @@ def index(root, entries):
     body = (
         "<h1>Mixed-fidelity rate–distortion</h1>\n<p>A report re-executed, checked and extended. The argument in one "
         'piece is the <a href="paper.pdf">paper</a>; what it rests on are these executed notebooks.</p>\n'
-        f"<ul>{items}</ul>\n"
+        f'<ul>{items}</ul>\n<p>The module that they call, name by name: <a href="api.html">API of mfrd</a>.</p>\n'
     )
     record = root / "results" / "claims.json"
     return body + claims(json.loads(record.read_text(encoding="utf-8"))) if record.is_file() else body

@@ -1,14 +1,18 @@
 """The exported pages: every formula set, nothing loaded from anywhere, links that lead somewhere."""
 
+import inspect
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
+import mfrd
+from mfrd import api
 from mfrd.execution import ReportError
 from mfrd.site import POLICY, export, lift_formulas, put_back
 
@@ -42,7 +46,7 @@ def unset(dom):
 
 def test_a_page_for_each_notebook_and_an_index(pages):
     names = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
-    assert [path.stem for path in pages] == ["index", *names]
+    assert [path.stem for path in pages] == ["index", *names, "api"]
     contents = pages[0].read_text()
     assert all(f'href="{name}.html"' in contents for name in names)
     assert (pages[0].parent / "paper.pdf").read_bytes() == (ROOT / "paper" / "paper.pdf").read_bytes()
@@ -50,7 +54,7 @@ def test_a_page_for_each_notebook_and_an_index(pages):
 
 
 def test_every_formula_of_the_notebooks_is_in_its_page(pages):
-    for page in pages[1:]:
+    for page in pages[1:-1]:
         cells = nbformat.read(ROOT / "notebooks" / f"{page.stem}.ipynb", as_version=4).cells
         formulas = []
         for cell in cells:
@@ -58,6 +62,48 @@ def test_every_formula_of_the_notebooks_is_in_its_page(pages):
                 lift_formulas(cell.source, formulas, page.stem)
         assert formulas and page.read_text().count("<math") >= len(formulas), page.stem
         assert unset(page.read_text()) == [], page.stem
+
+
+RESULTS = {"AnnealingStep", "Limit", "Solution", "Stream", "Vertex"}  # what functions return; nobody builds them
+
+
+@pytest.mark.parametrize("name", mfrd.__all__)
+def test_every_public_name_is_on_the_page_with_its_errors(name, pages):
+    entry, thing = api.entry(name), getattr(mfrd, name)
+    assert entry in pages[-1].read_text() and f'<h3 id="{name}">' in entry
+    soup = BeautifulSoup(entry, "html.parser")
+    call, said = soup.h3.get_text(), soup.get_text(" ")
+    assert call.startswith(f"mfrd.{name}(") and "0x" not in call
+    error = inspect.isclass(thing) and issubclass(thing, Exception)
+    assert error or all(parameter in call for parameter in inspect.signature(thing).parameters)
+    assert [word for word in re.findall("[a-z]{4,}", inspect.getdoc(thing)) if word not in said] == []
+    assert error or name in RESULTS or "Raises " in said
+
+
+def test_the_contents_and_the_notebooks_link_the_api(pages):
+    assert all('href="api.html"' in page.read_text() for page in pages)
+    named = BeautifulSoup(pages[-1].read_text(), "html.parser").find_all("a", href=re.compile("^#"))
+    assert {a["href"][1:] for a in named} == set(mfrd.__all__)
+
+
+def test_the_api_page_is_the_same_in_every_process():
+    code = "import sys; from mfrd import api; sys.stdout.reconfigure(encoding='utf-8'); print(api.page())"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
+    assert run.stdout == api.page() + "\n"
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("R >= sum_i p_i Q_ij", "R ≥ ∑<sub>i</sub> p<sub>i</sub> Q<sub>ij</sub>"),
+        ("|x_i - y|^2 <= D_r -> lam, (R,)", "|x<sub>i</sub> - y|<sup>2</sup> ≤ D<sub>r</sub> → <i>λ</i>, (R,)"),
+        ("sum_{i in S} p_i", "∑<sub>i in S</sub> p<sub>i</sub>"),
+        ("as `mfrd.solve` and rd_curve.", "as <code>mfrd.solve</code> and <code>rd_curve</code>."),
+        ("Raises ValueError where a < b & c", "<b>Raises</b> ValueError where a &lt; b &amp; c"),
+    ],
+)
+def test_prose_of_a_docstring_is_set_as_text(text, shown):
+    assert api.prose(text) == shown
 
 
 def test_nothing_is_loaded_from_elsewhere(pages):
