@@ -91,8 +91,9 @@ class Codec:
         """
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"data is {type(data).__name__}; expected bytes")
-        parts = list(Codec.decode_stream([data]))
-        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+        reader = Reader([data])
+        cells = np.concatenate([np.zeros(0, np.int32), *reader.frames()])
+        return reader.codebook.take(cells, axis=0)
 
     @staticmethod
     def decode_stream(pieces):
