@@ -345,7 +345,8 @@ def test_ecvq_reaches_ecsq_in_one_dimension_without_the_dynamic_program(D, toler
 def test_exchanged_letters_never_raise_what_is_minimised(k, n, m, seed):
     rng = np.random.default_rng(seed)
     source = mfrd.Source(rng.normal(size=(n, k)), rng.dirichlet(np.ones(n)))
-    half = mfrd.Fidelity(0.1, on=source.x[:, 0] > 0, distortion=mfrd.mahalanobis(np.diag(1.0 + np.arange(k))))
+    upper = source.x[:, 0] >= np.median(source.x[:, 0])
+    half = mfrd.Fidelity(0.1, on=upper, distortion=mfrd.mahalanobis(np.diag(1.0 + np.arange(k))))
     budgets = Budgets(source, [mfrd.Fidelity(0.5), half])
     priced = Priced(budgets, rng.exponential(5, 2))
     cells = np.unique(rng.integers(m, size=n), return_inverse=True)[1]
