@@ -18,7 +18,7 @@ help:
 	@echo "make paper     set paper/paper.pdf from results/ and figures/"
 	@echo "make html      export the notebooks to site/, readable without a network"
 	@echo "make refresh   re-execute the paired notebooks in place"
-	@echo "make bench     time the solvers side by side; write results/bench.json and forms.json"
+	@echo "make bench     time the solvers, and a newcomer's first answer; write results/bench.json, forms.json, first_answer.json"
 	@echo "make lab       open JupyterLab"
 	@echo "make clean     remove .venv, runs/ and caches"
 	@echo "Add ARGS='...' for options of the command (make report ARGS='--only 01'),"
@@ -45,6 +45,7 @@ html: $(READY)
 bench: $(READY)
 	$(PYTHON) benchmarks/forms.py
 	$(PYTHON) benchmarks/bench.py
+	$(PYTHON) benchmarks/first_answer.py
 
 lab: $(READY)
 	$(PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks $(ARGS)

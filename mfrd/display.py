@@ -22,7 +22,7 @@ def table(solution):
         caption = "<b>Infeasible:</b> no encoder on this codebook meets the budgets"
     else:
         caption = (
-            f"Rate <b>{solution.rate:.6g} bits</b>, certified within {max(solution.gap, 0):.1e} bits of the least "
+            f"Rate <b>{solution.rate:.6g} bits</b>, certified within {decade(solution.gap):.0e} bits of the least "
             f"({escape(solution.status)}, {escape(solution.solver)})"
         )
     heads = "".join(f'<th scope="col" style="{CELL}">{name}</th>' for name in COLUMNS)
@@ -31,6 +31,11 @@ def table(solution):
         f'<table style="color: inherit"><caption style="caption-side: top; text-align: left; color: inherit">'
         f"{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
     )
+
+
+def decade(gap):
+    """The power of ten that a gap lies below, at least 1e-8: below that machines differ."""
+    return 10.0 ** np.ceil(np.log10(max(gap, 1e-8)))
 
 
 def row(solution, k):

