@@ -127,7 +127,7 @@ def cyclic_bisection(problem, start):
             for _ in range(12):
                 lam[r] = np.exp((low + high) / 2)
                 q, _ = fixed_point(problem.source.p, problem.exponents(lam), 1.0, GAP * NATS_PER_BIT / 4, 10**6)
-                spent = problem.mean_excess(dual_encoder(problem, lam, q))[r]
+                spent = problem.mean_excess(dual_encoder(problem, lam, q)[0])[r]
                 low, high = (np.log(lam[r]), high) if spent > problem.excess_budgets[r] else (low, np.log(lam[r]))
         width = 1 + 0.5 * (width - 1)
         if _solution(problem, lam, None, q, "blahut-arimoto").gap <= GAP:

@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from .certificate import TINY_PRICE, log_codeword_masses, potentials
 from .encoder import NATS_PER_BIT
 from .feasibility import interior, pinned_prices
-from .newton import BOLD, STEADY, Attempt, beside, centre, interior_point
+from .newton import BOLD, STEADY, Attempt, Iterate, centre, interior_point
 from .saddle import Saddle
 
 log = logging.getLogger("mfrd")
@@ -91,10 +91,9 @@ def polish(saddle, point, tol):
 
 def first_codewords(problem, pinned):
     """Codewords to start from, spread over the codebook, that meet the budgets by themselves."""
-    order = np.argsort(np.arange(problem.m) * 0.6180339887498949 % 1, kind="stable")  # every prefix is spread
-    count = min(problem.m, FEW)
-    if count == problem.m:
+    if problem.m <= FEW:
         return np.arange(problem.m)
+    order, count = np.argsort(np.arange(problem.m) * 0.6180339887498949 % 1, kind="stable"), FEW  # prefixes are spread
     if pinned.any() or len(problem.measures) > 1:
         return np.union1d(order[:count], interior(problem)[1])
     while count < problem.m and Saddle(problem, order[:count], pinned).D.min() <= 0:
@@ -115,7 +114,7 @@ def sufficient(saddle):
 def solve_on(saddle, warm, tol):
     """The optimum on the codewords of `saddle`, from a warm iterate where there is one."""
     if warm is not None and len(warm.q) == saddle.m and len(warm.lam) == saddle.R:
-        start = beside(saddle, np.maximum(warm.q, 1e-3 / saddle.m), warm.lam)
+        start = Iterate(np.maximum(warm.q, 1e-3 / saddle.m), warm.lam)
         point = interior_point(saddle, start, tol, BOLD)
         if point.merit <= tol:
             return point

@@ -22,9 +22,14 @@ def log_sum(log_terms, axis):
 
 def potentials(problem, multipliers, output_pmf, columns=slice(None)):
     """a_i = -log z_i = -log sum_j q_j exp(-s_ij), the best potentials for given prices and q, (n,)."""
-    s = problem.exponents(multipliers, columns)
+    log_z = log_sum(log_weights(problem, multipliers, output_pmf, columns), axis=1)
+    return as_they_are(problem, multipliers, -log_z)
+
+
+def log_weights(problem, multipliers, output_pmf, columns):
+    """log q_j - s_ij on the chosen codewords, (n, columns)."""
     with np.errstate(divide="ignore"):
-        return as_they_are(problem, multipliers, -log_sum(np.log(output_pmf)[None, :] - s, axis=1))
+        return np.log(output_pmf) - problem.exponents(multipliers, columns)
 
 
 def as_they_are(problem, multipliers, excess_potentials):
@@ -37,12 +42,11 @@ def as_they_are(problem, multipliers, excess_potentials):
 
 
 def dual_encoder(problem, multipliers, output_pmf, columns=slice(None)):
-    """Q_ij = q_j exp(-s_ij) / z_i on the chosen codewords, (n, columns)."""
-    s = problem.exponents(multipliers, columns)
-    with np.errstate(divide="ignore"):
-        log_Q = np.log(output_pmf)[None, :] - s
-    Q = np.exp(log_Q - log_sum(log_Q, axis=1)[:, None])
-    return Q / Q.sum(axis=1, keepdims=True)
+    """(Q, a): Q_ij = q_j exp(-s_ij) / z_i on the chosen codewords, (n, columns), and the potentials, (n,)."""
+    log_Q = log_weights(problem, multipliers, output_pmf, columns)
+    log_z = log_sum(log_Q, axis=1)
+    Q = np.exp(log_Q - log_z[:, None])
+    return Q / Q.sum(axis=1, keepdims=True), as_they_are(problem, multipliers, -log_z)
 
 
 def log_codeword_masses(problem, multipliers, potentials, columns=slice(None)):

@@ -194,7 +194,7 @@ class Search:
     def encoder_of(self, point):
         """The Solution of a point, on the codewords that its encoder uses."""
         problem, used = point.problem, point.used
-        Q, support = repair(problem, dual_encoder(problem, point.multipliers, point.q, used), used)
+        Q, support = repair(problem, dual_encoder(problem, point.multipliers, point.q, used)[0], used)
         few = Problem(self.source, problem.codebook[support], self.fidelities)
         q = np.zeros(problem.m)
         q[used] = point.q

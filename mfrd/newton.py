@@ -19,6 +19,7 @@ from scipy.linalg.lapack import dpotrf, dpotrs
 
 BOUNDARY = 0.99  # share of the way to the boundary that a step may go while the products are large
 FLOOR = 1e-17  # products x y are not driven below this
+LEAST = 0.1  # slack of a start, of 1 and of the budget
 ROUNDING = 1e-8  # of the boundary, kept so that rounding does not cross it
 
 
@@ -47,8 +48,9 @@ STEADY = Attempt()
 
 @dataclass(frozen=True, eq=False)
 class Iterate:
-    """A point of the interior-point method: q (m,), s (m,), lam (R,), t (R,), all positive.
+    """A point of the interior-point method: q (m,), lam (R,), s (m,), t (R,), all positive.
 
+    s, t: the slacks, or None for those that q and lam leave, where these are not too small to move;
     merit: what (q, lam) miss of the optimum, in nats: |log max c| + |sum q - 1| + lam |D - E|, which bounds the gap
     between the rate at (q, lam) and the dual function since sum q c = 1 and log c >= 1 - 1/c, and the largest share by
     which a budget is exceeded, times the probability of its letters; steps: how many Newton steps it took;
@@ -56,9 +58,9 @@ class Iterate:
     """
 
     q: np.ndarray
-    s: np.ndarray
     lam: np.ndarray
-    t: np.ndarray
+    s: np.ndarray | None = None
+    t: np.ndarray | None = None
     merit: float = np.inf
     steps: int = 0
     infeasible: bool = False
@@ -76,29 +78,26 @@ def centre(saddle, attempt=STEADY):
         for _ in range(attempt.updates):
             q = q * ((saddle.p / (saddle.A @ q)) @ saddle.A)
         q = np.maximum(q, 1e-3 / saddle.m)
-    return beside(saddle, q, lam)
-
-
-def beside(saddle, q, lam):
-    """The iterate at (q, lam) with slacks that are not too small to move."""
-    c, E = saddle.gradient(q, lam)
-    return Iterate(q, np.maximum(1 - c, 0.1), lam, np.maximum(saddle.D - E, 0.1 * abs(saddle.D)))
+    return Iterate(q, lam)
 
 
 @np.errstate(divide="ignore", over="ignore", invalid="ignore")  # steps too long are infinite here and cut there
 def interior_point(saddle, start, tol, attempt=STEADY):
     """The best Iterate found from `start` as `attempt` says; its merit is <= tol (nats) where the method converged."""
     D, m = saddle.D, saddle.m
-    x, y = np.concatenate([start.q, start.lam]), np.concatenate([start.s, start.t])
-    c, E = saddle.gradient(x[:m], x[m:])
-    lack = lacking(saddle, y, c, E)
-    best = start
+    x = np.concatenate([start.q, start.lam])
+    c, E = saddle.gradient(start.q, start.lam)
+    s = np.maximum(1 - c, LEAST) if start.s is None else start.s
+    t = np.maximum(D - E, LEAST * abs(D)) if start.t is None else start.t
+    y = np.concatenate([s, t])
+    lack, best = lacking(saddle, y, c, E), start
+    weight = saddle.share / D
     for step in range(attempt.steps):
         lam, excess = x[m:], E - D
-        over = (saddle.share * (excess - saddle.inset) / D).max(initial=0.0)
+        over = (weight * (excess - saddle.inset)).max(initial=0.0)
         merit = float(abs(np.log(c.max())) + abs(x[:m].sum() - 1) + lam @ abs(excess) + over)
         if merit < best.merit:
-            best = Iterate(x[:m], y[:m], lam, y[m:], merit, step)
+            best = Iterate(x[:m], lam, y[:m], y[m:], merit, step)
         if merit <= tol and over == 0:
             break
         if step % 8 == 7 and saddle.dual(c, lam) > np.log(min(saddle.n, m)) + 1e-6:
@@ -141,9 +140,11 @@ def factorise(saddle, x, y, lack, E, attempt):
     if saddle.R:
         HB = dpotrs(L, B, lower=1)[0]
         S = V + B.T @ HB
-        S.flat[:: saddle.R + 1] += (rho * ratio)[m:] + attempt.damping * abs(b[m:]) / (1 + x[m:])
-        unit = 1 / np.sqrt(S.diagonal())  # rows far from their budget are smaller by orders of magnitude
-        T, failed = dpotrf(S * np.multiply.outer(unit, unit), lower=1, clean=0)
+        of_S = np.einsum("ii->i", S)  # a view of the diagonal
+        of_S += (rho * ratio)[m:]
+        if attempt.damping:
+            of_S += attempt.damping * abs(b[m:]) / (1 + x[m:])
+        T, failed = dpotrf(S, lower=1, clean=0)
         if failed:
             return None
     rho_x = rho / x
@@ -153,7 +154,7 @@ def factorise(saddle, x, y, lack, E, attempt):
         dq = dtrsv(L, dtrsv(L, rhs[:m], lower=1), lower=1, trans=1, overwrite_x=1)  # for one vector, quicker than dpotrs
         dlam = np.empty(0)
         if saddle.R:
-            dlam = unit * dpotrs(T, unit * (rhs[m:] + B.T @ dq), lower=1)[0]
+            dlam = dpotrs(T, rhs[m:] + B.T @ dq, lower=1)[0]
             dq -= HB @ dlam
         dx = np.concatenate([dq, dlam])
         return dx, (r - y * dx) / x
@@ -165,8 +166,8 @@ def cholesky(saddle, q, diagonal):
     """(L, B, V): the lower factor of H + diag(diagonal), raised by rounding's worth until there is one; else None."""
     for raised in (0.0, 1e-15, 1e-13, 1e-11, 1e-9):
         H, B, V = saddle.hessian(q)
-        of_H = H.reshape(-1, order="F")[:: len(H) + 1]
-        of_H += diagonal + raised * of_H.max()
+        of_H = np.einsum("ii->i", H)
+        of_H += diagonal + raised * of_H.max() if raised else diagonal
         L, failed = dpotrf(H, lower=1, clean=0, overwrite_a=1)
         if not failed:
             return L, B, V

@@ -107,7 +107,17 @@ class Problem:
         return np.array([f.D for f in self.fidelities])[self.rows[1]]
 
     def distortion(self, g, columns=slice(None)):
-        """d_g on the chosen codewords, (n, columns); checked to be finite and >= 0."""
+        """d_g on the chosen codewords, (n, columns), finite and >= 0; not to be written to."""
+        if self.n * self.m <= BLOCK:
+            return self._whole[g][:, columns]
+        return self._measured(g, columns)
+
+    @cached_property
+    def _whole(self):
+        """The distortions of a problem of one block, which are kept."""
+        return [self._measured(g, slice(None)) for g in range(len(self.measures))]
+
+    def _measured(self, g, columns):
         measure = self.measures[g]
         if not callable(measure):
             d = np.asarray(measure, float)[:, columns]
@@ -152,21 +162,19 @@ class Problem:
         return self._extremes[1]
 
     def excess(self, g, columns=slice(None)):
-        """e_ij = d_ij - min_j d_ij >= 0 on the chosen codewords, (n, columns); not to be written to."""
-        if self.n * self.m <= BLOCK:
-            return self._whole_excess[g][:, columns]
+        """e_ij = d_ij - min_j d_ij >= 0 on the chosen codewords, (n, columns)."""
         return self.distortion(g, columns) - self.nearest[g][:, None]
 
     @cached_property
-    def _whole_excess(self):
-        """The excess distortions of a problem of one block, which are kept."""
-        return [self.distortion(g) - self.nearest[g][:, None] for g in range(len(self.measures))]
+    def floors(self):
+        """w_ri min_j d_g(i, j), g = measure of r: what each letter adds to a row at the least, (R, n)."""
+        w, _, g = self.rows
+        return w * self.nearest[g]
 
     @cached_property
     def least(self):
         """The least each row can reach by itself, sum_i p_i w_ri min_j d_ij, (R,)."""
-        w, _, g = self.rows
-        return (w * self.nearest[g]) @ self.source.p
+        return self.floors @ self.source.p
 
     @cached_property
     def excess_budgets(self):
@@ -180,13 +188,16 @@ class Problem:
         return np.array([multipliers * (g == h) @ w for h in range(len(self.measures))])
 
     def offset(self, multipliers):
-        """sum_g theta_gi min_j d_g(i, j), (n,): by how much exponents fall short of those in d, nats."""
-        return (self.slopes(multipliers) * self.nearest).sum(axis=0)
+        """sum_r lam_r w_ri min_j d_ij, (n,): by how much exponents fall short of those in d, nats."""
+        return multipliers @ self.floors
 
     def exponents(self, multipliers, columns=slice(None)):
         """s_ij = sum_g theta_gi e_g(i, j) on the chosen codewords, (n, columns), nats."""
-        theta = self.slopes(multipliers)
-        return sum(theta[g][:, None] * self.excess(g, columns) for g in range(len(theta)))
+        first, *others = self.slopes(multipliers)
+        s = first[:, None] * self.excess(0, columns)
+        for g, theta in enumerate(others, start=1):
+            s += theta[:, None] * self.excess(g, columns)
+        return s
 
     def mean_excess(self, columns_Q, columns=slice(None)):
         """E_r = sum_i p_i w_ri sum_j Q_ij e_ij of an encoder on the chosen codewords, (R,)."""
@@ -202,7 +213,7 @@ class Problem:
             for f in self.fidelities
         )
         problem = replace(self, fidelities=fidelities)
-        for key in ("measures", "rows", "_extremes", "_whole_excess", "least"):
+        for key in ("measures", "rows", "_extremes", "_whole", "floors", "least"):
             if key in self.__dict__:
                 problem.__dict__[key] = self.__dict__[key]
         return problem

@@ -34,7 +34,7 @@ class Saddle:
 
     def __init__(self, problem, columns, pinned):
         w, _, g = problem.rows
-        letters = problem.source.p > 0
+        letters = slice(None) if problem.source.p.min() > 0 else problem.source.p > 0
         alone = np.count_nonzero(w, axis=1) == 1
         idle = alone & ((w > 0) @ problem.source.p <= NEGLIGIBLE)
         free = np.flatnonzero((problem.excess_budgets > 0) & ~idle)
@@ -56,7 +56,7 @@ class Saddle:
             least[rows] = w_h @ (self.p * nearest)
             if w_h.shape[0] > MANY:
                 w_h = sp.csr_array(w_h)
-            group = SimpleNamespace(rows=rows, w=w_h, e=e, Ae=np.empty_like(e), eb=None)
+            group = SimpleNamespace(rows=rows, w=w_h, wp=w_h * self.p, e=e, Ae=np.empty_like(e), eb=None)
             if w_h.shape[0]:
                 self.groups.append(group)
         self.inset = INSET * problem.budgets[self.free] / self.unit
@@ -73,7 +73,7 @@ class Saddle:
         few.groups = []
         for g in self.groups:
             e = np.ascontiguousarray(g.e[:, keep])
-            few.groups.append(SimpleNamespace(rows=g.rows, w=g.w, e=e, Ae=np.empty_like(e), eb=None))
+            few.groups.append(SimpleNamespace(rows=g.rows, w=g.w, wp=g.wp, e=e, Ae=np.empty_like(e), eb=None))
         few.m, few.one_zero = int(keep.sum()), False
         few.A, few.work = np.empty((2, few.n, few.m))
         few.H = np.empty((few.m, few.m), order="F")
@@ -109,7 +109,7 @@ class Saddle:
         for group in self.groups:
             np.multiply(A, group.e, out=group.Ae)
             group.eb = (group.Ae @ q) / self.z
-            E[group.rows] = group.w @ (self.p * group.eb)
+            E[group.rows] = group.wp @ group.eb
         return c, E
 
     def dual(self, c, lam):
@@ -120,15 +120,16 @@ class Saddle:
         """(H, B, V) at the point of the last `gradient`; of H the lower triangle alone, overwritten by the next call."""
         np.multiply((self.root / self.z)[:, None], self.A, out=self.work)
         H = dsyrk(1.0, self.work.T, c=self.H, lower=1, overwrite_c=1)  # A' diag(p) A
-        B, V = np.empty((self.m, self.R), order="F"), np.zeros((self.R, self.R), order="F")
+        B, V = [], np.zeros((self.R, self.R), order="F")
         for g in self.groups:
-            weights = g.w * self.pz
-            B[:, g.rows] = (weights @ g.Ae - (weights * g.eb) @ self.A).T
+            weights = g.wp / self.z
+            B.append(weights @ g.Ae - (weights * g.eb) @ self.A)
             for h in self.groups:
                 np.multiply(g.Ae, h.e, out=self.work)
                 covariance = (self.work @ q) / self.z - g.eb * h.eb
                 if g is h:  # a variance: not below the rounding of the difference
                     covariance = np.maximum(covariance, ROUNDING * g.eb**2)
-                block = (g.w * (self.p * covariance)) @ h.w.T
+                block = (g.wp * covariance) @ h.w.T
                 V[g.rows, h.rows] = block.toarray() if sp.issparse(block) else block
-        return H, B, V
+        B = B[0] if len(B) == 1 else np.concatenate([np.empty((0, self.m)), *B])
+        return H, B.T, V

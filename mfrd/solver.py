@@ -7,7 +7,7 @@ import numpy as np
 
 from . import conic
 from .active import newton
-from .certificate import dual_encoder, lower_bound, potentials
+from .certificate import dual_encoder, lower_bound
 from .encoder import Encoder
 from .feasibility import interior, repair
 from .solution import NotCertified, Solution
@@ -172,13 +172,14 @@ def _solution(problem, multipliers, proposed, q, backend):
     multipliers = conic.returned("multipliers", multipliers, problem.budgets.shape)
     q = conic.returned("an output pmf", q, (problem.m,))
     support = np.flatnonzero(q)
-    with np.errstate(over="ignore", invalid="ignore"):
-        Q = dual_encoder(problem, multipliers, q[support], support) if len(support) else np.nan
+    Q = best = np.nan
+    if len(support):
+        with np.errstate(over="ignore", invalid="ignore"):
+            Q, best = dual_encoder(problem, multipliers, q[support], support)
     if not np.isfinite(Q).all():
         raise conic.SolverFailed("returned multipliers and an output pmf from which no encoder follows")
     Q, support = repair(problem, Q, support)
     encoder = Encoder(problem.source, problem.codebook, Q, support)
-    best = potentials(problem, multipliers, q[support], support)
     if proposed is not None:
         proposed = conic.returned("potentials", proposed, (problem.n,), least=-np.inf)
         bounds = [lower_bound(problem, multipliers, a) for a in (proposed, best)]
