@@ -63,9 +63,9 @@ def anneal(solution, temperatures=TEMPERATURES, *, max_iter=200, tol=1e-9):
     temperatures = np.asarray(temperatures, float)
     in_range = temperatures.ndim == 1 and len(temperatures) and 0 <= temperatures[-1] <= temperatures[0] <= 1
     if not in_range or (np.diff(temperatures) >= 0).any():
-        raise ValueError(f"temperatures are {temperatures}; expected falling numbers within [0, 1]")
+        raise ValueError(f"temperatures are {temperatures}; expected falling numbers within [0, 1], as (1, 0.3, 0)")
     if solution.encoder is None:
-        raise ValueError(f"the solution is {solution.status}; expected one with an encoder")
+        raise ValueError(f"the solution is {solution.status}; expected one with an encoder: raise its budgets")
     budgets = Budgets(solution.problem.source, solution.problem.fidelities)
     priced = Priced(budgets, solution.multipliers)
     source, encoder = budgets.source, solution.encoder

@@ -58,12 +58,12 @@ class mahalanobis:
     def __post_init__(self):
         C = np.atleast_2d(np.asarray(self.covariance, float))
         if C.ndim != 2 or C.shape[0] != C.shape[1] or not np.isfinite(C).all():
-            raise ValueError(f"covariance has shape {C.shape}; expected a finite (k, k) matrix")
+            raise ValueError(f"covariance has shape {C.shape}; expected a finite (k, k) matrix, as numpy.cov(x.T)")
         smallest = np.linalg.eigvalsh((C + C.T) / 2)[0]
         if not np.allclose(C, C.T, rtol=1e-10) or smallest <= 0:
             raise ValueError(
                 f"covariance has least eigenvalue {smallest:g} and asymmetry "
-                f"{abs(C - C.T).max():g}; expected symmetric positive definite"
+                f"{abs(C - C.T).max():g}; expected symmetric positive definite: add a small multiple of the identity"
             )
         object.__setattr__(self, "covariance", C)
         object.__setattr__(self, "metric", np.linalg.inv(C))
@@ -71,7 +71,7 @@ class mahalanobis:
     def __call__(self, x, y):
         k = len(self.metric)
         if x.shape[1] != k:
-            raise ValueError(f"covariance is {k} x {k}; the points have dimension {x.shape[1]}")
+            raise ValueError(f"covariance is {k} x {k}; the points have dimension {x.shape[1]}; expected the same")
         L = np.linalg.cholesky(self.metric)  # |L'(x - y)|^2 = (x - y)' L L' (x - y)
         return squared_error(x @ L, y @ L)
 

@@ -29,13 +29,13 @@ class Encoder:
         if Q.shape != (len(source.p), len(support)):
             raise ValueError(
                 f"Q has shape {Q.shape}; expected ({len(source.p)}, {len(support)}), "
-                "source letters by codewords"
+                "source letters by codewords: transpose it, or give the codebook that it was made for"
             )
         error = abs(Q.sum(axis=1) - 1).max()
         if not error <= 1e-9 or Q.min() < 0:
             raise ValueError(
                 f"Q has least entry {Q.min():g} and a row sum {error:g} away from 1; "
-                "expected a conditional pmf in each row"
+                "expected a conditional pmf in each row: divide each by its sum"
             )
         self.source, self.codebook = source, np.array(codebook, float)
         self.support, self.columns = support, Q

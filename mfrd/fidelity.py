@@ -55,7 +55,7 @@ class Fidelity:
         if per not in FORMS:
             raise ValueError(f"{name}: per={per!r}; expected one of {', '.join(FORMS)}")
         if on is not None and np.size(on) == 0:
-            raise ValueError(f"{name}: the subset is empty; expected at least one source letter")
+            raise ValueError(f"{name}: the subset is empty; expected at least one source letter: widen what selects it")
         for field, value in zip(
             ("D", "on", "per", "distortion", "name"), (float(D), on, per, distortion, name)
         ):
@@ -89,7 +89,9 @@ class Fidelity:
             mask = np.zeros(n, bool)
             mask[on] = True
         if not mask.any():
-            raise ValueError(f"{self.name}: the subset is empty; expected at least one source letter")
+            raise ValueError(
+                f"{self.name}: the subset is empty; expected at least one source letter: widen what selects it"
+            )
         return mask
 
     def weights(self, pmf):

@@ -102,7 +102,7 @@ def limit(source, fidelities, *, tol=1e-6, codebook=None, progress=False):
     """
     k = source.x.shape[1]
     if k not in SEEDS:
-        raise ValueError(f"source has dimension {k}; expected 1, 2 or 3: branch and bound grows with 2^k")
+        raise ValueError(f"source has dimension {k}; expected 1, 2 or 3: beyond, use mfrd.refine")
     points = np.unique(source.x[source.p > 0], axis=0)
     start = points if codebook is None else np.vstack([np.reshape(codebook, (-1, k)), points])
     matrices(Problem(source, points[:1], fidelities))

@@ -28,7 +28,7 @@ def lloyd_max(source, m, *, initial=None, max_iter=1000, tol=1e-12):
     y = spread_out(source, m) if initial is None else as_points(initial, "initial codebook")
     if y.shape != (m, source.x.shape[1]):
         raise ValueError(
-            f"initial codebook has shape {y.shape}; expected ({m}, {source.x.shape[1]})"
+            f"initial codebook has shape {y.shape}; expected ({m}, {source.x.shape[1]}): reshape it, or change m"
         )
     still = tol * np.sqrt(np.trace(source.covariance))
     for _ in range(max_iter):

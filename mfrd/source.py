@@ -57,10 +57,10 @@ class Source:
                 f"pmf has shape {p.shape}; expected ({len(x)},), one probability a source point"
             )
         if not np.isfinite(p).all():
-            raise ValueError(f"pmf holds {p[~np.isfinite(p)][0]}; expected finite numbers")
+            raise ValueError(f"pmf holds {p[~np.isfinite(p)][0]}; expected finite numbers: mend it")
         if p.min() < 0:
             raise ValueError(
-                f"pmf holds {p.min():g} at index {p.argmin()}; expected numbers >= 0"
+                f"pmf holds {p.min():g} at index {p.argmin()}; expected numbers >= 0: mend it, or drop that letter"
             )
         if abs(p.sum() - 1) > 1e-9:
             raise ValueError(

@@ -52,7 +52,7 @@ def measure(quantiser, letters):
     """
     letters = np.asarray(letters)
     if not letters.size:
-        raise ValueError("there are no samples; expected at least one letter")
+        raise ValueError("there are no samples; expected at least one letter, as mfrd.draw returns")
     source, N, start = quantiser.source, len(letters), 0
     ends = np.rint(np.cumsum([weight for weight, _ in quantiser.parts]) * N).astype(int)
     size, asked, total = 0, 0.0, {f.name: 0.0 for f in quantiser.fidelities}

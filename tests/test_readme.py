@@ -1,6 +1,8 @@
 """What the README shows must run."""
 
+import json
 import re
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,15 @@ def test_the_example_from_samples_to_bytes_runs(capsys):
     bits, bound = map(float, capsys.readouterr().out.split())
     decoded = names["codec"].decode(names["data"])[:, 0]
     assert bound < bits < bound + 0.35 and np.mean((names["samples"] - decoded) ** 2) < 0.1 * 1.02
+
+
+def test_the_benchmark_of_the_first_answer_runs_the_example_up_to_its_certificate(capsys):
+    code = runpy.run_path(str(ROOT / "benchmarks" / "first_answer.py"))["example"]()
+    exec(compile(code, "example", "exec"), {})
+    rate, gap, solver = json.loads(capsys.readouterr().out)
+    recorded = json.loads((ROOT / "results" / "first_answer.json").read_text())
+    assert gap < 1e-6 and recorded["make"]["rate_bits"] == pytest.approx(rate, abs=2e-6)
+    assert recorded["make"]["gap_below_1e-6_bits"] and recorded["pip"]["gap_below_1e-6_bits"]
 
 
 def test_links_lead_somewhere():
