@@ -84,7 +84,7 @@ def polish(saddle, point, tol):
     q[alive] = polished.q
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # a letter may see none of them: c is infinite
         c, _ = saddle.gradient(q, polished.lam)
-    if polished.merit <= tol and c.max() <= np.exp(tol):
+    if polished.converged(tol) and c.max() <= np.exp(tol):
         return alive, polished
     return np.ones(saddle.m, bool), point
 
@@ -116,17 +116,16 @@ def solve_on(saddle, warm, tol):
     if warm is not None and len(warm.q) == saddle.m and len(warm.lam) == saddle.R:
         start = Iterate(np.maximum(warm.q, 1e-3 / saddle.m), warm.lam)
         point = interior_point(saddle, start, tol, BOLD)
-        if point.merit <= tol:
+        if point.converged(tol):
             return point
-    best = None
+    points = []
     for attempt in ATTEMPTS:
-        point = interior_point(saddle, centre(saddle, attempt), tol, attempt)
-        if best is None or point.merit < best.merit:
-            best = point
-        if point.merit <= tol or point.infeasible:
-            return best
-    point = interior_point(saddle, replace(best, merit=np.inf), tol, ONWARD)
-    return point if point.merit < best.merit else best
+        points.append(interior_point(saddle, centre(saddle, attempt), tol, attempt))
+        if points[-1].converged(tol) or points[-1].infeasible:
+            return points[-1]
+    best = min(points, key=lambda point: point.merit)
+    onward = interior_point(saddle, replace(best, merit=np.inf), tol, ONWARD)
+    return onward if onward.converged(tol) or onward.merit < best.merit else best
 
 
 def price(problem, multipliers, a):

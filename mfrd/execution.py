@@ -15,7 +15,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError, strip_color
 from papermill.execute import execute_notebook
 
-from .outputs import ReportError, write_atomic
+from .outputs import ReportError, remedied, write_atomic
 
 KERNEL_ARGUMENTS = ["--IPKernelApp.log_level=50"]  # no notice of TCP ports, nor of a cell cut short by Ctrl-C
 

@@ -17,10 +17,9 @@ import numpy as np
 from scipy.linalg.blas import dtrsv
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-BOUNDARY = 0.99  # share of the way to the boundary that a step may go while the products are large
+MARGIN = 0.01  # share of the way to the boundary that a step leaves while the products x y are large
 FLOOR = 1e-17  # products x y are not driven below this
 LEAST = 0.1  # slack of a start, of 1 and of the budget
-ROUNDING = 1e-8  # of the boundary, kept so that rounding does not cross it
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Attempt:
 
     nats: prices of the start, times their budgets; updates: of the uniform q by Blahut (1972), q <- q c, before the
     first step: each costs little and five spare two or three steps; lag: products x y are not driven below this share
-    of what the slacks still lack; far: factor between E_r and its budget from which their logarithms are matched;
+    of what the slacks still lack; margin: share of the way to the boundary that a step leaves at the end; far: factor between E_r and its budget from which their logarithms are matched;
     damping: adds to the curvature V_rr this share of what keeps a price from growing tenfold at once (Levenberg
     1944); steps: at most.
     """
@@ -37,12 +36,13 @@ class Attempt:
     nats: float = 0.5
     updates: int = 0
     lag: float = 0.1
+    margin: float = MARGIN
     far: float = 2.0
     damping: float = 0.0
     steps: int = 100
 
 
-BOLD = Attempt(updates=5, lag=0.003, steps=30)
+BOLD = Attempt(updates=5, lag=0.003, margin=1e-8, steps=30)
 STEADY = Attempt()
 
 
@@ -52,8 +52,8 @@ class Iterate:
 
     s, t: the slacks, or None for those that q and lam leave, where these are not too small to move;
     merit: what (q, lam) miss of the optimum, in nats: |log max c| + |sum q - 1| + lam |D - E|, which bounds the gap
-    between the rate at (q, lam) and the dual function since sum q c = 1 and log c >= 1 - 1/c, and the largest share by
-    which a budget is exceeded, times the probability of its letters; steps: how many Newton steps it took;
+    between the rate at (q, lam) and the dual function since sum q c = 1 and log c >= 1 - 1/c, plus over, the largest
+    share by which a budget is exceeded times the probability of its letters; steps: how many Newton steps it took;
     infeasible: whether the dual function rose above log min(n, m), which no rate does.
     """
 
@@ -62,8 +62,13 @@ class Iterate:
     s: np.ndarray | None = None
     t: np.ndarray | None = None
     merit: float = np.inf
+    over: float = np.inf
     steps: int = 0
     infeasible: bool = False
+
+    def converged(self, tol):
+        """Whether the merit is within tol (nats) and every budget is met."""
+        return self.merit <= tol and self.over == 0
 
 
 def centre(saddle, attempt=STEADY):
@@ -83,7 +88,7 @@ def centre(saddle, attempt=STEADY):
 
 @np.errstate(divide="ignore", over="ignore", invalid="ignore")  # steps too long are infinite here and cut there
 def interior_point(saddle, start, tol, attempt=STEADY):
-    """The best Iterate found from `start` as `attempt` says; its merit is <= tol (nats) where the method converged."""
+    """The best Iterate found from `start` as `attempt` says; it has `converged(tol)` where the method did."""
     D, m = saddle.D, saddle.m
     x = np.concatenate([start.q, start.lam])
     c, E = saddle.gradient(start.q, start.lam)
@@ -97,7 +102,7 @@ def interior_point(saddle, start, tol, attempt=STEADY):
         over = (weight * (excess - saddle.inset)).max(initial=0.0)
         merit = float(abs(np.log(c.max())) + abs(x[:m].sum() - 1) + lam @ abs(excess) + over)
         if merit < best.merit:
-            best = Iterate(x[:m], lam, y[:m], y[m:], merit, step)
+            best = Iterate(x[:m], lam, y[:m], y[m:], merit, float(over), step)
         if merit <= tol and over == 0:
             break
         if step % 8 == 7 and saddle.dual(c, lam) > np.log(min(saddle.n, m)) + 1e-6:
@@ -108,11 +113,11 @@ def interior_point(saddle, start, tol, attempt=STEADY):
         if solve is None:
             break
         dx, dy = solve(-xy)
-        a = min(longest(x, dx, y, dy), 1 / BOUNDARY)
+        a = min(longest(x, dx, y, dy), 1 / (1 - MARGIN))
         ahead = (x + a * dx) @ (y + a * dy) / len(x)
         target = max(mu * (ahead / mu) ** 3, min(mu, attempt.lag * short), FLOOR)
         dx, dy = solve(target - xy - dx * dy)
-        a = min(1.0, max(BOUNDARY, 1 - mu - ROUNDING) * longest(x, dx, y, dy))
+        a = min(1.0, (1 - min(MARGIN, mu + attempt.margin)) * longest(x, dx, y, dy))
         x, y, c, E, lack = advance(saddle, x, y, dx, dy, a, len(x) * (2 * short + mu) + 1e-10)
     return best
 

@@ -10,6 +10,7 @@ from .active import newton
 from .certificate import dual_encoder, lower_bound
 from .encoder import Encoder
 from .feasibility import interior, repair
+from .fidelity import InfeasibleFidelity
 from .solution import NotCertified, Solution
 
 log = logging.getLogger("mfrd")
