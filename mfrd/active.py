@@ -27,7 +27,10 @@ ATTEMPTS = (  # the first serves nearly always, the second where it does not, th
     Attempt(nats=0.005, damping=10.0, steps=300), Attempt(nats=0.05, damping=10.0, steps=300),
     Attempt(far=np.inf, damping=30.0, steps=300), Attempt(damping=100.0, steps=300), Attempt(nats=5.0),
 )
-ONWARD = Attempt(damping=100.0, steps=300)  # from the best point of all these
+ONWARD = (  # in turn from the best point so far
+    Attempt(lag=0.01, damping=100.0, steps=300), Attempt(lag=0.01, damping=1000.0, steps=300),
+    Attempt(lag=0.01, far=1.2, damping=100.0, steps=300),
+)
 TOLERANCE = 2e-10 * NATS_PER_BIT  # nats, of the interior point and of log max c
 DEAD = 1e-6  # a codeword is dropped where no letter sends it a larger share
 
@@ -124,8 +127,12 @@ def solve_on(saddle, warm, tol):
         if points[-1].converged(tol) or points[-1].infeasible:
             return points[-1]
     best = min(points, key=lambda point: point.merit)
-    onward = interior_point(saddle, replace(best, merit=np.inf), tol, ONWARD)
-    return onward if onward.converged(tol) or onward.merit < best.merit else best
+    for attempt in ONWARD:
+        point = interior_point(saddle, replace(best, merit=np.inf), tol, attempt)
+        if point.converged(tol):
+            return point
+        best = min(best, point, key=lambda point: point.merit)
+    return best
 
 
 def price(problem, multipliers, a):

@@ -95,7 +95,7 @@ def interior_point(saddle, start, tol, attempt=STEADY):
     s = np.maximum(1 - c, LEAST) if start.s is None else start.s
     t = np.maximum(D - E, LEAST * abs(D)) if start.t is None else start.t
     y = np.concatenate([s, t])
-    lack, best = lacking(saddle, y, c, E), start
+    lack, best = lacking(saddle, y, c, E), Iterate(start.q, start.lam, s, t)
     weight = saddle.share / D
     for step in range(attempt.steps):
         lam, excess = x[m:], E - D
