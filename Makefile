@@ -2,6 +2,7 @@
 # The environment is .venv, made from requirements.lock; PYTHON=python uses the active one instead (conda).
 
 PYTHON3 ?= python3
+LOCKED = --quiet --no-header --no-annotate --python-version 3.11 --extra report --extra test pyproject.toml
 
 ifeq ($(origin PYTHON),undefined)
 PYTHON := .venv/bin/python
@@ -9,16 +10,17 @@ READY := .venv/.ready
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help report test refresh claims paper html bench lab clean
+.PHONY: help report test locks refresh claims paper html bench lab clean
 
 help:
 	@echo "make report    run every notebook; write figures/, results/ and the paper"
-	@echo "make test      pytest, and nbval on the paired notebooks"
+	@echo "make test      pytest, and nbval on the paired notebooks; a part with ARGS=tests/test_core.py"
 	@echo "make claims    judge every claim of the report from results/"
 	@echo "make paper     set paper/paper.pdf from results/ and figures/"
 	@echo "make html      export the notebooks to site/, readable without a network"
 	@echo "make refresh   re-execute the paired notebooks in place"
 	@echo "make bench     time the solvers, and a newcomer's first answer; write results/bench.json, forms.json, first_answer.json"
+	@echo "make locks     resolve requirements.lock and requirements-oldest.lock anew (uv)"
 	@echo "make lab       open JupyterLab"
 	@echo "make clean     remove .venv, runs/ and caches"
 	@echo "Add ARGS='...' for options of the command (make report ARGS='--only 01'),"
@@ -28,7 +30,12 @@ report: $(READY)
 	$(PYTHON) -m mfrd report $(ARGS)
 
 test: $(READY)
-	$(PYTHON) -m pytest $(ARGS)
+	$(PYTHON) -m pytest $(if $(ARGS),$(ARGS),--cov)
+
+# the newest and the least versions that pyproject.toml allows; uv keeps what is locked and fits
+locks:
+	uv pip compile $(LOCKED) -o requirements.lock
+	uv pip compile $(LOCKED) --resolution lowest-direct -o requirements-oldest.lock
 
 refresh: $(READY)
 	$(PYTHON) -m mfrd refresh $(ARGS)

@@ -8,3 +8,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+
+
+def pytest_collection_finish(session):
+    """pytest-cov has read what to measure; nbval, told too, would wait for kernels that coverage already follows."""
+    session.config.option.cov_source = None

@@ -14,6 +14,7 @@ import yaml
 from jupytext.compare import compare_notebooks
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -35,6 +36,13 @@ EXTRAS = PROJECT["optional-dependencies"]
 EVERYTHING = requirements(PROJECT["dependencies"] + EXTRAS["report"] + EXTRAS["test"])
 
 
+def git(*arguments):
+    try:
+        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+
+
 def test_extras_ask_for_one_version_of_a_package():
     for extra, lines in EXTRAS.items():
         assert {name: EVERYTHING[name] for name in requirements(lines)} == requirements(lines), extra
@@ -50,14 +58,36 @@ def test_conda_environment_is_the_project_s_requirements():
     assert found == EVERYTHING
 
 
-def test_lock_is_names_and_versions_that_cover_every_requirement():
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
+def locked(name):
+    """{package: version} of a lock, which holds names and versions, each name once, and nothing else."""
+    lines = (ROOT / name).read_text().splitlines()
     assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+", line)] == []
-    locked = {canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in lines}
-    assert len(locked) == len(lines), "a name is locked twice"
+    versions = {canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in lines}
+    assert len(versions) == len(lines), "a name is locked twice"
+    return versions
+
+
+def test_lock_covers_every_requirement():
+    versions = locked("requirements.lock")
     for name, specifier in EVERYTHING.items():
-        assert name in locked, f"{name} is required by pyproject.toml and not locked"
-        assert locked[name] in specifier, f"{name}=={locked[name]} is locked; pyproject.toml wants {specifier}"
+        assert name in versions, f"{name} is required by pyproject.toml and not locked"
+        assert versions[name] in specifier, f"{name}=={versions[name]} is locked; pyproject.toml wants {specifier}"
+
+
+def test_oldest_lock_holds_the_least_version_of_every_requirement():
+    versions = locked("requirements-oldest.lock")
+    least = {name: specifier for name, specifier in EVERYTHING.items() if str(specifier).startswith(">=")}
+    assert least == EVERYTHING
+    differing = {n: versions[n] for n, s in least.items() if Version(versions[n]) != Version(str(s)[2:])}
+    assert differing == {}, "run: make locks"
+
+
+def test_version_is_that_of_the_changelog_the_citation_and_the_tag():
+    released = re.findall(r"^## \[(\d[^\]]*)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert released[0] == PROJECT["version"]
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == PROJECT["version"]
+    tags = git("tag", "--points-at", "HEAD", "v*").split()  # none in a clone without tags, and between releases
+    assert set(tags) <= {f"v{PROJECT['version']}"}
 
 
 def test_every_notebook_has_its_pair():
@@ -103,11 +133,7 @@ def test_tool_finds_nothing(tool):
 
 
 def committed_files():
-    try:
-        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("not a git checkout")
-    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+    return [ROOT / name for name in git("ls-files", "-z").split("\0") if name and (ROOT / name).is_file()]
 
 
 def machine_patterns():

@@ -1,0 +1,112 @@
+"""Figures draw what they are handed: the numbers on the axes are those given, and each line has its name."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from cases import four_modes, gaussian_problem
+from matplotlib.colors import same_color
+
+import mfrd
+from mfrd import plot
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    plot.use_style()
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def ax():
+    return plot.panels(1)[1][0]
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return mfrd.solve(gaussian_problem(), "newton").encoder
+
+
+@pytest.fixture(scope="module")
+def encoder_2d():
+    return mfrd.solve(four_modes(8, 0.5), "newton").encoder
+
+
+def names(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_plane_has_the_schemes_over_the_bound_and_beside_it_what_they_lie_above_it():
+    schemes = {"one": [(0.1, 2.0, 1.5), (0.2, 1.0, 0.75)], "two": [(0.1, 1.6, 1.5)], "left out": [(0.1, 9.0, 1.5)]}
+    kinds = {"two": ("lloyd", "second"), "one": ("convex", "first", {"linestyle": ":"})}
+    figure = plot.plane(schemes, kinds, [(0.1, 1.5), (0.2, 0.75)])
+    left, right = figure.axes
+    drawn = [line.get_xydata().tolist() for line in left.lines]
+    assert drawn == [[[0.1, 1.6]], [[0.1, 2.0], [0.2, 1.0]], [[0.1, 1.5], [0.2, 0.75]]]
+    above = [line.get_ydata().tolist() for line in right.lines[:2]]
+    assert np.allclose(above[0], [0.1]) and np.allclose(above[1], [0.5, 0.25])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["second", "first", "certified bound"]
+    assert left.get_legend() is None and left.lines[1].get_linestyle() == ":"
+
+
+def test_long_series_have_no_marks(ax):
+    long = np.linspace(1, 2, 50)
+    plot.lines(ax, [(long, long, "convex", "long"), ([1, 2], [1, 2], "convex", "short")], "x", "y", log="xy")
+    assert [line.get_marker() for line in ax.lines] == ["", plot.LOOKS["convex"]["marker"]]
+    assert (ax.get_xscale(), ax.get_yscale(), names(ax)) == ("log", "log", ["long", "short"])
+
+
+def test_codebook_1d_has_a_stem_as_high_as_its_mass(ax, encoder):
+    stems = plot.codebook_1d(ax, encoder, "convex", "codebook", "title", on=abs(encoder.source.x[:, 0]) < 1)
+    assert stems.lines[0].get_xydata() == pytest.approx(np.column_stack([encoder.y[:, 0], encoder.output_pmf]))
+    assert ax.get_title("left") == "title" and len(ax.patches) == 1
+
+
+def test_rug_branches_and_bars(encoder):
+    _, (rug, branches, bars) = plot.panels(3)
+    plot.rug(rug, encoder.codebook, "convex", "codewords", 0.9)
+    assert rug.lines[0].get_ydata().tolist() == [0.9] * 8
+    plot.branches(branches, [0.5, 0.6], [encoder, encoder], "D", "y")
+    assert [np.unique(dots.get_offsets()[:, 0]).tolist() for dots in branches.collections] == [[0.5], [0.6]]
+    assert branches.collections[0].get_sizes() == pytest.approx(1 + 40 * encoder.output_pmf)
+    plot.bars(bars, ["a", "b"], [1e-3, 1e-6], "bits", 1e-9, 1e-6)
+    assert [bar.get_width() for bar in bars.patches] == [1e-3, 1e-6]
+    assert bars.lines[0].get_xdata() == [1e-6, 1e-6] and bars.yaxis_inverted()
+
+
+def test_codebook_2d_shows_the_codewords_in_use_over_the_source(ax, encoder_2d):
+    plot.codebook_2d(ax, encoder_2d, "convex", "codebook", subset=2)
+    used = encoder_2d.output_pmf > 1e-4
+    mesh, marks, _ = ax.collections
+    assert 0 < used.sum() < len(used) and np.asarray(marks.get_offsets()) == pytest.approx(encoder_2d.y[used])
+    assert np.asarray(mesh.get_array()).ravel() == pytest.approx(encoder_2d.source.p)
+    assert ax.patches[0].get_radius() == 2
+    assert names(ax) == ["codebook"]
+
+
+def test_history_has_a_value_a_round_and_the_budgets():
+    run = mfrd.refine(gaussian_problem(mfrd.Fidelity(0.6)), solver="newton", max_iter=3)
+    rates, distortions, sizes = plot.history(run.history, {"global": (0.6, "global")}).axes
+    assert names(rates) == ["$H(Y)$", "$I(X;Y)$", "$H(Y|X)$"]
+    assert rates.lines[1].get_ydata().tolist() == [step.rate for step in run.history]
+    reached, budget = distortions.lines
+    assert reached.get_ydata().tolist() == [step.distortions["global"] for step in run.history]
+    assert list(budget.get_ydata()) == [0.6, 0.6]
+    assert sizes.lines[0].get_ydata().tolist() == [step.codewords for step in run.history]
+
+
+def test_pictures_and_their_box():
+    images = [np.arange(12).reshape(3, 4), np.zeros((3, 4))]
+    figure = plot.pictures(images, ["a", "b"], box=(0, 2, 1, 3))
+    assert [ax.get_title("left") for ax in figure.axes] == ["a", "b"]
+    assert (figure.axes[0].images[0].get_array() == images[0]).all()
+    assert figure.axes[0].patches[0].get_bbox().bounds == (0.5, -0.5, 2, 2)
+
+
+def test_traces_share_time_and_shade_the_subset():
+    t = np.arange(5.0)
+    rows = [("mV", [(t, "plain", "signal"), (2 * t, "convex", "decoded")]), ("bits", [(t**2, "convex", "")])]
+    upper, lower = plot.traces(t, rows, t > 2, "s").axes
+    assert [line.get_ydata().tolist() for line in (*upper.lines, *lower.lines)] == [list(t), list(2 * t), list(t**2)]
+    assert names(upper) == ["signal", "decoded"] and lower.get_legend() is None and lower.get_xlabel() == "s"
+    assert same_color(upper.collections[0].get_facecolor()[0][:3], plot.SUBSET["color"])
