@@ -58,7 +58,7 @@ lab: $(READY)
 	$(PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks $(ARGS)
 
 clean:
-	rm -rf .venv .venv-fast runs site build *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache .coverage
+	rm -rf .venv .venv-fast runs site build *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache .coverage .coverage.*
 	find mfrd tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
 # uv, where it is on the PATH, is faster and brings a fitting Python; the standard library's venv and pip do as well.
