@@ -141,15 +141,16 @@ class Problem:
 
     @cached_property
     def _extremes(self):
-        """(nearest, scale): min_j d_g(i, j), (G, n), and the least mean distortion of one codeword, (G,)."""
+        """(nearest, scale): min_j d_g(i, j), (G, n), and the least mean distortion > 0 of one codeword, (G,)."""
         nearest = np.full((len(self.measures), self.n), np.inf)
         scale = np.full(len(self.measures), np.inf)
         for g in range(len(self.measures)):
             for block in self.blocks():
                 d = self.distortion(g, block)
                 np.minimum(nearest[g], d.min(axis=1), out=nearest[g])
-                scale[g] = min(scale[g], (self.source.p @ d).min())
-        return nearest, np.where(scale > 0, scale, 1.0)
+                means = self.source.p @ d
+                scale[g] = min(scale[g], means[means > 0].min(initial=np.inf))
+        return nearest, np.where(scale < np.inf, scale, 1.0)
 
     @property
     def nearest(self):
@@ -158,7 +159,7 @@ class Problem:
 
     @property
     def scale(self):
-        """A typical distortion of each measure, (G,): that of the best single codeword."""
+        """A typical distortion of each measure, (G,): that of the best single codeword which has any."""
         return self._extremes[1]
 
     def excess(self, g, columns=slice(None)):

@@ -207,3 +207,24 @@ def test_blahut_arimoto_refuses_what_it_cannot_do():
         mfrd.blahut_arimoto(gaussian_problem(), max_iterations=5)
     problem = gaussian_problem(mfrd.Fidelity(1.0))
     assert mfrd.blahut_arimoto(problem.with_budget("global", problem.least[0])).gap <= 1e-7
+
+
+def test_budgets_far_below_the_unit_that_contradict_each_other_are_infeasible():
+    """One letter must be exact in one measure and nearest in another, on different codewords, at distortions of 1e-9."""
+    source = mfrd.Source([6.7e-5, 0.0], [1.0, 0.0])
+    other = np.array([[4e-7, 4e-6], [1e-6, 1e-6]])
+    problem = mfrd.Problem(source, [0.0, 6.7e-5], [
+        mfrd.Fidelity(0.0), mfrd.Fidelity(4.0004e-7, distortion=other, name="other")])
+    with pytest.raises(mfrd.InfeasibleFidelity, match="not all together"):
+        newton(problem)
+
+
+def test_a_letter_of_no_weight_and_great_distortion_does_not_defeat_the_feasibility_check():
+    source = mfrd.Source([0.0, 1.0, 2.0], [1 - 1e-20, 1e-20, 0.0])
+    wide = np.array([[1e-6, 2e-6], [3e14, 4e14], [1.0, 1.0]])
+    problem = mfrd.Problem(source, [0.0, 1.0], [
+        mfrd.Fidelity(0.0, per="letter", on=[0]),
+        mfrd.Fidelity(4e14, per="letter", distortion=wide, name="wide"),
+        mfrd.Fidelity(1.9e-6, on=[0], distortion=wide[:, ::-1].copy(), name="reversed")])
+    with pytest.raises(mfrd.InfeasibleFidelity, match="not all together"):
+        newton(problem)
