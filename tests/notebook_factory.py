@@ -1,5 +1,12 @@
 """Tiny py:percent notebooks in a temporary root, for the tests of the machinery that runs the real ones."""
 
+import os
+import signal
+import sys
+
+from mfrd import outputs, processes
+from mfrd.__main__ import main
+
 HEADER = """\
 # ---
 # jupyter:
@@ -44,3 +51,36 @@ def published(root):
     """{relative path: bytes} of everything in `figures/` and `results/` of `root`."""
     files = [path for folder in ("figures", "results") for path in (root / folder).glob("**/*") if path.is_file()]
     return {str(path.relative_to(root)): path.read_bytes() for path in files}
+
+
+QUICK = """\
+import os, pathlib
+for path in ("figures/{name}_a.svg", "figures/{name}_b.svg", "results/{name}.json"):
+    target = pathlib.Path(os.environ["MFRD_OUTPUT"], path)
+    target.parent.mkdir(exist_ok=True)
+    _ = target.write_text(f"{{n}}\\n" * 20000)
+"""
+
+
+def quick(name):
+    """Source of a cell that writes two figures and one file of results, 20000 lines of n each."""
+    return QUICK.format(name=name)
+
+
+def command(root, *arguments):
+    """`python -m mfrd <arguments>` on `root` in a session of its own, started from a server that has imported it all.
+
+    Returns the multiprocessing.Process; its exit code is the command's exit status.
+    """
+    process = processes._server().Process(target=_command, args=(root, arguments))
+    process.start()
+    return process
+
+
+def _command(root, arguments):
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    sys.stderr = open(root / "stderr.txt", "a")
+    outputs.root = lambda: root
+    sys.exit(main(list(arguments)))
