@@ -74,9 +74,9 @@ def write_atomic(path, data):
 
 def remedied(error, path):
     """What an OSError met in writing `path` says, with the remedy where it is known."""
-    if "; expected" in str(error):
-        return error.strerror  # write_atomic has said it
-    found = f"{error.strerror or error}: {error.filename or path}"
+    if error.errno is None or "; expected" in error.strerror:  # all said where it was raised, as by write_atomic
+        return error.strerror or str(error)
+    found = f"{error.strerror}: {error.filename or path}"
     if error.errno not in REMEDIES:
         return found
     return f"{found}; expected room and permission to write there: {REMEDIES[error.errno]}, then run it again"

@@ -297,6 +297,13 @@ def test_ending_a_run_with_jobs_ends_its_processes_and_kernels(end, status, tmp_
     assert "Traceback" not in said and ("interrupted; " in said) == (end == signal.SIGINT)
 
 
+def test_a_module_without_its_repository_is_an_error_without_a_traceback(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(outputs, "__file__", str(tmp_path / "mfrd" / "outputs.py"))
+    for arguments in (["report"], ["claims"]):
+        assert main(arguments) == 1
+        assert capsys.readouterr().err.startswith("error: no notebooks/ in ")
+
+
 def test_one_run_at_a_time(tmp_path, monkeypatch, capsys):
     notebooks(tmp_path, 1)
     monkeypatch.setattr(outputs, "root", lambda: tmp_path)

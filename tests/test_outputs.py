@@ -1,5 +1,6 @@
 """Figures and results: same bytes for the same content, whole or not at all."""
 
+import errno
 import json
 import math
 
@@ -72,6 +73,35 @@ def test_a_failed_write_leaves_the_last_good_file(out, monkeypatch):
         outputs.save_results("01_a", {"n": 2})
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == ["01_a.json"]
+
+
+def test_a_full_disk_leaves_the_last_good_file_and_names_the_remedy(out, monkeypatch):
+    path = outputs.save_results("01_a", {"n": 1})
+    before = path.read_bytes()
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(outputs.os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*01_a\.json; expected room .*: free some space") as error:
+        outputs.save_results("01_a", {"n": 2})
+    assert error.value.errno == errno.ENOSPC
+    assert path.read_bytes() == before and [p.name for p in path.parent.iterdir()] == ["01_a.json"]
+
+
+def test_a_file_where_a_directory_belongs_names_the_remedy(out):
+    out.parent.mkdir(exist_ok=True)
+    out.write_text("")
+    with pytest.raises(OSError, match="move away the file that stands where a directory belongs"):
+        outputs.save_results("01_a", {"n": 1})
+
+
+def test_the_bytes_are_on_the_disk_before_the_name_is(out, monkeypatch):
+    order, fsync, replace = [], outputs.os.fsync, outputs.os.replace
+    monkeypatch.setattr(outputs.os, "fsync", lambda descriptor: order.append("bytes") or fsync(descriptor))
+    monkeypatch.setattr(outputs.os, "replace", lambda *names: order.append("name") or replace(*names))
+    outputs.save_results("01_a", {"n": 1})
+    assert order == ["bytes", "name"]
 
 
 def test_a_figure_is_the_same_bytes_every_time(out):

@@ -6,12 +6,13 @@ import jupytext
 import nbformat
 import pytest
 from jupytext.compare import compare_notebooks
-from notebook_factory import published, save, write_notebook
+from notebook_factory import published, quick, save, write_notebook
 
 from mfrd import outputs
 from mfrd.__main__ import main
-from mfrd.execution import NotebookFailed, ReportError
-from mfrd.report import assign_parameters, parse_parameters, refresh, report, select
+from mfrd.execution import NotebookFailed, ReportError, read_source
+from mfrd.report import assign_parameters, notebook_sources, parse_parameters, refresh, report, select
+from mfrd.schedule import Schedule, reads
 
 
 @pytest.fixture
@@ -143,3 +144,161 @@ def test_exit_status_of_the_command_line(root, monkeypatch, capsys):
     monkeypatch.setattr("mfrd.report.execute", interrupted)
     assert main(["report"]) == 130
     assert "interrupted" in capsys.readouterr().err
+
+
+# --- several at once, and on after a failure ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "cell, found",
+    [
+        ('outputs.load_results("01_a")["x"]', {"01_a"}),
+        ('from mfrd.outputs import load_results\nload_results("01_a"), load_results("02_b")', {"01_a", "02_b"}),
+        ('load_results("bench")', set()),
+        ('%matplotlib inline\nmfrd.outputs.load_results("02_b")', {"02_b"}),
+        ('import json\njson.load(open("../results/02_b.json"))', {"02_b"}),
+        ('Path("..", "results", "02_b.json").read_text()', NAMES := {"01_a", "02_b", "03_c"}),
+        ("[load_results(name) for name in chosen]", NAMES),
+        ("list(map(outputs.load_results, chosen))", NAMES),
+        ("from mfrd.outputs import load_results as numbers", NAMES),
+        ('getattr(outputs, "load_results")("01_a")', NAMES),
+        ('Path("../results").glob("*.json")', NAMES),
+        ("this is no python", NAMES),
+        ('save_results("03_c", {"01_a": 1})  # load_results("01_a")', set()),
+    ],
+)
+def test_what_a_notebook_reads_is_found_in_its_code(cell, found):
+    notebook = nbformat.v4.new_notebook(cells=[
+        nbformat.v4.new_markdown_cell('`load_results("01_a")`'), nbformat.v4.new_code_cell("n = 1"),
+        nbformat.v4.new_code_cell(cell),
+    ])
+    assert reads(notebook, ["01_a", "02_b", "03_c"]) == found
+
+
+def test_the_notebooks_of_this_repository_read_what_they_say_they_read():
+    found = {path.stem: path for path in notebook_sources(outputs.root())}
+    graph = {name: reads(read_source(path), found) for name, path in found.items()}
+    assert {name: sorted(others) for name, others in graph.items() if others} == {
+        "05_limit": ["03_refinement", "04_lloyd_max"]
+    }
+
+
+def starts(schedule):
+    """What may start now, until nothing may."""
+    started = []
+    while (name := schedule.start()) is not None:
+        started.append(name)
+    return started
+
+
+def test_a_schedule_starts_a_notebook_after_what_it_reads_and_before_what_it_reads_is_replaced():
+    schedule = Schedule("abcd", {"a": {"d"}, "b": set(), "c": {"a"}, "d": set()}, keep_going=False)
+    assert starts(schedule) == ["a", "b"]
+    schedule.end("b")
+    assert starts(schedule) == []
+    schedule.end("a")
+    assert starts(schedule) == ["c", "d"]
+
+
+def test_a_schedule_skips_what_reads_a_failure_and_what_reads_that():
+    needs = {"a": set(), "b": {"a"}, "c": {"b"}, "d": set(), "e": {"a", "e"}, "f": {"g"}, "g": set()}
+    schedule = Schedule("abcdefg", needs, keep_going=True)
+    assert schedule.start() == "a"
+    schedule.end("a", "failed")
+    assert schedule.skipped == {"b": "a", "c": "b", "e": "a"}
+    assert starts(schedule) == ["d", "f"]
+    schedule.end("f", "failed")
+    assert starts(schedule) == ["g"], "what a failed notebook would have read is not lost"
+
+
+@pytest.fixture
+def failing(tmp_path):
+    """01 fails, 03 reads it, 04 reads 03; 02 and 05 are on their own."""
+    write_notebook(tmp_path, "01_fails", "raise ValueError('budget below reach')", quick("01_fails"))
+    write_notebook(tmp_path, "02_alone", quick("02_alone"))
+    write_notebook(tmp_path, "03_reads", "outputs.load_results('01_fails')", quick("03_reads"))
+    write_notebook(tmp_path, "04_reads", "outputs.load_results('03_reads')", quick("04_reads"))
+    write_notebook(tmp_path, "05_alone", quick("05_alone"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_keep_going_runs_what_does_not_read_a_failure_and_lists_the_rest(jobs, failing, monkeypatch, capsys):
+    monkeypatch.setattr(outputs, "root", lambda: failing)
+    assert main(["report", "--keep-going", "--jobs", jobs]) == 1
+    said = capsys.readouterr().err
+    assert sorted(path for path in published(failing) if path.startswith("results")) == [
+        "results/02_alone.json", "results/05_alone.json",
+    ]
+    assert "error: 01_fails failed at code cell 2 of 3, under 'Title of 01_fails': ValueError: budget below reach" in said
+    partial = failing / "runs/01_fails/01_fails.ipynb"
+    assert f"the partly executed notebook is {partial}" in said and "budget below reach" in partial.read_text()
+    assert said.endswith(
+        "failed: 01_fails\nskipped: 03_reads, which reads the results of 01_fails\n"
+        "skipped: 04_reads, which reads the results of 03_reads\n"
+    )
+    assert not (failing / "runs/03_reads").exists()
+
+
+def test_without_keep_going_a_failure_ends_the_run_and_says_what_did_not_run(failing, monkeypatch, capsys):
+    monkeypatch.setattr(outputs, "root", lambda: failing)
+    assert main(["report"]) == 1
+    assert published(failing) == {}
+    assert "not run: 02_alone, 03_reads, 04_reads, 05_alone; --keep-going runs those" in capsys.readouterr().err
+
+
+def test_a_refresh_publishes_nothing_so_that_none_of_it_depends_on_another(failing):
+    with pytest.raises(NotebookFailed, match="01_fails failed") as failure:
+        refresh(failing, only=["01", "02"], keep_going=True, stream=io.StringIO())
+    assert "skipped" not in str(failure.value)
+    assert [path.name for path in (failing / "notebooks").glob("*.ipynb")] == ["02_alone.ipynb"]
+
+
+def test_jobs_give_the_bytes_of_a_serial_run(tmp_path):
+    def make(root, number):
+        write_notebook(root, "01_slow", quick("01_slow"), parameters=f"n = {number}")
+        write_notebook(root, "02_quick", quick("02_quick"), parameters=f"n = {number}")
+        own = quick("03_reads") + "print(open('../results/01_slow.json').read())"
+        write_notebook(root, "03_reads", own, parameters=f"n = {number}")
+
+    serial, parallel, bytes_of, said = tmp_path / "serial", tmp_path / "parallel", {}, io.StringIO()
+    for root, jobs in ((serial, 1), (parallel, 2)):
+        root.mkdir()
+        make(root, 7)
+        paths = report(root, jobs=jobs, stream=said)
+        refreshed = refresh(root, jobs=jobs, stream=said)
+        bytes_of[root] = [(str(path), (root / path).read_bytes()) for path in (*paths, *refreshed)]
+        runs = [root / "runs" / name / f"{name}.ipynb" for name in ("01_slow", "02_quick", "03_reads")]
+        bytes_of[root] += [(path.name, path.read_bytes()) for path in runs]
+    assert bytes_of[serial] == bytes_of[parallel]
+    lines = [line.split()[0] for line in said.getvalue().splitlines()]
+    assert lines[:4] == ["01_slow", "02_quick", "03_reads", "total"]
+    assert sorted(lines[8:10]) == ["01_slow", "02_quick"] and lines[10:12] == ["03_reads", "total"]
+
+
+def test_a_process_that_is_killed_is_a_failure_of_its_notebook_alone(tmp_path):
+    write_notebook(tmp_path, "01_killed", "import os, signal; os.kill(os.getppid(), signal.SIGKILL)")
+    write_notebook(tmp_path, "02_alone", quick("02_alone"))
+    with pytest.raises(NotebookFailed, match="01_killed failed at code cell 2 of 2.*was killed by signal 9; expected"):
+        report(tmp_path, jobs=2, keep_going=True, stream=io.StringIO())
+    assert "results/02_alone.json" in published(tmp_path)
+
+
+@pytest.mark.parametrize("jobs", ["0", "-2"])
+def test_a_number_of_jobs_below_one_is_an_error(jobs, root, monkeypatch, capsys):
+    monkeypatch.setattr(outputs, "root", lambda: root)
+    assert main(["report", "--jobs", jobs]) == 2
+    assert f"--jobs {jobs}; expected" in capsys.readouterr().err
+
+
+def test_one_bar_names_the_notebooks_that_run(tmp_path):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    write_notebook(tmp_path, "01_a", quick("01_a"))
+    write_notebook(tmp_path, "02_b", quick("02_b"))
+    screen = Terminal()
+    report(tmp_path, jobs=2, stream=screen)
+    assert "2 at once" in screen.getvalue() and "01_a 1/2  02_b" in screen.getvalue()
+    assert "01_a     " in screen.getvalue() and "published 2 figures, results/02_b.json" in screen.getvalue()
