@@ -1,4 +1,4 @@
-"""Notebooks in processes of their own, several at a time, since executing one changes the environment of its process."""
+"""Notebooks in processes of their own, several at a time, since executing one changes its process's environment."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""Whatever ends a run, each notebook's set of figures and results is as it was or complete, and the next run succeeds."""
+"""Whatever ends a run, each notebook's figures and results are as they were or complete; the next run succeeds."""
 
 import errno
 import io
