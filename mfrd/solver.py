@@ -139,7 +139,8 @@ def conic_proposals(problem, backend, kept, reasons):
     def run(options):
         if "dual" not in kept:
             kept["dual"] = conic.DualProgram(problem)
-        return _solution(problem, *kept["dual"].solve(problem, backend, **options), backend)
+        multipliers, a, q = kept["dual"].solve(problem, backend, **options)
+        return _solution(problem, multipliers, a, q, backend)
 
     for options in SETTINGS[backend]:
         if backend == "mosek" and conic.mosek_licence():
