@@ -12,8 +12,8 @@ def build_parser():
     report = commands.add_parser(
         "report", help="run every notebook in order and write figures/ and results/",
         description="Run the notebooks in order through papermill, in runs/. A notebook that succeeds at the "
-        "published defaults replaces its files in figures/ and results/, all or none; what a killed run left unfinished "
-        "is completed first.",
+        "published defaults replaces its files in figures/ and results/, all or none; what a killed run left "
+        "unfinished is completed first.",
     )
     _add_selection(report)
     report.add_argument(

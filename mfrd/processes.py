@@ -66,10 +66,10 @@ def ended(running, on_cell):
     """
     while True:
         finished = []
-        for pipe in wait([each.pipe for each in running]):
-            each = next(each for each in running if each.pipe is pipe)
+        ready = wait([each.pipe for each in running])
+        for each in [each for each in running if each.pipe in ready]:
             try:
-                what, value = pipe.recv()
+                what, value = each.pipe.recv()
             except (EOFError, OSError):
                 what, value = "failed", None
             if what == "cell":
@@ -114,8 +114,9 @@ def _child(pipe, environment, source, output, parameters):
 
     def listen():
         pipe.poll(None)  # the parent sends nothing: there is something to read when it closes the pipe, or is gone
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        signal.pthread_kill(main_thread, signal.SIGINT)
 
+    main_thread = threading.get_ident()
     signal.signal(signal.SIGINT, once)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.environ.clear()

@@ -22,9 +22,10 @@ def reads(notebook, names):
             tree = ast.parse(TransformerManager().transform_cell(cell.source))
         except SyntaxError:
             return set(names)
-        known = {id(call.func): call.args[0].value for call in ast.walk(tree) if _loads_a_literal(call)}
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _mentions_load_results(node.func)]
+        known = {id(call.func): _literal(call) for call in calls}
         for node in ast.walk(tree):
-            if id(node) in known:
+            if isinstance(known.get(id(node)), str):
                 found.add(known[id(node)])
             elif _mentions_load_results(node):
                 return set(names)
@@ -36,12 +37,10 @@ def reads(notebook, names):
     return found & set(names)
 
 
-def _loads_a_literal(node):
-    """Whether `node` is a call such as outputs.load_results("03_refinement")."""
-    return (
-        isinstance(node, ast.Call) and _mentions_load_results(node.func) and len(node.args) == 1
-        and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)
-    )
+def _literal(call):
+    """What a call such as outputs.load_results("03_refinement") names, where it is written there, else None."""
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return given[0].value if len(given) == 1 and isinstance(given[0], ast.Constant) else None
 
 
 def _mentions_load_results(node):

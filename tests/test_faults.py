@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import nbformat
 import psutil
@@ -157,7 +158,7 @@ def test_a_kill_before_any_line_of_publishing_or_of_its_completion_leaves_a_set_
     root, lines, between, completed = tmp_path / "root", 0, 0, 0
     while True:
         staging = staged_and_published(root)
-        if not die_at_line(lambda: publication.publish(root, staging), lines):
+        if not die_at_line(partial(publication.publish, root, staging), lines):
             break
         lines += 1
         said, journal = set(versions(root, "01_a")), (root / publication.JOURNAL).exists()
