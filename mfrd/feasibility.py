@@ -47,7 +47,7 @@ def interior(problem):
     units = problem.scale[g] * (w @ problem.source.p)
     choices = [deterministic(problem, np.eye(G)[h][:, None] * np.ones(problem.n)) for h in range(G)]
     room = [mean_excess(problem, c) - problem.excess_budgets for c in choices]
-    units = np.maximum(units, 1e-9 * abs(np.array(room)).max(axis=0))  # the program's own solver wants entries below 1e15
+    units = np.maximum(units, 1e-9 * abs(np.array(room)).max(axis=0))  # entries above 1e15 defeat linprog
     shortfall = -np.inf  # weak duality: min over encoders of price . (E - D) bounds t from below
     for _ in range(500):
         A = np.column_stack([np.array(room).T / units[:, None], -np.ones(len(w))])

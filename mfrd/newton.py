@@ -27,10 +27,10 @@ class Attempt:
     """How the interior point is to go about it.
 
     nats: prices of the start, times their budgets; updates: of the uniform q by Blahut (1972), q <- q c, before the
-    first step: each costs little and five spare two or three steps; lag: products x y are not driven below this share
-    of what the slacks still lack; margin: share of the way to the boundary that a step leaves at the end; far: factor between E_r and its budget from which their logarithms are matched;
-    damping: adds to the curvature V_rr this share of what keeps a price from growing tenfold at once (Levenberg
-    1944); steps: at most.
+    first step, each of which costs little, and five spare two or three steps; lag: products x y are not driven below
+    this share of what the slacks still lack; margin: share of the way to the boundary that a step leaves at the end;
+    far: factor between E_r and its budget from which their logarithms are matched; damping: adds to the curvature
+    V_rr this share of what keeps a price from growing tenfold at once (Levenberg 1944); steps: at most.
     """
 
     nats: float = 0.5
@@ -156,7 +156,7 @@ def factorise(saddle, x, y, lack, E, attempt):
 
     def solve(r):
         rhs = b + rho_x * r
-        dq = dtrsv(L, dtrsv(L, rhs[:m], lower=1), lower=1, trans=1, overwrite_x=1)  # for one vector, quicker than dpotrs
+        dq = dtrsv(L, dtrsv(L, rhs[:m], lower=1), lower=1, trans=1, overwrite_x=1)  # quicker than dpotrs
         dlam = np.empty(0)
         if saddle.R:
             dlam = dpotrs(T, rhs[m:] + B.T @ dq, lower=1)[0]

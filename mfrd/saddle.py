@@ -117,7 +117,7 @@ class Saddle:
         return -(self.p @ (self.high + np.log(self.z))) - lam @ self.D - np.log(c.max())
 
     def hessian(self, q):
-        """(H, B, V) at the point of the last `gradient`; of H the lower triangle alone, overwritten by the next call."""
+        """(H, B, V) at the point of the last `gradient`; of H the lower triangle alone, until the next call."""
         np.multiply((self.root / self.z)[:, None], self.A, out=self.work)
         H = dsyrk(1.0, self.work.T, c=self.H, lower=1, overwrite_c=1)  # A' diag(p) A
         B, V = [], np.zeros((self.R, self.R), order="F")
