@@ -6,7 +6,6 @@ the others are seen a block at a time.
 """
 
 import logging
-from dataclasses import replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -62,7 +61,7 @@ def newton(problem, warm=None, tol=TOLERANCE):
         active = np.append(active[alive], new)
         seed = np.append(point.q[alive], np.full(len(new), 1e-3 / max(1, len(new))))
         saddle = Saddle(problem, active, pinned)
-        point = solve_on(saddle, replace(point, q=seed), inner)
+        point = solve_on(saddle, Iterate(seed, point.lam), inner)
     alive, point = polish(saddle, point, tol)
     q = np.zeros(problem.m)
     q[active[alive]] = point.q
@@ -81,8 +80,7 @@ def polish(saddle, point, tol):
     if alive.all():
         return alive, point
     few = saddle.restricted(alive)
-    start = replace(point, q=point.q[alive], s=point.s[alive], merit=np.inf)
-    polished = interior_point(few, start, tol, BOLD)
+    polished = interior_point(few, Iterate(point.q[alive], point.lam, point.s[alive], point.t), tol, BOLD)
     q = np.zeros(saddle.m)
     q[alive] = polished.q
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # a letter may see none of them: c is infinite
@@ -110,7 +108,7 @@ def sufficient(saddle):
     if saddle.base is not None:
         meets &= saddle.base.min(axis=0) > -TINY_PRICE / 2
     for group in saddle.groups:
-        meets &= (group.w @ (saddle.p[:, None] * group.e) <= saddle.D[group.rows, None]).all(axis=0)
+        meets &= (group.wp @ group.e <= saddle.D[group.rows, None]).all(axis=0)
     return int(meets.argmax()) if meets.any() else None
 
 
@@ -128,7 +126,7 @@ def solve_on(saddle, warm, tol):
             return points[-1]
     best = min(points, key=lambda point: point.merit)
     for attempt in ONWARD:
-        point = interior_point(saddle, replace(best, merit=np.inf), tol, attempt)
+        point = interior_point(saddle, best, tol, attempt)
         if point.converged(tol):
             return point
         best = min(best, point, key=lambda point: point.merit)

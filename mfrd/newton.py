@@ -11,7 +11,7 @@ E_r falls like exp(-lam_r), so far from the budget (E_r against D_r - t_r beyond
 log E_r = log(D_r - t_r): the same root, and Newton's step then neither crawls from above nor overshoots from below.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg.blas import dtrsv
@@ -42,7 +42,7 @@ class Attempt:
     steps: int = 100
 
 
-BOLD = Attempt(updates=5, lag=0.003, margin=1e-8, steps=30)
+BOLD = Attempt(updates=5, lag=0.001, margin=1e-8, steps=30)
 STEADY = Attempt()
 
 
@@ -79,9 +79,9 @@ def centre(saddle, attempt=STEADY):
     lam = attempt.nats * share / np.maximum(saddle.D, 0.02 * share)
     q = np.full(saddle.m, 1 / saddle.m)
     if attempt.updates:
-        saddle.gradient(q, lam)
+        A = saddle.exponentials(lam)
         for _ in range(attempt.updates):
-            q = q * ((saddle.p / (saddle.A @ q)) @ saddle.A)
+            q = q * ((saddle.p / (A @ q)) @ A)
         q = np.maximum(q, 1e-3 / saddle.m)
     return Iterate(q, lam)
 
@@ -90,41 +90,44 @@ def centre(saddle, attempt=STEADY):
 def interior_point(saddle, start, tol, attempt=STEADY):
     """The best Iterate found from `start` as `attempt` says; it has `converged(tol)` where the method did."""
     D, m = saddle.D, saddle.m
+    N, weight = m + saddle.R, saddle.share / D
     x = np.concatenate([start.q, start.lam])
     c, E = saddle.gradient(start.q, start.lam)
     s = np.maximum(1 - c, LEAST) if start.s is None else start.s
     t = np.maximum(D - E, LEAST * abs(D)) if start.t is None else start.t
     y = np.concatenate([s, t])
-    lack, best = lacking(saddle, y, c, E), Iterate(start.q, start.lam, s, t)
-    weight = saddle.share / D
+    lack, best = lacking(y, c, E, D), (np.inf, x, y, np.inf, 0)
+    infeasible = False
     for step in range(attempt.steps):
-        lam, excess = x[m:], E - D
-        over = (weight * (excess - saddle.inset)).max(initial=0.0)
-        merit = float(abs(np.log(c.max())) + abs(x[:m].sum() - 1) + lam @ abs(excess) + over)
-        if merit < best.merit:
-            best = Iterate(x[:m], lam, y[:m], y[m:], merit, float(over), step)
+        q, lam, excess = x[:m], x[m:], E - D
+        over = float((weight * (excess - saddle.inset)).max(initial=0.0))
+        merit = float(abs(np.log(c.max())) + abs(q.sum() - 1) + lam @ abs(excess)) + over
+        if merit < best[0]:
+            best = merit, x, y, over, step
         if merit <= tol and over == 0:
             break
         if step % 8 == 7 and saddle.dual(c, lam) > np.log(min(saddle.n, m)) + 1e-6:
-            return replace(best, infeasible=True)
+            infeasible = True
+            break
         xy = x * y
-        mu, short = xy.sum() / len(x), x @ abs(lack) / len(x)
+        mu, short = float(xy.sum()) / N, float(x @ abs(lack)) / N
         solve = factorise(saddle, x, y, lack, E, attempt)
         if solve is None:
             break
         dx, dy = solve(-xy)
         a = min(longest(x, dx, y, dy), 1 / (1 - MARGIN))
-        ahead = (x + a * dx) @ (y + a * dy) / len(x)
+        ahead = float((x + a * dx) @ (y + a * dy)) / N
         target = max(mu * (ahead / mu) ** 3, min(mu, attempt.lag * short), FLOOR)
         dx, dy = solve(target - xy - dx * dy)
         a = min(1.0, (1 - min(MARGIN, mu + attempt.margin)) * longest(x, dx, y, dy))
-        x, y, c, E, lack = advance(saddle, x, y, dx, dy, a, len(x) * (2 * short + mu) + 1e-10)
-    return best
+        x, y, c, E, lack = advance(saddle, x, y, dx, dy, a, N * (2 * short + mu) + 1e-10)
+    merit, x, y, over, step = best
+    return Iterate(x[:m], x[m:], y[:m], y[m:], merit, over, step, infeasible)
 
 
-def lacking(saddle, y, c, E):
+def lacking(y, c, E, D):
     """y less the slacks that c and E leave, (m + R,)."""
-    return y - np.concatenate([1 - c, saddle.D - E])
+    return y - np.concatenate([1 - c, D - E])
 
 
 def factorise(saddle, x, y, lack, E, attempt):
@@ -138,17 +141,16 @@ def factorise(saddle, x, y, lack, E, attempt):
     room = saddle.D - y[m:]
     log_quotient = np.log(E / room)
     away = abs(log_quotient) > np.log(attempt.far)
-    if away.any():
+    if np.count_nonzero(away):
         away &= (room > 1e-3 * saddle.D) & (E > 1e-250)
         rho, b = np.ones(len(x)), lack.copy()
         rho[m:][away], b[m:][away] = (E / room)[away], (E * log_quotient)[away]
     if saddle.R:
         HB = dpotrs(L, B, lower=1)[0]
         S = V + B.T @ HB
-        of_S = np.einsum("ii->i", S)  # a view of the diagonal
-        of_S += (rho * ratio)[m:]
+        diagonal_of(S)[:] += (rho * ratio)[m:]
         if attempt.damping:
-            of_S += attempt.damping * abs(b[m:]) / (1 + x[m:])
+            diagonal_of(S)[:] += attempt.damping * abs(b[m:]) / (1 + x[m:])
         T, failed = dpotrf(S, lower=1, clean=0)
         if failed:
             return None
@@ -171,12 +173,17 @@ def cholesky(saddle, q, diagonal):
     """(L, B, V): the lower factor of H + diag(diagonal), raised by rounding's worth until there is one; else None."""
     for raised in (0.0, 1e-15, 1e-13, 1e-11, 1e-9):
         H, B, V = saddle.hessian(q)
-        of_H = np.einsum("ii->i", H)
+        of_H = diagonal_of(H)
         of_H += diagonal + raised * of_H.max() if raised else diagonal
         L, failed = dpotrf(H, lower=1, clean=0, overwrite_a=1)
         if not failed:
             return L, B, V
     return None
+
+
+def diagonal_of(M):
+    """The diagonal of a contiguous square matrix, to write to."""
+    return M.reshape(-1, order="A")[:: len(M) + 1]
 
 
 def longest(x, dx, y, dy):
@@ -191,7 +198,7 @@ def advance(saddle, x, y, dx, dy, a, allowed):
     for _ in range(8):
         x1, y1 = x + a * dx, y + a * dy
         c, E = saddle.gradient(x1[:m], x1[m:])
-        lack = lacking(saddle, y1, c, E)
+        lack = lacking(y1, c, E, saddle.D)
         if np.maximum(x, x1) @ abs(lack) <= allowed:
             break
         a *= 0.3

@@ -35,17 +35,17 @@ class Saddle:
     def __init__(self, problem, columns, pinned):
         w, _, g = problem.rows
         letters = slice(None) if problem.source.p.min() > 0 else problem.source.p > 0
-        alone = np.count_nonzero(w, axis=1) == 1
-        idle = alone & ((w > 0) @ problem.source.p <= NEGLIGIBLE)
+        share = (w > 0) @ problem.source.p  # the probability of each row's letters
+        idle = (share <= NEGLIGIBLE) & (np.count_nonzero(w, axis=1) == 1)
         free = np.flatnonzero((problem.excess_budgets > 0) & ~idle)
         self.free = free[np.argsort(g[free], kind="stable")]  # measure by measure
+        self.share = share[self.free]
         self.p, self.root = problem.source.p[letters], np.sqrt(problem.source.p[letters])
         self.unit = problem.scale[g[self.free]]
         self.base = None
         if pinned.any():
             self.base = -problem.exponents(pinned, columns)[letters]
         least, self.groups = np.empty(len(self.free)), []
-        self.share = (w[self.free] > 0) @ problem.source.p  # the probability of each row's letters
         for h in range(len(problem.measures)):
             rows = slice(*np.searchsorted(g[self.free], [h, h + 1]))
             e = problem.excess(h, columns)[letters]
@@ -85,8 +85,8 @@ class Saddle:
         whole[self.free] = lam / self.unit
         return whole
 
-    def gradient(self, q, lam):
-        """(c, E) at (q, lam); keeps exp(-s), z and the means for `hessian`."""
+    def exponentials(self, lam):
+        """exp(high_i - s_ij) at the prices lam, (n, m), kept in .A; high is such that the largest of a letter is 1."""
         A = self.A
         if not self.groups:
             A.fill(0.0)
@@ -102,7 +102,11 @@ class Saddle:
         if not self.one_zero:  # else the nearest codeword has s = 0 already
             self.high = high = A.max(axis=1)
             A -= high[:, None]
-        np.exp(A, out=A)
+        return np.exp(A, out=A)
+
+    def gradient(self, q, lam):
+        """(c, E) at (q, lam); keeps exp(-s), z and the means for `hessian`."""
+        A = self.exponentials(lam)
         self.z = A @ q
         self.pz = self.p / self.z
         c, E = self.pz @ A, np.empty(self.R)
@@ -130,6 +134,6 @@ class Saddle:
                 if g is h:  # a variance: not below the rounding of the difference
                     covariance = np.maximum(covariance, ROUNDING * g.eb**2)
                 block = (g.wp * covariance) @ h.w.T
-                V[g.rows, h.rows] = block.toarray() if sp.issparse(block) else block
+                V[g.rows, h.rows] = block if isinstance(block, np.ndarray) else block.toarray()
         B = B[0] if len(B) == 1 else np.concatenate([np.empty((0, self.m)), *B])
         return H, B.T, V
