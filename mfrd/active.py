@@ -54,7 +54,7 @@ def newton(problem, warm=None, tol=TOLERANCE):
         multipliers, q = saddle.multipliers(point.lam, pinned), point.q / point.q.sum()
         log_c = price(problem, multipliers, potentials(problem, multipliers, q, active))
         log.debug("%d active codewords, %d steps, log max c %.2e nats", len(active), point.steps, log_c.max())
-        new, alive = violators(problem, log_c, active, tol), used(saddle, point)
+        new, alive = violators(problem, log_c, active, tol), used(saddle, point, tol)
         if inner == tol and (log_c.max() <= tol or not len(new)):
             break
         inner = max(tol, min(inner, 0.01 * log_c.max()))
@@ -68,15 +68,16 @@ def newton(problem, warm=None, tol=TOLERANCE):
     return saddle.multipliers(point.lam, pinned), q / q.sum(), (active[alive], point)
 
 
-def used(saddle, point):
+def used(saddle, point, tol):
     """Which codewords some letter uses with a share above DEAD, boolean (m,)."""
-    saddle.gradient(point.q, point.lam)
+    if not point.converged(tol):  # else `saddle` holds what follows
+        saddle.gradient(point.q, point.lam)
     return point.q * (saddle.A / saddle.z[:, None]).max(axis=0) > DEAD  # max_i Q_ij
 
 
 def polish(saddle, point, tol):
     """(which codewords are used, the optimum on these alone), or all where the others are needed."""
-    alive = used(saddle, point)
+    alive = used(saddle, point, tol)
     if alive.all():
         return alive, point
     few = saddle.restricted(alive)

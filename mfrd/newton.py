@@ -19,6 +19,7 @@ from scipy.linalg.lapack import dpotrf, dpotrs
 
 MARGIN = 0.01  # share of the way to the boundary that a step leaves while the products x y are large
 FLOOR = 1e-17  # products x y are not driven below this
+QUADRATIC = 1e-8  # products and lacks, on average, from which steps converge quadratically
 LEAST = 0.1  # slack of a start, of 1 and of the budget
 
 
@@ -88,7 +89,10 @@ def centre(saddle, attempt=STEADY):
 
 @np.errstate(divide="ignore", over="ignore", invalid="ignore")  # steps too long are infinite here and cut there
 def interior_point(saddle, start, tol, attempt=STEADY):
-    """The best Iterate found from `start` as `attempt` says; it has `converged(tol)` where the method did."""
+    """The best Iterate found from `start` as `attempt` says; it has `converged(tol)` where the method did.
+
+    It leaves in `saddle` what the last gradient keeps: that of the Iterate, where the method converged.
+    """
     D, m = saddle.D, saddle.m
     N, weight = m + saddle.R, saddle.share / D
     x = np.concatenate([start.q, start.lam])
@@ -114,11 +118,13 @@ def interior_point(saddle, start, tol, attempt=STEADY):
         solve = factorise(saddle, x, y, lack, E, attempt)
         if solve is None:
             break
-        dx, dy = solve(-xy)
-        a = min(longest(x, dx, y, dy), 1 / (1 - MARGIN))
-        ahead = float((x + a * dx) @ (y + a * dy)) / N
-        target = max(mu * (ahead / mu) ** 3, min(mu, attempt.lag * short), FLOOR)
-        dx, dy = solve(target - xy - dx * dy)
+        target = max(min(mu, attempt.lag * short), FLOOR)
+        if max(mu, short) > QUADRATIC:  # nearer, a plain step does as well
+            dx, dy = solve(-xy)
+            a = min(longest(x, dx, y, dy), 1 / (1 - MARGIN))
+            ahead = float((x + a * dx) @ (y + a * dy)) / N
+            target, xy = max(mu * (ahead / mu) ** 3, target), xy + dx * dy
+        dx, dy = solve(target - xy)
         a = min(1.0, (1 - min(MARGIN, mu + attempt.margin)) * longest(x, dx, y, dy))
         x, y, c, E, lack = advance(saddle, x, y, dx, dy, a, N * (2 * short + mu) + 1e-10)
     merit, x, y, over, step = best
