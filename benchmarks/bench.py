@@ -26,7 +26,7 @@ from mfrd import outputs
 from mfrd.blahut import fixed_point
 from mfrd.certificate import dual_encoder
 from mfrd.encoder import NATS_PER_BIT
-from mfrd.newton import centre, interior_point
+from mfrd.newton import BOLD, centre, interior_point
 from mfrd.saddle import Saddle
 from mfrd.solver import _solution
 
@@ -216,8 +216,8 @@ def floors():
         source = mfrd.bumps(mfrd.grid(-4, 4, n), [1], [0], [1])
         problem = mfrd.Problem(source, mfrd.grid(-4, 4, m), [mfrd.Fidelity(0.5)])
         saddle = Saddle(problem, np.arange(m), np.zeros(1))
-        start = centre(saddle)
-        seconds, point = timed(lambda: interior_point(saddle, start, 1e-10), 5)
+        start = centre(saddle, BOLD)
+        seconds, point = timed(lambda: interior_point(saddle, start, 1e-10, BOLD), 7)
         s, A = saddle.groups[0].e * 2.0, np.empty((n, m))
         exponentials, _ = timed(lambda: np.exp(np.negative(s, out=A), out=A), 15)
         product, _ = timed(lambda: dsyrk(1.0, A.T, lower=1), 15)
