@@ -17,6 +17,8 @@ from papermill.execute import execute_notebook
 
 from .outputs import ReportError, remedied, write_atomic
 
+# sums of several threads round differently, and notebooks that run at once would fight for the cores
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 KERNEL_ARGUMENTS = ["--IPKernelApp.log_level=50"]  # no notice of TCP ports, nor of a cell cut short by Ctrl-C
 
 
@@ -183,6 +185,7 @@ def _kernel_environment(root, output):
         "MFRD_OUTPUT": str(output),
         "PYTHONPATH": os.pathsep.join([str(root), *([path] if path else [])]),  # works without pip install -e .
         "PYTHONHASHSEED": "0",
+        **dict.fromkeys(ONE_THREAD, "1"),
         "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not the user's
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",

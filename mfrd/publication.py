@@ -16,6 +16,7 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from .outputs import ReportError, write_atomic
@@ -24,11 +25,20 @@ FOLDERS = ("figures", "results")
 JOURNAL, LOCK = "runs/.publication.json", "runs/.lock"
 WORK = ".run-"  # prefix of the directories of runs that have not ended
 TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")  # of outputs.write_atomic: the process that writes it
+PATIENCE = 2.0  # seconds that a child of a run just killed, not yet a program of its own, may hold the lock
 WRITTEN = (".", "figures", "results", "notebooks", "paper")  # where write_atomic writes, in the repository
 
 
 class Busy(ReportError):
     """Another run holds the repository."""
+
+
+def _lock(file):
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -40,14 +50,15 @@ def exclusive(root):
     path = Path(root) / LOCK
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise Busy(
-                f"process {file.read().strip() or 'unknown'} is running notebooks of {root}; "
-                "expected one run at a time: wait for it, or end it"
-            ) from None
+        deadline = time.monotonic() + PATIENCE
+        while not _lock(file):
+            if time.monotonic() > deadline:
+                file.seek(0)
+                raise Busy(
+                    f"process {file.read().strip() or 'unknown'} is running notebooks of {root}; "
+                    "expected one run at a time: wait for it, or end it"
+                )
+            time.sleep(0.05)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
