@@ -68,7 +68,7 @@ def grouped():
 
 def heading(module):
     """(title, what it says) of a module as HTML: the first paragraph of its docstring, parted at the colon."""
-    first = " ".join(inspect.getdoc(sys.modules[module]).split("\n\n")[0].split())
+    first = " ".join((inspect.getdoc(sys.modules[module]) or "").split("\n\n")[0].split())
     title, _, rest = first.partition(": ")
     return prose(title.partition(", and ")[0].rstrip(".")), prose(rest[:1].upper() + rest[1:])
 

@@ -22,7 +22,7 @@ from .scalar import Hull
 from .source import Source
 from .supremum import lower_bound_all_codebooks
 
-TOLERANCE = 1e-3  # nats, of a component at a given price; what it leaves is certified all the same
+TOLERANCE = 1e-6  # nats, of a component at a given price; what it leaves is certified all the same
 APART = 3.0  # widths of exp(-price d^2) from which no codeword serves two letters
 PART = 40  # letters at least that are solved together
 COARSE, FINE = 1, 3  # codewords to a width of exp(-price d^2): while the price is sought, and for the bound

@@ -232,7 +232,8 @@ def uniform_quantiser(source, step, *, offset=0.0):
     """Cubic cells of one side: letter x falls into cell round((x - offset) / step), coordinate by coordinate.
 
     The codeword of a cell is its centroid E[X | cell]. With an ideal entropy coder its rate is
-    .output_entropy, 0.2546 bits a coordinate above R(D) for small steps.
+    .output_entropy, 0.2546 bits a coordinate above R(D) for a source that samples a smooth density, and
+    steps small against its scale but large against the letters' spacing.
 
     source: Source, any dimension; step: side of a cell, > 0, in units of x; offset: centre of
     cell 0, a number or (k,). -> Encoder, deterministic.

@@ -2,8 +2,8 @@
 
 Each round solves the convex program on the current codebook, moves the codewords against the
 gradient of the distortion they carry, and merges those that carry nothing or coincide. A move that
-would leave a budget out of reach or raise the rate is shortened, and a merge that would leave one out of
-reach is refused, so every codebook on the way is feasible.
+would leave a budget out of reach, or raise the rate while nothing merges, is shortened, and a merge that would
+leave one out of reach is refused, so every codebook on the way is feasible.
 """
 
 from dataclasses import dataclass, replace
@@ -104,7 +104,7 @@ def advance(solution, target, fraction, thresholds, solver):
     """The solution after codewords move that fraction of the way to their targets and merge.
 
     The move is halved while it leaves a budget out of reach, or raises the rate without merging
-    anything: where a subset budget binds, the unpriced centroid is no descent direction.
+    anything: where a subset budget binds, the unpriced centroid need not be a descent direction.
     -> Solution, or None where no part of the move lowers the rate.
     """
     problem = solution.problem

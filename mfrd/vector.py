@@ -89,7 +89,7 @@ class Search:
         return weights
 
     def guess(self):
-        """Prices of high resolution, dR/dD_r = P(S_r) k / (2 D_r) nats, before any are known."""
+        """Prices of high resolution, -dR/dD_r = P(S_r) k / (2 D_r) nats, before any are known."""
         mass = (self.budgets.w > 0) @ self.budgets.source.p
         spread = self.columns[1].E
         return mass * self.budgets.x.shape[1] / (2 * np.maximum(self.budgets.D, 1e-6 * spread + 1e-300))

@@ -210,7 +210,7 @@ def test_blahut_arimoto_refuses_what_it_cannot_do():
 
 
 def test_budgets_far_below_the_unit_that_contradict_each_other_are_infeasible():
-    """One letter must be exact in one measure and nearest in another, on different codewords, at distortions of 1e-9."""
+    """One letter must be exact in one measure and nearest in another, on other codewords, at distortions of 1e-9."""
     source = mfrd.Source([6.7e-5, 0.0], [1.0, 0.0])
     other = np.array([[4e-7, 4e-6], [1e-6, 1e-6]])
     problem = mfrd.Problem(source, [0.0, 6.7e-5], [

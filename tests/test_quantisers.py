@@ -173,7 +173,7 @@ def test_gaussian_at_low_rate_tends_to_the_slope_of_the_rate_distortion_function
     before, margin_before = np.inf, np.inf
     for gain in (0.5, 0.1, 1e-2, 1e-3, 1e-4, 1e-5):
         rate = mfrd.ecsq(source, 1 - gain - within).rate
-        t = brentq(lambda t: two_cells(t)[0] - gain, 0, 7)
+        t = brentq(lambda t, gain=gain: two_cells(t)[0] - gain, 0, 7)
         slope, margin = rate / gain * 2 * np.log(2), two_cells(t)[1] / rate
         assert 1 < slope < before
         assert 1 < margin < margin_before
