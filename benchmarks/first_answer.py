@@ -4,7 +4,7 @@
 
 Two ways, each in a directory of its own that is removed afterwards: `make`, which installs requirements.lock into
 .venv, and `pip install .` into a fresh environment. Then the first example of the README runs up to its first line of
-output. What is installed comes over the network, or from the cache of pip or uv: the slower, the more of the time it is.
+output. What is installed comes over the network, or from the cache of pip or uv: most of the time where that is slow.
 """
 
 import json

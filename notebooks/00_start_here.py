@@ -24,7 +24,7 @@
 # $$\min_Q\ I(X;Y) \quad\text{s.t.}\quad \mathrm{E}\,|X - Y|^2 \le D, \qquad \mathrm{E}\big[\,|X - Y|^2 \,\big|\, X \in S\,\big] \le D_S ,$$
 #
 # then moves the codewords, then writes a file. Every rate comes with a certificate: a bound below which nothing can go, computed in plain
-# NumPy from the prices alone. The other notebooks re-execute the report; none is needed for this one.
+# NumPy from prices and potentials alone. The other notebooks re-execute the report; none is needed for this one.
 #
 # *In the [paper](../paper/paper.pdf): section 6.9, From samples to a file.*
 
@@ -56,7 +56,7 @@ source = mfrd.Source.from_samples(data, bins)
 variance, binning = data.var(), data.var() - source.covariance.item()
 print(f"{len(data)} samples of {len(np.unique(data))} values become {len(source.p)} letters "
       f"from {source.points[0]:.4g} to {source.points[-1]:.4g} {unit}")
-print(f"variance {variance:.6f} {unit}²; binning adds {100 * binning / variance:.3f} % of it to every mean squared error")
+print(f"variance {variance:.6f} {unit}²; binning adds {100 * binning / variance:.3f} % of it to the mean squared error over all samples")
 
 # %% [markdown]
 # ## Two budgets, one certified answer

@@ -240,7 +240,7 @@ print(f"the two agree within their gaps at all {len(check_3)} budgets: {bool((ab
 # ## What this shows
 #
 # The core reproduces the closed form where the codebook can, and the certificate, not the solver's word, says that what
-# remains is the codebook's.
+# remains is not the solver's: above the closed form it is the codebook's, below it the source's.
 
 # %%
 sweep = lambda D, solutions: [{"D": D_, **s.summary()} for D_, s in zip(D, solutions)]

@@ -91,23 +91,23 @@ slack = price["global"] < 1e-6
 print(f"core price {price['core'].min():.2f} to {price['core'].max():.2f} bits per unit "
       f"({np.log(2) * price['core'].min():.2f} to {np.log(2) * price['core'].max():.2f} nats)")
 print(f"global price {price['global'].max():.3f} falling to zero; smallest ratio {(price['core'] / np.maximum(price['global'], 1e-9)).min():.1f}")
-print(f"the global budget is slack from D = {budgets[slack][0]:.3f} on; the distortion stays near {reached[slack].mean():.3f}")
-print(f"rate floor {rates[-1]:.4f} bits; alone, the rate is zero from D = {budgets[rates_alone < 1e-9][0]:.3f} on")
+print(f"the global budget goes slack where the distortion stops, at {reached[slack].mean():.3f}")
+print(f"rate floor {rates[-1]:.4f} bits; alone, the rate is zero from D = {alone.scale[0]:.3f} on, one codeword's distortion")
 
 # %% [markdown]
 # The published figure shows nats: 13.7 rising to 14.7 for the subset, 1.0 falling to 0 for the global price, and a
-# distortion that stops near 1.16. A higher price per unit does not mean that the core dominates the rate: what it
-# contributes is a price times a budget.
+# distortion that stops near 1.16. A higher price per unit does not mean that the core dominates the rate: what its
+# budget adds is the rate with it less the rate without.
 
 # %%
 terms = {name: price[name][0] * curve[0].distortions[name] for name in price}
-print(f"at D = {budgets[0]:.2f}: rate {rates[0]:.3f} bits, "
-      f"price x distortion: global {terms['global']:.3f}, core {terms['core']:.3f}")
+print(f"at D = {budgets[0]:.2f}: the core's budget adds {rates[0] - rates_alone[0]:.3f} to a rate of {rates[0]:.3f} bits; "
+      f"prices times distortions, global {terms['global']:.3f} and core {terms['core']:.3f}, are no shares of it")
 
 # %% [markdown]
 # ## A price is a derivative
 #
-# Two more solves on each side of a budget give a central difference of the rate. It must agree with the price to the
+# One more solve on each side of a budget gives a central difference of the rate. It must agree with the price to the
 # square of the step: we check both budgets.
 
 # %%
@@ -136,7 +136,7 @@ print(f"rate {blahut.rate:.6f} against {example.rate:.6f} bits; spent: global {s
 
 # %% [markdown]
 # The same along the whole curve, from the sweep itself: differences of neighbouring rates against the mean of their
-# prices, where both budgets bind.
+# prices.
 
 # %%
 quotient = -np.diff(rates) / np.diff(budgets)
@@ -148,8 +148,8 @@ plot.lines(ax, [((budgets[1:] + budgets[:-1]) / 2, mean_price, "global", "price 
 path = outputs.save_figure(figure, "fig03_finite_differences")
 
 # %% [markdown]
-# **Figure 3, continued.** The global price against the slope of the curve: the same function. It reaches zero with zero
-# slope, so the rate is smooth where the budget goes slack.
+# **Figure 3, continued.** The global price against the slope of the curve: the same function, up to the spacing of the
+# sweep where the price bends. The price reaches zero continuously, so the rate has no kink where the budget goes slack.
 #
 # ## Where each budget binds
 #
@@ -170,9 +170,10 @@ plot.lines(left, [(D_feasible, core_price, "core", r"core, $\lambda'$"), (D_feas
            "core budget $D'$", "price (bits per unit)", "Prices")
 plot.lines(right, [(D_feasible, core_rates, "convex", "")], "core budget $D'$", "rate (bits)", f"Rate at $D = {D_example}$")
 path = outputs.save_figure(figure, "fig03_core_budget")
-binding = D_feasible[core_price > 1e-6]
+free = mfrd.solve(alone.with_budget("global", D_example), solver).encoder.distortion(mfrd.squared_error)
+goes_slack = (gaussian.p * inside) @ free
 print(f"{len(core_budgets) - len(feasible)} of {len(core_budgets)} budgets infeasible (least reachable {problem.least[1]:.5f})")
-print(f"the core's budget binds up to D' = {binding[-1]:.4f} and is slack beyond")
+print(f"the core's budget binds below D' = {goes_slack:.4f}, what the core spends without it, and is slack beyond")
 
 # %% [markdown]
 # **Figure 3, third part.** Prices and rate against the core's budget. Towards the least reachable value the price grows
@@ -181,7 +182,7 @@ print(f"the core's budget binds up to D' = {binding[-1]:.4f} and is slack beyond
 # ## What this shows
 #
 # Prices are slopes, certified by finite differences. The core's price is an order of magnitude above the global one, yet
-# its share of the rate is the smaller at the tightest global budget: price is not burden.
+# what its budget adds to the rate is small at the tightest global budget: price is not burden.
 
 # %%
 sweep = lambda D, solutions: [{"D": D_, **s.summary()} for D_, s in zip(D, solutions)]
@@ -191,11 +192,11 @@ results = {"gaussian_1d_mixed_fidelity": {
     "price_core_nats": np.log(2) * np.array([price["core"].min(), price["core"].max()]),
     "price_global_nats": np.log(2) * np.array([price["global"].min(), price["global"].max()]),
     "smallest_price_ratio": (price["core"] / np.maximum(price["global"], 1e-9)).min(),
-    "distortion_where_global_goes_slack": reached[slack].mean(), "global_slack_from_D": budgets[slack][0],
+    "distortion_where_global_goes_slack": reached[slack].mean(),
     "rate_floor_bits": rates[-1], "price_times_distortion_bits": terms,
     "finite_differences": {"D": D_example, "prices": example.prices, "differences": differences},
     "blahut_arimoto_at_these_prices": {"I_bits": blahut.rate, "conic_I_bits": example.rate, "distortions": spent},
-    "core_binds_up_to": binding[-1], "sweep": sweep(budgets, curve), "sweep_without_core": sweep(budgets, unconstrained),
+    "core_distortion_without_core_budget": goes_slack, "sweep": sweep(budgets, curve), "sweep_without_core": sweep(budgets, unconstrained),
     "sweep_core": sweep(core_budgets, tightened)}}
 
 # %%

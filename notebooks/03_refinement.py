@@ -136,7 +136,7 @@ print("codewords:", sizes, "converged:", all(r.converged for r in runs.values())
 #
 # The published subset budgets are slack. Here is the same source with the core held to $D' = 0.05$ and $0.02$, and both
 # codebook steps. The centroid ignores that distortion in the core is dearer; the priced step does not. This is the
-# failure to remember: with a budget that binds on a subset, the centroid is no descent direction. It trades core distortion
+# failure to remember: with a budget that binds on a subset, the centroid need not be a descent direction. It trades core distortion
 # for global distortion at the wrong rate of exchange, and can end above the rate it started from.
 
 # %%
@@ -245,7 +245,7 @@ path = outputs.save_figure(figure, "fig05_refine_2d_history")
 #
 # Five pairs of thresholds on the first draw. Without merging the codebook keeps all 64 codewords, but after enough rounds
 # only five carry mass, so the rate is the same: merging decides the size of the codebook and the number of rounds. A
-# threshold of a tenth removes codewords that matter, and the rate pays for it, though little.
+# threshold of a hundredth or a tenth removes codewords that matter, and the rate pays for it, though little.
 
 # %%
 thresholds = [(0.0, 0.0), (1e-3, 1e-3), (1e-3, 0.3), (1e-2, 1e-3), (1e-1, 1e-3)]

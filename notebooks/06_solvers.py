@@ -86,8 +86,7 @@ within = all(abs(s.rate - a["newton"].rate) <= s.gap + a["newton"].gap + 1e-12 f
 print("all within their certified gaps:", within)
 
 # %% [markdown]
-# Prices agree as well. Where a budget is slack its price is zero for both; elsewhere they are unique, for the rate is
-# differentiable there.
+# Prices agree as well. Where a budget is slack its price is zero for both.
 
 # %%
 for name in ("P2b", "P3b"):
@@ -121,7 +120,8 @@ print(f"{n_random} problems; agreement within the gaps on all: {max(excess) <= 1
 # ## What a certified digit costs
 #
 # Side by side in one run of `make bench`, one thread: the time of each method as a multiple of Newton's on the same problem,
-# and the certified gap at which it stopped. Blahut–Arimoto bisects on the price of each budget that binds.
+# and the certified gap at which it stopped. Blahut–Arimoto bisects on the one price that binds;
+# where two do (P2b, P3b), the benchmark bisects on each in turn with the other held.
 
 # %%
 bench, forms = outputs.load_results("bench"), outputs.load_results("forms")
@@ -147,9 +147,9 @@ right.legend(loc="center right")
 path = outputs.save_figure(figure, "solvers_time_and_gap")
 
 # %% [markdown]
-# **Solvers, first figure.** *Left:* time against certified gap on P1 to P3b; one mark a problem. *Right:* the same problem in
-# three conic forms, in the time of the first. The primal, which states the report's program word for word, is missing
-# wherever the solver gave no answer:
+# **Solvers, first figure.** *Left:* time against certified gap on P1 to P3b; one mark a problem. *Right:* three
+# conic forms of five such problems, in the time of the first. The primal, the report's program in the joint pmf, is missing
+# where the solver gave no answer:
 
 # %%
 failed = [name for name, f in forms.items() if f["primal, joint pmf"]["gap_bits"] is None]
@@ -178,8 +178,8 @@ print(f"a sweep of 100 budgets: {bench['sweep']['ms_a_point']:.1f} ms a point")
 # %% [markdown]
 # ## What this shows
 #
-# Three methods with nothing in common agree to every digit that their certificates promise. Choosing among them is a
-# matter of time, not of trust.
+# Methods that share no algorithm, only encoder, repair and certificate, agree to every digit that the certificates
+# promise. Choosing among them is a matter of time, not of trust.
 
 # %%
 keep = lambda s: s.summary()

@@ -22,7 +22,8 @@
 # $$H(Y) = I(X;Y) + H(Y|X),$$
 #
 # so a randomised encoder pays for its own randomness. For a fixed codebook $H(Y)$ is concave in $Q$: its least value
-# sits at a vertex, a *deterministic* encoder. The quantiser to deploy therefore solves another problem,
+# sits at a vertex, which randomises at most as many letters as there are budgets; time-sharing *deterministic* encoders
+# takes their place. The quantiser to deploy therefore solves another problem,
 #
 # $$\min_{\text{quantisers}}\ \sum_t w_t\, H(Y_t) \quad\text{within}\quad \sum_t w_t\, \mathrm{E}_r(Y_t) \le D_r ,$$
 #
@@ -179,8 +180,8 @@ path = outputs.save_figure(figure, "fig13_plane_spike")
 # %% [markdown]
 # **Figure 13, the spike.** On this broad source every good scalar quantiser lies a quarter of a bit from the bound:
 # 0.2546 bits at high rate, the price of cells that are intervals instead of balls in many dimensions, and less where
-# the rate is small. Uniform cells and Lloyd–Max are nearly as good as the best, as theory says of smooth densities; on
-# the trimodal source, whose letters crowd at three places, they were not.
+# the rate is small. Uniform cells are nearly as good as the best, as theory says of smooth densities, and so is Lloyd–Max,
+# for this density is nearly flat; on the trimodal source, whose letters crowd at three places, they were not.
 #
 # ## Why equal size misleads
 #
@@ -260,8 +261,8 @@ print(f"tau = 0: I = {last.rate:.4f}, H(Y) = {last.output_entropy:.4f} bits, D =
 # ## A budget that binds
 #
 # Now hold the core $|x| < 1$ to $D' = 0.05$. Contiguous cells are no longer proven optimal, so the quantiser is the
-# best found; the bound stays certified. Lloyd–Max and uniform cells know nothing of the core: to meet $D'$ they must
-# be fine everywhere.
+# best found; the bound stays certified. Lloyd–Max and uniform cells know nothing of the core: they meet $D'$ where
+# they are fine everywhere.
 
 # %%
 core = mfrd.Fidelity(D_core, on=inside, name="core")
@@ -286,9 +287,9 @@ figure = plot.plane(schemes_core, {**kinds, **joined}, [(D_, limit_core(D_).lowe
 path = outputs.save_figure(figure, "fig16_plane_core")
 
 # %% [markdown]
-# **Figure 16.** As figure 13, with $D' = 0.05$ on the core; all are time-shared to meet both budgets. Lloyd–Max and
-# uniform cells must be fine everywhere to be fine in the core, and a looser global budget saves them little; the
-# priced quantiser keeps to the bound. Crosses are drawn at the budgets; the measured distortions scatter around them
+# **Figure 16.** As figure 13, with $D' = 0.05$ on the core; all are time-shared to meet both budgets. Lloyd–Max
+# must be fine everywhere to be fine in the core, and a looser global budget saves it little. Uniform cells are fine
+# enough for the core already, up to $D$ of about one. The priced quantiser keeps to the bound. Crosses are drawn at the budgets; the measured distortions scatter around them
 # and are printed here.
 
 # %%
@@ -323,8 +324,7 @@ path = outputs.save_figure(figure, "fig17_prices")
 # %% [markdown]
 # **Figure 17.** *Left:* the price of distortion at the bound, and along the quantiser's hull, where it is a staircase:
 # on a long step two quantisers of different size are time-shared. *Right:* both prices with the core's budget; a
-# letter of the core pays their sum. The core's price peaks where the global budget has grown loose and the core's own
-# modes are still resolved. Prices are marginal: they say where the next bit should go, not what the first ones bought.
+# letter of the core pays their sum. The core's price peaks where the global budget has grown loose. Prices are marginal: they say where the next bit should go, not what the first ones bought.
 
 # %%
 for D_ in (0.4, D, 1.0, 2.0):

@@ -24,7 +24,7 @@
 #
 # $$\sum_{g}\sum_{k}\ N_g \left[\, H(Y_{gk}) + w_g\, \mathrm{E}|X_{gk} - Y_{gk}|^2 \,\right],$$
 #
-# over groups $g$ and subbands $k$: a parallel source that shares its prices, which is reverse water-filling with two waters. At a
+# over groups $g$ of $N_g$ blocks and subbands $k$, with $N$ samples in all: a parallel source that shares its prices, which is reverse water-filling with two waters. At a
 # price the problem falls apart into subbands, so the certified bounds of notebook 5 add up: for *any* prices
 #
 # $$R(D, D') \ \ge\ \sum_{g,k} \tfrac{N_g}{N}\, \min_{Q}\left[ I(X_{gk};Y_{gk}) + w_g \mathrm{E}|X_{gk}-Y_{gk}|^2 \right] - \lambda D - \lambda' D'.$$
@@ -153,8 +153,7 @@ path = outputs.save_figure(figure, "fig18_water")
 # %% [markdown]
 # **Figure 18, continued.** Reverse water-filling with two waters. In each group distortion follows the energy where that lies under
 # the water and stays level where it lies above; the water of the QRS group stands lower by the ratio of the prices.
-# The level is not quite flat, because the subbands are not Gaussian; at the highest frequencies the bound's distortion lies under the
-# energy by the width of the histogram's bins.
+# The level is not quite flat, because the subbands are not Gaussian.
 #
 # ## The photograph
 #
@@ -205,7 +204,7 @@ figure = plot.pictures([photo[around], shown["mixed"][around], shown["jpeg"][aro
 path = outputs.save_figure(figure, "fig19_photograph")
 
 # %% [markdown]
-# **Figure 19.** The head and the camera, the region outlined: original, mixed fidelity, and JPEG at equal bytes. Look at the ear, the
+# **Figure 19.** The head and the camera, the region outlined: original, mixed fidelity, and JPEG at no more bytes. Look at the ear, the
 # strands of hair and the edges of the camera, where JPEG rings and blocks show. What it does not show is the price, which the rest
 # of the picture pays: that is the next figure.
 
@@ -214,9 +213,8 @@ figure = plot.pictures([shown["mixed"], shown["jpeg"]], ["mixed fidelity", "JPEG
 path = outputs.save_figure(figure, "fig19_whole")
 
 # %% [markdown]
-# **Figure 19, continued.** The whole pictures at equal bytes. Outside the region the mixed file is the coarser by about a decibel,
-# most visibly in the grass. Grass is what costs: held to the fidelity of the face, it takes most of the bytes of the third row of
-# the table. Squared error is not what an eye sees; the pictures say no more than that.
+# **Figure 19, continued.** The whole pictures. Outside the region the mixed file is the coarser by about a decibel,
+# most visibly in the grass. Squared error is not what an eye sees; the pictures say no more than that.
 #
 # ## Where uniform fidelity fails
 #
@@ -261,4 +259,4 @@ assert least_ecg < scalar_ecg < file_ecg.bytes < same_ecg.bytes < min(lossless.v
 assert least < scalar < size["mixed"] < size["same"] and size["jpeg"] <= size["mixed"]
 assert quality_of["mixed"]["inside"] > quality_of["jpeg"]["inside"] + 3
 print(f"ECG {file_ecg.bytes} bytes against {same_ecg.bytes} at uniform fidelity, bound {least_ecg:.0f}; photograph {size['mixed']} against {size['same']}, "
-      f"bound {least:.0f}; inside {quality_of['mixed']['inside']:.2f} dB, JPEG {quality_of['jpeg']['inside']:.2f} dB at equal bytes")
+      f"bound {least:.0f}; inside {quality_of['mixed']['inside']:.2f} dB, JPEG {quality_of['jpeg']['inside']:.2f} dB at no more bytes")
