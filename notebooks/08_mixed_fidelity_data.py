@@ -153,7 +153,8 @@ path = outputs.save_figure(figure, "fig18_water")
 # %% [markdown]
 # **Figure 18, continued.** Reverse water-filling with two waters. In each group distortion follows the energy where that lies under
 # the water and stays level where it lies above; the water of the QRS group stands lower by the ratio of the prices.
-# The level is not quite flat, because the subbands are not Gaussian.
+# The level is not quite flat, because the subbands are not Gaussian; at the highest frequencies the bound's distortion is the variance of the
+# histogram, under the energy by what its bins average away.
 #
 # ## The photograph
 #

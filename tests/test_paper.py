@@ -111,7 +111,8 @@ def test_every_figure_is_in_the_paper_and_names_its_notebook():
     shown = re.findall(r'#(?:fig\("([\w]+)"|row\(\(([^)]*)\)), "(\w+)"', PAPER)
     notebook_of = {name: notebook for single, several, notebook in shown
                    for name in ([single] if single else re.findall(r'"(\w+)"', several))}
-    assert sorted(notebook_of) == sorted(path.stem for path in (ROOT / "figures").glob("*.svg"))
+    still = {"fig20_explorer"}  # of something to move: it has no place on paper
+    assert set(notebook_of) == {path.stem for path in (ROOT / "figures").glob("*.svg")} - still
     for name, notebook in notebook_of.items():
         assert f'"{name}"' in (ROOT / "notebooks" / f"{notebook}.py").read_text(), (name, notebook)
 
