@@ -2,9 +2,8 @@
 
 A signal is cut into blocks; an orthonormal cosine transform of each block makes one subband of each frequency, and
 squared error in the subbands is squared error in the signal. Blocks in the subset pay lam + lam' for it, the others
-lam: with B_g blocks in group g, one coefficient of each in subband k, the encoder minimises
+lam: with B_g blocks in group g, a coefficient x of each in subband k, the encoder minimises
     sum_g sum_k [ B_g H(Y_gk) + w_g sum |x - y|^2 ],     w = (lam, lam + lam') in nats,
-the inner sum over these coefficients:
 a parallel source that shares its prices (reverse water-filling, with two waters). The codewords of a subband are the
 multiples of a step, sqrt(6 / w_g), the one whose slope at high rate is the price, drawn towards zero by a share of it:
     y_j = (j - sign(j) shift / 256) step,
