@@ -81,9 +81,10 @@ def plane(schemes, kinds, bound):
     figure, (left, right) = panels(2, height=3.1)
     drawn = [(np.transpose(schemes[name]), *kinds[name]) for name in kinds if name in schemes]
     lines(left, [(D, rate, kind, label, *overrides) for (D, rate, _), kind, label, *overrides in drawn]
-          + [(*np.transpose(bound), "bound", "certified bound")], "distortion $D$", "rate (bits a sample)", log="x")
+          + [(*np.transpose(bound), "bound", "certified bound")],
+          "distortion $D$", "rate (bits a sample)", "Rate", log="x")
     lines(right, [(D, rate - low, kind, "", *overrides) for (D, rate, low), kind, _, *overrides in drawn],
-          "distortion $D$", "rate over the bound (bits)", log="x")
+          "distortion $D$", "rate over the bound (bits)", "Over the bound", log="x")
     right.axhline(0, **{**LOOKS["bound"], "linewidth": 1.2})
     handles, labels = left.get_legend_handles_labels()
     left.get_legend().remove()

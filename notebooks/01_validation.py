@@ -125,9 +125,9 @@ low = np.geomspace(0.02, 0.8, 20)
 curves = {m: mfrd.rd_curve(sizes[m], "global", low, solver=solver) for m in sizes}
 looks = ["convex", "noise", "core", "entropy"]
 deviations = {m: np.array([s.rate for s in curves[m]]) - 0.5 * np.log2(variance / low) for m in sizes}
-figure, (ax,) = plot.panels(1, width=plot.COLUMN)
-plot.lines(ax, [(low, deviations[m], look, f"$m = {m}$")
-                for m, look in zip(sizes, looks)], "distortion $D$", "convex $-$ closed form (bits)", log="x")
+figure, (ax,) = plot.panels(1, width=0.34 * plot.PAGE)
+plot.lines(ax, [(low, deviations[m], look, f"$m = {m}$") for m, look in zip(sizes, looks)],
+           "distortion $D$", "convex $-$ closed form (bits)", "Deviation by codebook size", log="x")
 path = outputs.save_figure(figure, "fig02_codebook_size")
 for m in sizes:
     refused = sum(s.status == "infeasible" for s in curves[m])
@@ -162,7 +162,7 @@ problem_2d = mfrd.Problem(plane, mfrd.grid(-3, 3, n_side_codebook, 2), [mfrd.Fid
 budgets_2d = np.linspace(*D_range_2d, n_budgets_2d)
 curve_2d = mfrd.rd_curve(problem_2d, "global", budgets_2d, solver=solver)
 middle_2d = curve_2d[n_budgets_2d // 3].encoder
-figure, (left, right) = plot.panels(2, width=0.72 * plot.PAGE, height=2.8)
+figure, (left, right) = plot.panels(2, width=0.63 * plot.PAGE, height=2.4)
 plot.source_2d(left, plane, "Source")
 plot.codebook_2d(right, middle_2d, "convex", "", f"Optimal masses, $D = {budgets_2d[n_budgets_2d // 3]:.2f}$")
 path = outputs.save_figure(figure, "fig08_gaussian_2d")
@@ -178,11 +178,11 @@ closed_2d = np.maximum(np.log2(total / fine), 0)
 odd = mfrd.Problem(plane, mfrd.grid(-3, 3, n_side_odd, 2), [mfrd.Fidelity(D_range_2d[1])])
 curve_odd = mfrd.rd_curve(odd, "global", budgets_odd, solver=solver)
 rates_2d = np.array([s.rate for s in curve_2d])
-figure, (ax,) = plot.panels(1, width=plot.COLUMN)
+figure, (ax,) = plot.panels(1, width=0.34 * plot.PAGE, height=2.4)
 plot.lines(ax, [(budgets_2d, rates_2d, "convex", "convex, $4 \\times 4$"),
                 (budgets_odd, [s.rate for s in curve_odd], "core", "convex, $7 \\times 7$"),
                 (fine, closed_2d, "closed form", r"$\log_2(2\sigma^2/D)$")],
-           "distortion $D$", "rate (bits)")
+           "distortion $D$", "rate (bits)", "Rate")
 path = outputs.save_figure(figure, "fig09_gaussian_2d_curve")
 print("infeasible budgets:", *[f"{D:.3f}" for D, s in zip(budgets_2d, curve_2d) if s.status == "infeasible"],
       f"(least reachable {problem_2d.least[0]:.3f})")
@@ -217,7 +217,7 @@ check_3 = [mfrd.blahut_arimoto(problem_3.with_budget("global", D), tol=1e-5) for
 spacing = 6 / (n_letters_trimodal - 1)
 entropy = -(trimodal.p @ np.log2(trimodal.p / spacing))
 shannon = np.maximum(entropy - 0.5 * np.log2(2 * np.pi * np.e * budgets_3), 0)
-figure, (left, right) = plot.panels(2, width=0.8 * plot.PAGE)
+figure, (left, right) = plot.panels(2, width=0.63 * plot.PAGE)
 plot.source_1d(left, trimodal, "Source")
 plot.lines(right, [(budgets_3, [s.rate for s in curve_3], "convex", "convex, $m = 16$"),
                    (witnesses, [s.rate for s in check_3], "blahut", "Blahut–Arimoto"),

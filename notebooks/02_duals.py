@@ -73,7 +73,7 @@ rates, rates_alone = (np.array([s.rate for s in sweep]) for sweep in (curve, unc
 
 # %%
 figure, (left, right) = plot.panels(2, height=2.6)
-plot.lines(left, [(reached, price["core"], "core", r"core, $\lambda'$"),
+plot.lines(left, [(reached, price["core"], "core", "core, $\\lambda′$"),
                   (reached, price["global"], "global", r"global, $\lambda$")],
            "distortion reached", "price (bits per unit)", "Prices")
 plot.lines(right, [(budgets, rates, "convex", "with the core's budget"),
@@ -166,9 +166,9 @@ core_rates = np.array([s.rate for _, s in feasible])
 
 # %%
 figure, (left, right) = plot.panels(2, height=2.4)
-plot.lines(left, [(D_feasible, core_price, "core", r"core, $\lambda'$"), (D_feasible, global_price, "global", r"global, $\lambda$")],
-           "core budget $D'$", "price (bits per unit)", "Prices")
-plot.lines(right, [(D_feasible, core_rates, "convex", "")], "core budget $D'$", "rate (bits)", f"Rate at $D = {D_example}$")
+plot.lines(left, [(D_feasible, core_price, "core", "core, $\\lambda′$"), (D_feasible, global_price, "global", r"global, $\lambda$")],
+           "core budget $D′$", "price (bits per unit)", "Prices")
+plot.lines(right, [(D_feasible, core_rates, "convex", "")], "core budget $D′$", "rate (bits)", f"Rate at $D = {D_example}$")
 path = outputs.save_figure(figure, "fig03_core_budget")
 free = mfrd.solve(alone.with_budget("global", D_example), solver).encoder.distortion(mfrd.squared_error)
 goes_slack = (gaussian.p * inside) @ free

@@ -136,8 +136,8 @@ print("codewords:", sizes, "converged:", all(r.converged for r in runs.values())
 #
 # The published subset budgets are slack. Here is the same source with the core held to $D' = 0.05$ and $0.02$, and both
 # codebook steps. The centroid ignores that distortion in the core is dearer; the priced step does not. This is the
-# failure to remember: with a budget that binds on a subset, the centroid need not be a descent direction. It trades core distortion
-# for global distortion at the wrong rate of exchange, and can end above the rate it started from.
+# failure to remember: with a budget that binds on a subset, the centroid need not be a descent direction. It trades core
+# distortion for global distortion at the wrong rate of exchange, and can end above the rate it started from.
 
 # %%
 bound = {}
@@ -152,7 +152,7 @@ for (D_tight, step), r in bound.items():
 # %%
 figure, axes = plot.panels(len(binding_1d), height=2.3)
 for ax, D_tight in zip(axes, binding_1d):
-    plot.source_1d(ax, trimodal, f"$D' = {D_tight}$", inside)
+    plot.source_1d(ax, trimodal, f"$D′ = {D_tight}$", inside)
     plot.rug(ax, bound[D_tight, "centroid"].codebook, "noise", "centroid step", 0.62)
     plot.rug(ax, bound[D_tight, "priced"].codebook, "core", "priced step", 0.5)
 axes[-1].legend(loc="upper right")
@@ -179,13 +179,13 @@ print(f"{len(spike_run.codebook)} codeword(s), the heaviest at {main:.4f}; E[X] 
 
 # %%
 figure, (ax,) = plot.panels(1, width=plot.COLUMN)
-plot.source_1d(ax, spike, "", inside_spike)
+plot.source_1d(ax, spike, "Initial codebook", inside_spike)
 plot.rug(ax, spike_problem.codebook, "convex", "", 0.03)
 path = outputs.save_figure(figure, "fig10_spike_initial")
 
 # %%
 figure, (ax,) = plot.panels(1, width=plot.COLUMN)
-plot.codebook_1d(ax, spike_encoder, "convex", "", "", inside_spike)
+plot.codebook_1d(ax, spike_encoder, "convex", "", "Refined codebook", inside_spike)
 path = outputs.save_figure(figure, "fig11_spike_refined")
 
 # %% [markdown]
@@ -222,8 +222,8 @@ for (D_, D_core_, step), r in bound_2d.items():
           f"price of the disc {r.solution.prices['core']:.3f}, converged {r.converged}")
 
 # %%
-shown = {f"$D = {D_2d:g}$, $D' = {D_core_2d:g}$: slack": run_2d}
-shown |= {f"$D = {D_:g}$, $D' = {c:g}$: binding": bound_2d[D_, c, "priced"] for D_, c in binding_2d}
+shown = {f"$D = {D_2d:g}$, $D′ = {D_core_2d:g}$: slack": run_2d}
+shown |= {f"$D = {D_:g}$, $D′ = {c:g}$: binding": bound_2d[D_, c, "priced"] for D_, c in binding_2d}
 figure, axes = plot.panels(3, height=2.6)
 for ax, (title, r) in zip(axes, shown.items()):
     plot.codebook_2d(ax, r.solution.encoder, "convex", "", title, core_radius_2d)

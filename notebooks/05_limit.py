@@ -173,8 +173,8 @@ for (name, how), row in rows.items():
 
 # %%
 titles = {"trimodal": f"line, $D = {D}$", "spike": f"spike, $D = {D_spike}$"}
-titles |= {f"trimodal, core {c}": f"line, $D = {D}$, $D' = {c}$" for c in budgets_core}
-titles |= {f"plane, {D_:g}, core {c:g}": f"plane, $D = {D_:g}$, $D' = {c:g}$" for D_, c in budgets_2d}
+titles |= {f"trimodal, core {c}": f"line, $D = {D}$, $D′ = {c}$" for c in budgets_core}
+titles |= {f"plane, {D_:g}, core {c:g}": f"plane, $D = {D_:g}$, $D′ = {c:g}$" for D_, c in budgets_2d}
 names = [f"{titles[name]}: {how}" for name, how in rows]
 figure, (ax,) = plot.panels(1, width=0.85 * plot.PAGE, height=2.8)
 plot.bars(ax, names, [row["at_most"] for row in rows.values()], "certified distance to the limit (bits)", 1e-8, tolerance)

@@ -203,11 +203,11 @@ for m, vertices in of_size.items():
 # %%
 figure, (left, right) = plot.panels(2, height=2.5)
 best = [(m, v.rate, v.distortion) for m, vertices in of_size.items() for v in vertices]
-for ax, column, unit in ((left, 1, "rate (bits)"), (right, 2, "distortion $D$")):
+for ax, column, unit, title in ((left, 1, "rate (bits)", "Rate"), (right, 2, "distortion $D$", "Distortion")):
     plot.lines(ax, [([b[0] for b in best], [b[column] for b in best], "quantiser",
                      "all best quantisers of this size", {"linestyle": "none", "marker": "v"}),
                     (lloyd_sizes, [point(at_m[m])[2 - column] for m in lloyd_sizes], "lloyd", "Lloyd–Max")],
-               "codewords $m$", unit, log="y" if column == 2 else "")
+               "codewords $m$", unit, title, log="y" if column == 2 else "")
 path = outputs.save_figure(figure, "fig14_equal_size")
 
 # %% [markdown]
@@ -234,12 +234,12 @@ figure, (left, right) = plot.panels(2, height=2.5)
 plot.lines(left, [(taus, [s.output_entropy for s in path_down], "entropy", "$H(Y)$"),
                   (taus, [s.rate for s in path_down], "convex", "$I(X;Y)$"),
                   (taus, [s.conditional_entropy for s in path_down], "noise", "$H(Y|X)$")],
-           "temperature $\\tau$", "bits")
+           "temperature $\\tau$", "bits", "Along the path")
 plot.lines(right, [(drift, [s.output_entropy for s in path_down], "entropy", "$H(Y)$ on the path"),
                    (drift, [s.rate for s in path_down], "convex", "$I(X;Y)$ on the path"),
                    (around, [exact(d).rate for d in around], "quantiser", "ECSQ hull", {"marker": ""}),
                    (around, [least(d) for d in around], "bound", "certified bound")],
-           "distortion $D$", "bits")
+           "distortion $D$", "bits", "The path in the plane")
 right.set_ylim(least(D) - 0.02, exact(min(drift)).rate + 0.06)
 path = outputs.save_figure(figure, "fig15_annealing")
 
@@ -289,15 +289,18 @@ path = outputs.save_figure(figure, "fig16_plane_core")
 # %% [markdown]
 # **Figure 16.** As figure 13, with $D' = 0.05$ on the core; all are time-shared to meet both budgets. Lloyd–Max
 # must be fine everywhere to be fine in the core, and a looser global budget saves it little. Uniform cells are fine
-# enough for the core already, up to $D$ of about one. The priced quantiser keeps to the bound. Crosses are drawn at the budgets; the measured distortions scatter around them
-# and are printed here.
+# enough for the core already, up to $D$ of about one. The priced quantiser keeps to the bound. Crosses are drawn at the
+# budgets; the measured distortions scatter around them and are printed here, and so are the rates of Lloyd–Max and of
+# uniform cells without the core's budget.
 
 # %%
+without = lambda encoders, D: mfrd.mixture(encoders, [mfrd.Fidelity(D)], bound=limit(D)).rate
 for D_ in (0.4, D, 1.0, 2.0):
     s, low = streams_core[D_], limit_core(D_)
     print(f"D = {D_}: bound {low.lower_bound:.4f}, ECVQ {quantisers_core[D_].rate:.4f}, measured {s.bits:.4f} bits at "
           f"D {s.distortions['global']:.4f} and {s.distortions['core']:.4f}; "
-          f"Lloyd–Max {lloyd_core[D_].rate:.4f}, uniform {uniform_core[D_].rate:.4f}")
+          f"Lloyd–Max {lloyd_core[D_].rate:.4f}, without the core's budget {without(many_sizes, D_):.4f}; "
+          f"uniform {uniform_core[D_].rate:.4f}, without {without(many_steps, D_):.4f}")
 
 # %% [markdown]
 # ## What a bit buys where
@@ -318,13 +321,14 @@ plot.lines(left, [(D_plane, list(alone.values()), "convex", "bound"),
            "distortion $D$", "price (bits per unit)", "One budget", log="xy")
 plot.lines(right, [(D_plane_core, [p["global"] for p in prices.values()], "global", "global"),
                    (D_plane_core, [p["core"] for p in prices.values()], "core", "core")],
-           "distortion $D$", "price (bits per unit)", f"With $D' = {D_core}$ on the core", log="xy")
+           "distortion $D$", "price (bits per unit)", f"With $D′ = {D_core}$ on the core", log="xy")
 path = outputs.save_figure(figure, "fig17_prices")
 
 # %% [markdown]
 # **Figure 17.** *Left:* the price of distortion at the bound, and along the quantiser's hull, where it is a staircase:
 # on a long step two quantisers of different size are time-shared. *Right:* both prices with the core's budget; a
-# letter of the core pays their sum. The core's price peaks where the global budget has grown loose. Prices are marginal: they say where the next bit should go, not what the first ones bought.
+# letter of the core pays their sum. The core's price peaks where the global budget has grown loose. Prices are marginal:
+# they say where the next bit should go, not what the first ones bought.
 
 # %%
 for D_ in (0.4, D, 1.0, 2.0):
@@ -342,7 +346,7 @@ for D_ in (0.4, D, 1.0, 2.0):
 from mfrd.explorer import Explorer
 
 curves = [("certified bound", D_plane, [least(D_) for D_ in D_plane]),
-          (f"with $D' = {D_core}$", D_plane_core, [limit_core(D_).lower_bound for D_ in D_plane_core])]
+          (f"with $D′ = {D_core}$", D_plane_core, [limit_core(D_).lower_bound for D_ in D_plane_core])]
 explorer = Explorer(trimodal, mfrd.grid(-8, 8, n_codewords), inside, curves)
 solution = explorer.update(D, D_core)
 figure = explorer.panel.still()

@@ -147,7 +147,8 @@ coefficients = transform.to_blocks(ecg, side_ecg)
 figure, panels = plot.panels(2, height=2.5, sharey=True)
 for ax, (name, group, title) in zip(panels, (("in", inside, "Inside: QRS"), ("out", ~inside, "Outside"))):
     plot.lines(ax, [(bands, (coefficients[group] ** 2).mean(axis=0), "unconstrained", "energy"),
-                    (bands, bounds_ecg[name].distortions, "bound", "distortion of the bound")], "frequency (Hz)", "mV² a coefficient", title, log="y")
+                    (bands, bounds_ecg[name].distortions, "bound", "distortion of the bound")],
+               "frequency (Hz)", "mV² a coefficient" if ax is panels[0] else "", title, log="y")
 path = outputs.save_figure(figure, "fig18_water")
 
 # %% [markdown]
