@@ -167,6 +167,7 @@ def large_in_this_process(name, tol):
     """One large problem: seconds, certified gap, codewords in use, peak memory."""
     seconds, solution = timed(lambda: mfrd.solve(large_problem(name), "newton", tol=tol))
     return {
+        "pairs": solution.problem.n * solution.problem.m,
         "seconds": seconds, "gap_bits": solution.gap, "violation": violation(solution),
         "codewords_used": len(solution.encoder.support),
         "peak_MiB": peak_MiB(),

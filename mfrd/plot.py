@@ -7,7 +7,7 @@ everywhere, serif type that matches the paper, widths of a journal column.
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 COLUMN, PAGE = 3.4, 7.0  # inches, one and two columns of the paper
 INK, GREY, PALE = "#222222", "#8a8a8a", "#d9d9d9"
@@ -28,6 +28,8 @@ LOOKS = {  # what a thing looks like, wherever it appears
     "measured": dict(color=INK, marker="x", linestyle="none"),
     "plain": dict(color=GREY, marker=".", linestyle="none"),
 }
+SHADES = zip(seaborn.color_palette("Blues_d", 4).as_hex(), "osD^")  # the same thing in several sizes or forms
+LOOKS |= {f"shade {k}": dict(color=colour, marker=marker, linestyle="-") for k, (colour, marker) in enumerate(SHADES)}
 SUBSET = dict(color=GREEN, alpha=0.16, linewidth=0)
 
 
@@ -111,17 +113,18 @@ def source_1d(ax, source, title="", on=None):
     if on is not None:
         ax.axvspan(x[on].min(), x[on].max(), **SUBSET)
     ax.set(xlabel="$x$", ylabel="$p(x)$", title=title, ylim=(0, None), xlim=(x.min(), x.max()))
+    ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 4, 5, 10]))
     return ax
 
 
-def codebook_1d(ax, encoder, kind, label, title="", on=None):
-    """A codebook over its source: a stem at each codeword as high as its mass, on a second scale."""
+def codebook_1d(ax, encoder, kind, label, title="", on=None, highest=None):
+    """A codebook over its source: a stem at each codeword as high as its mass, on a second scale up to `highest`."""
     source_1d(ax, encoder.source, title, on)
     stems = ax.twinx()
     y, q, look = encoder.y[:, 0], encoder.output_pmf, LOOKS[kind]
     stems.vlines(y, 0, q, color=look["color"], linewidth=1.0)
     stems.plot(y, q, look["marker"], color=look["color"], label=label)
-    stems.set(ylim=(0, 1.12 * q.max()))
+    stems.set(ylim=(0, 1.12 * (q.max() if highest is None else highest)))
     stems.set_ylabel("output mass $q_j$", color=look["color"])
     stems.spines["right"].set_visible(True)
     return stems
@@ -137,7 +140,7 @@ def rug(ax, y, kind, label, level):
 
 
 def branches(ax, D, encoders, xlabel, ylabel, title=""):
-    """Codewords of 1-D encoders against a distortion each, area in proportion to mass."""
+    """Codewords of 1-D encoders against a distortion each; area grows with mass, so that the least stay visible."""
     for D_, encoder in zip(D, encoders):
         size = 1 + 40 * encoder.output_pmf
         ax.scatter(np.full(len(size), D_), encoder.y[:, 0], s=size, color=INK, linewidth=0)
@@ -177,7 +180,7 @@ def codebook_2d(ax, encoder, kind, label, title="", subset=None, threshold=1e-4)
     q, look = encoder.output_pmf, LOOKS[kind]
     used = q > threshold
     ax.scatter(
-        encoder.y[used, 0], encoder.y[used, 1], s=8 + 260 * q[used], marker=look["marker"],
+        encoder.y[used, 0], encoder.y[used, 1], s=300 * q[used], marker=look["marker"],
         facecolor="none", edgecolor=look["color"], linewidth=1.2, label=label,
     )
     ax.scatter(encoder.y[used, 0], encoder.y[used, 1], s=3, color=look["color"])

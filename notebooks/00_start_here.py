@@ -23,8 +23,9 @@
 #
 # $$\min_Q\ I(X;Y) \quad\text{s.t.}\quad \mathrm{E}\,|X - Y|^2 \le D, \qquad \mathrm{E}\big[\,|X - Y|^2 \,\big|\, X \in S\,\big] \le D_S ,$$
 #
-# then moves the codewords, then writes a file. Every rate comes with a certificate: a bound below which nothing can go, computed in plain
-# NumPy from prices and potentials alone. The other notebooks re-execute the report; none is needed for this one.
+# then moves the codewords, then writes a file. Every rate comes with a certificate: a bound below which no code for independent draws from
+# these frequencies can go, on the codebook given or, by `limit`, on any, computed in plain NumPy from prices and potentials
+# alone. The other notebooks re-execute the report; none is needed for this one.
 #
 # *In the [paper](../paper/paper.pdf): section 6.9, From samples to a file.*
 
@@ -61,7 +62,8 @@ print(f"variance {variance:.6f} {unit}²; binning adds {100 * binning / variance
 # %% [markdown]
 # ## Two budgets, one certified answer
 #
-# The highest tenth of the samples holds the peaks of the heartbeats. It gets a budget of its own, far tighter than that of all.
+# The highest tenth of the samples holds the peaks of nearly all heartbeats, and what the baseline lifts as high. It gets a budget of its
+# own, far tighter than that of all.
 
 # %% tags=["nbval-ignore-output"]
 peaks = source.points >= np.quantile(data, quantile)

@@ -93,7 +93,8 @@ path = outputs.save_figure(figure, "fig02_gaussian_1d")
 # %%
 small, mid = deviation[0], np.interp(0.3, budgets, deviation)
 print(f"deviation at D = {budgets[0]:.2f}: {small:+.4f} bits; at D = 0.30: {mid:+.4f} bits")
-print(f"largest beyond D = 0.5: {deviation[budgets > 0.5].max():+.4f} bits, at D = {budgets[deviation.argmax()]:.2f}")
+beyond = budgets > 0.5
+print(f"largest beyond D = 0.5: {deviation[beyond].max():+.4f} bits, at D = {budgets[beyond][deviation[beyond].argmax()]:.2f}")
 print(f"distortion of rate zero: {(gaussian.p @ problem.distortion(0)).min():.4f}, variance {variance:.4f}")
 
 # %% [markdown]
@@ -123,10 +124,9 @@ print(f"rate of a mixture above the mixture of rates, largest of {n_pairs}: in Q
 sizes = {m: mfrd.Problem(gaussian, mfrd.grid(-3, 3, m), [mfrd.Fidelity(D_example)]) for m in codebook_sizes}
 low = np.geomspace(0.02, 0.8, 20)
 curves = {m: mfrd.rd_curve(sizes[m], "global", low, solver=solver) for m in sizes}
-looks = ["convex", "noise", "core", "entropy"]
 deviations = {m: np.array([s.rate for s in curves[m]]) - 0.5 * np.log2(variance / low) for m in sizes}
 figure, (ax,) = plot.panels(1, width=0.34 * plot.PAGE)
-plot.lines(ax, [(low, deviations[m], look, f"$m = {m}$") for m, look in zip(sizes, looks)],
+plot.lines(ax, [(low, deviations[m], f"shade {k}", f"$m = {m}$") for k, m in enumerate(sizes)],
            "distortion $D$", "convex $-$ closed form (bits)", "Deviation by codebook size", log="x")
 path = outputs.save_figure(figure, "fig02_codebook_size")
 for m in sizes:
@@ -168,8 +168,8 @@ plot.codebook_2d(right, middle_2d, "convex", "", f"Optimal masses, $D = {budgets
 path = outputs.save_figure(figure, "fig08_gaussian_2d")
 
 # %% [markdown]
-# **Figure 8.** *Left:* the source. *Right:* the codebook, each mark with area in proportion to the mass that the optimal
-# encoder gives it.
+# **Figure 8.** *Left:* the source. *Right:* the codewords that the optimal encoder uses, each mark with area in proportion to its
+# mass; the others get none.
 
 # %%
 fine = np.linspace(0.4, D_range_2d[1], 200)
@@ -180,7 +180,7 @@ curve_odd = mfrd.rd_curve(odd, "global", budgets_odd, solver=solver)
 rates_2d = np.array([s.rate for s in curve_2d])
 figure, (ax,) = plot.panels(1, width=0.34 * plot.PAGE, height=2.4)
 plot.lines(ax, [(budgets_2d, rates_2d, "convex", "convex, $4 \\times 4$"),
-                (budgets_odd, [s.rate for s in curve_odd], "core", "convex, $7 \\times 7$"),
+                (budgets_odd, [s.rate for s in curve_odd], "shade 1", "convex, $7 \\times 7$"),
                 (fine, closed_2d, "closed form", r"$\log_2(2\sigma^2/D)$")],
            "distortion $D$", "rate (bits)", "Rate")
 path = outputs.save_figure(figure, "fig09_gaussian_2d_curve")
@@ -189,9 +189,9 @@ print("infeasible budgets:", *[f"{D:.3f}" for D, s in zip(budgets_2d, curve_2d) 
 
 # %% [markdown]
 # **Figure 9.** The rate–distortion curve in the plane, with the closed form for two independent components,
-# $\log_2(2\sigma^2/D)$ for the sum of both distortions. The $4 \times 4$ grid is far above it, for a grid of even side has
-# no codeword at the mean; a $7 \times 7$ grid, which has one, closes most of the distance. Convexity can be checked:
-# successive slopes must not decrease.
+# $\log_2(2\sigma^2/D)$ for the sum of both distortions. The $4 \times 4$ grid is far above it for two reasons: its points are two
+# apart, too coarse at small $D$, and it has no codeword at the mean, which counts near $D = 2\sigma^2$. A $7 \times 7$ grid has
+# neither fault and closes nearly all of the distance. Convexity can be checked: successive slopes must not decrease.
 
 # %%
 feasible = np.isfinite(rates_2d)
@@ -201,9 +201,10 @@ print("slopes (bits per unit):", np.round(slopes, 4))
 # %% [markdown]
 # ## A trimodal source
 #
-# The last check of the core has no closed form: three bumps of different widths on 200 letters, 16 codewords. What
-# holds for any source is Shannon's lower bound with the source's own entropy, $h(X) - \tfrac12 \log_2 (2 \pi e D)$, for
-# densities; Blahut–Arimoto is the independent witness.
+# The last check of the core has no closed form: three bumps of different widths on 200 letters, 16 codewords.
+# Blahut–Arimoto is the independent witness. For a density Shannon's lower bound is $h(X) - \tfrac12 \log_2 (2 \pi e D)$; with $h$
+# of the density that is constant about each letter it guides the eye, and bounds the letters only while $D$ is far above
+# their squared spacing, as it is here.
 
 # %%
 trimodal = mfrd.bumps(mfrd.grid(-3, 3, n_letters_trimodal), [0.3, 0.4, 0.3], [-2, 0, 2], [0.2, 1.0, 0.5])
@@ -221,13 +222,13 @@ figure, (left, right) = plot.panels(2, width=0.63 * plot.PAGE)
 plot.source_1d(left, trimodal, "Source")
 plot.lines(right, [(budgets_3, [s.rate for s in curve_3], "convex", "convex, $m = 16$"),
                    (witnesses, [s.rate for s in check_3], "blahut", "Blahut–Arimoto"),
-                   (budgets_3, shannon, "bound", "Shannon lower bound")],
+                   (budgets_3, shannon, "bound", "Shannon bound of the density")],
            "distortion $D$", "rate (bits)", "Rate")
 path = outputs.save_figure(figure, "fig02_trimodal_core")
 
 # %% [markdown]
-# **Figure 2, third part.** The trimodal source, its certified curve, and Blahut–Arimoto at every seventh budget. The
-# Shannon bound is not tight for a source with three modes; the figure does not say how much of the distance to it a
+# **Figure 2, third part.** The trimodal source, its certified curve, and Blahut–Arimoto at every seventh budget. Shannon's
+# lower bound is not tight for a source with three modes; the figure does not say how much of the distance to it a
 # better codebook would win (notebook 05 does).
 
 # %%
@@ -247,9 +248,9 @@ sweep = lambda D, solutions: [{"D": D_, **s.summary()} for D_, s in zip(D, solut
 at_example = {**conic.summary(), **dict(zip(published, nats(conic.encoder)))}
 at_example["blahut_arimoto"] = {**blahut.summary(), **dict(zip(published, nats(blahut.encoder)))}
 results = {
-    "gaussian_1d": {"variance": variance, "least_D": problem.least[0], "at_D_0.6": at_example,
+    "gaussian_1d": {"variance": variance, "least_D": problem.least[0], f"at_D_{D_example}": at_example,
                     "deviation_bits": {"smallest_D": small, "at_D_0.3": mid,
-                                       "largest_beyond_D_0.5": abs(deviation[budgets > 0.5]).max()},
+                                       "largest_beyond_D_0.5": abs(deviation[beyond]).max()},
                     "least_D_by_codewords": {str(m): sizes[m].least[0] for m in sizes}, "sweep": sweep(budgets, curve),
                     "by_codewords": {"D": low, "deviation_bits": {str(m): deviations[m] for m in sizes}},
                     "convexity": {"pairs": n_pairs, "largest_excess_in_Q_bits": in_Q, "largest_excess_in_p_bits": in_p}},

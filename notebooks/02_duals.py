@@ -101,7 +101,7 @@ print(f"rate floor {rates[-1]:.4f} bits; alone, the rate is zero from D = {alone
 
 # %%
 terms = {name: price[name][0] * curve[0].distortions[name] for name in price}
-print(f"at D = {budgets[0]:.2f}: the core's budget adds {rates[0] - rates_alone[0]:.3f} to a rate of {rates[0]:.3f} bits; "
+print(f"at D = {budgets[0]:.2f}: the core's budget adds {rates[0] - rates_alone[0]:.3f} bits to {rates_alone[0]:.3f}, which makes {rates[0]:.3f}; "
       f"prices times distortions, global {terms['global']:.3f} and core {terms['core']:.3f}, are no shares of it")
 
 # %% [markdown]

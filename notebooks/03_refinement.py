@@ -94,9 +94,10 @@ figure = plot.history(run.history, {"global": (D, "global"), "core": (D_core, "c
 path = outputs.save_figure(figure, "fig05_refine_1d_history")
 
 # %% [markdown]
-# **Figure 5.** Round by round. Most codewords are merged in the first rounds, and $H(Y)$ falls with them;
-# $I(X;Y)$ hardly moves, because 64 codewords already contain an almost optimal set and unused ones cost nothing. The
-# global distortion lies on its budget throughout. The core spends a fraction of its own, and always would:
+# **Figure 5.** Round by round; dashed, the budgets, which coincide here. Most codewords go in the first round, and $H(Y)$ does not
+# notice, for they carried next to nothing; it falls rounds later, when the last few merge. $I(X;Y)$ hardly moves, because 64 codewords
+# already contain an almost optimal set and unused ones cost nothing. The global distortion lies on its budget throughout. The
+# core spends a fraction of its own, and always would:
 # its sum is part of the global one, so with $D' = D$ it cannot bind.
 
 # %%
@@ -120,7 +121,7 @@ plot.source_1d(left, trimodal, "Refined codebooks, one row a draw")
 for s in runs:
     plot.rug(left, runs[s].codebook, "convex", "", (s + 1) / (seeds + 1))
 plot.lines(right, [(list(runs), [r.history[0].rate for r in runs.values()], "noise", "initial codebook", {"linestyle": "none"}),
-                   (list(runs), final, "convex", "refined")], "draw", "rate (bits)", "Rate")
+                   (list(runs), final, "convex", "refined", {"linestyle": "none"})], "draw", "rate (bits)", "Rate")
 path = outputs.save_figure(figure, "fig04_draws")
 
 # %% [markdown]
@@ -137,7 +138,9 @@ print("codewords:", sizes, "converged:", all(r.converged for r in runs.values())
 # The published subset budgets are slack. Here is the same source with the core held to $D' = 0.05$ and $0.02$, and both
 # codebook steps. The centroid ignores that distortion in the core is dearer; the priced step does not. This is the
 # failure to remember: with a budget that binds on a subset, the centroid need not be a descent direction. It trades core
-# distortion for global distortion at the wrong rate of exchange, and can end above the rate it started from.
+# distortion for global distortion at the wrong rate of exchange. Its step alone raises the rate, and `refine` refuses such a step
+# unless the round also merges; so the run below rises while it merges, then stops where no part of the step helps. It can end above
+# the rate it started from and above the best codebook it passed.
 
 # %%
 bound = {}
@@ -146,7 +149,8 @@ for D_tight in binding_1d:
     for step in ("centroid", "priced"):
         bound[D_tight, step] = mfrd.refine(tight, step=step, max_iter=200, **beyond)
 for (D_tight, step), r in bound.items():
-    print(f"D' = {D_tight}: {step:8s} I = {r.history[0].rate:.4f} -> {r.solution.rate:.4f} bits on {len(r.codebook)} codewords, "
+    print(f"D' = {D_tight}: {step:8s} I = {r.history[0].rate:.4f} -> {r.solution.rate:.4f} bits on {len(r.codebook)} codewords "
+          f"in {len(r.history) - 1} rounds, on the way at least {min(s.rate for s in r.history):.4f}, "
           f"price of the core {r.solution.prices['core']:.3f}, converged {r.converged}")
 
 # %%
@@ -160,7 +164,8 @@ path = outputs.save_figure(figure, "fig04_binding")
 
 # %% [markdown]
 # **Figure 4, third part.** Refined codebooks where the core's budget binds. Near the edge of the core a cell mixes cheap
-# and dear letters: the priced step draws its codeword towards the dear ones and ends at the lower rate.
+# and dear letters: the priced step draws its codeword towards the dear ones and ends at the lower rate. The centroid's codebooks are
+# where it stopped; the figure does not show the rates, printed above.
 #
 # ## A spike on a broad source
 #
@@ -231,15 +236,16 @@ path = outputs.save_figure(figure, "fig06_refine_2d")
 
 # %% [markdown]
 # **Figure 6.** Refined codebooks in the plane, area in proportion to mass; the disc is outlined. *Left:* the published
-# budgets, four codewords at the modes, the disc without effect. *Middle and right:* budgets that bind, with codewords
-# drawn in to serve the disc.
+# budgets, four codewords at the modes, the disc without effect. *Middle and right:* budgets that bind.
+# In the middle a codeword is drawn in to serve the disc; at half the distortion, right, the floor has codewords of its own, four of them
+# in the disc with or without its budget, which barely binds.
 
 # %%
 figure = plot.history(run_2d.history, {"global": (D_2d, "global"), "core": (D_core_2d, "core")})
 path = outputs.save_figure(figure, "fig05_refine_2d_history")
 
 # %% [markdown]
-# **Figure 5, in the plane.** The same quantities for the published 2-D run.
+# **Figure 5, in the plane.** The same quantities for the published 2-D run; dashed, the two budgets.
 #
 # ## How much the merging decides
 #
@@ -258,15 +264,17 @@ for (mass, distance), r in ablation.items():
 # %% [markdown]
 # ## What this shows
 #
-# Refinement removes codewords at almost no cost in rate, and every draw of the published problem ends at the same five.
-# Published subset budgets were slack; where they bind, a codebook step that knows the prices ends at least as low.
+# Refinement removes codewords while the rate falls slightly, and every draw of the published problem ends at the same five.
+# The published subset budgets of this notebook are slack; in the four problems where one binds, the step that knows the prices ends
+# at least as low.
 
 # %%
 def keep(refinement):
     initial, s = refinement.history[0], refinement.solution.summary()
     return {**s, "D": s["distortions"]["global"], "converged": refinement.converged, "rounds": len(refinement.history) - 1,
-            "codebook": refinement.codebook, "masses": refinement.solution.encoder.output_pmf, "initial": {"I_bits": initial.rate, "H_Y_bits": initial.output_entropy,
-                                                         "codewords": initial.codewords}}
+            "least_I_bits": min(r.rate for r in refinement.history), "codebook": refinement.codebook,
+            "masses": refinement.solution.encoder.output_pmf,
+            "initial": {"I_bits": initial.rate, "H_Y_bits": initial.output_entropy, "codewords": initial.codewords}}
 
 
 history = lambda r: [{"I_bits": s.rate, "H_Y_bits": s.output_entropy, "H_Y_given_X_bits": s.conditional_entropy,
@@ -275,13 +283,15 @@ label = lambda *key: " ".join(f"{part}" for part in key)
 
 # %%
 results = {
-    "refine_1d": {**keep(run), "budgets": {"global": D, "core": D_core}, "probability_of_core": trimodal.p[inside].sum(), "modes": modes, "history": history(run), "distance_to_modes": abs(nearest - modes),
+    "refine_1d": {**keep(run), "budgets": {"global": D, "core": D_core}, "probability_of_core": trimodal.p[inside].sum(),
+                  "modes": modes, "history": history(run), "distance_to_modes": abs(nearest - modes),
                   "draws": {"rates": final, "codewords": sizes, "least": final.min(), "largest": final.max()},
                   "binding": {label(*key): keep(r) for key, r in bound.items()},
                   "merging": {label(*key): keep(r) for key, r in ablation.items()}},
-    "refine_spike": {**keep(spike_run), "budgets": {"global": D_spike, "core": D_core_spike}, "variance": spike.covariance.item(), "mean": mean, "heaviest_codeword": main},
-    "refine_2d": {**keep(run_2d), "budgets": {"global": D_2d, "core": D_core_2d}, "probability_of_core": four.p[disc].sum(), "mean": four.mean, "spacing": 16 / (n_side - 1),
-                  "modes": [[-4, -4], [-4, 4], [4, -4], [4, 4]], "history": history(run_2d),
+    "refine_spike": {**keep(spike_run), "budgets": {"global": D_spike, "core": D_core_spike}, "variance": spike.covariance.item(),
+                     "mean": mean, "heaviest_codeword": main},
+    "refine_2d": {**keep(run_2d), "budgets": {"global": D_2d, "core": D_core_2d}, "probability_of_core": four.p[disc].sum(),
+                  "mean": four.mean, "spacing": 16 / (n_side - 1), "modes": [[-4, -4], [-4, 4], [4, -4], [4, 4]], "history": history(run_2d),
                   "lloyd_started_from_the_refined_codebook": {"I_bits": lloyd.rate, "H_Y_bits": lloyd.output_entropy, "D": lloyd_D},
                   "binding": {label(*key): keep(r) for key, r in bound_2d.items()}},
 }

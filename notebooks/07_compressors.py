@@ -25,7 +25,7 @@
 # sits at a vertex, which randomises at most as many letters as there are budgets; time-sharing *deterministic* encoders
 # takes their place. The quantiser to deploy therefore solves another problem,
 #
-# $$\min_{\text{quantisers}}\ \sum_t w_t\, H(Y_t) \quad\text{within}\quad \sum_t w_t\, \mathrm{E}_r(Y_t) \le D_r ,$$
+# $$\min_{\text{quantisers}}\ \sum_t w_t\, H(Y_t) \quad\text{within}\quad \sum_t w_t\, \mathrm{E}[d_k(X, Y_t)] \le D_k \ \text{ for every budget } k,$$
 #
 # where the shares $w_t$ time-share a few deterministic encoders so that the budgets are met exactly. Its rate can
 # never pass below $R(D)$, the limit over all codebooks (notebook 5), which is certified here at every point shown.
@@ -41,6 +41,7 @@ D_plane = [0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.4, 2.0, 3.0, 4.5, 7.0]
 D_plane_spike = [0.5, 0.7, 1.0, 1.6, 2.5, 4.0, 5.2, 6.6, 9.0, 14.0, 20.0]
 D_plane_core = [0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.4, 2.0, 3.0]
 D_plane_searched = [0.2, 0.3, 0.4, 0.6, 1.0, 2.0, 4.5]
+D_shown = [0.4, 0.6, 1.0, 2.0]  # of the budgets beside the core's, those printed
 lloyd_sizes, steps = [2, 3, 4, 5, 6, 7, 8], [1.6, 1.9, 2.3, 2.8, 3.3, 4.0, 4.9]
 lloyd_sizes_spike, steps_spike = [2, 3, 4, 5, 6, 7, 8, 9], [2.5, 3.2, 4.2, 5.5, 7.0, 9.0]
 restarts = 2  # random starts of each round of ecvq
@@ -100,7 +101,7 @@ published = report(D).encoder
 print(f"{'report, at H(Y)':26s} {published.output_entropy:8.4f} {published.output_entropy - bound:11.4f}")
 
 # %% [markdown]
-# The quantiser designed for $H(Y)$ stays within a twentieth of a bit of what *no* code of any length can beat.
+# At this distortion the quantiser designed for $H(Y)$ stays within a twentieth of a bit of what *no* code of any length can beat.
 # Lloyd–Max, which never looks at the entropy, gives away more; the encoder that is optimal for $I(X;Y)$ is a poor
 # thing to deploy; and uniform cells, this coarse, fall across the modes.
 #
@@ -178,10 +179,11 @@ figure = plot.plane(schemes_spike, kinds, [(D_, least_spike(D_)) for D_ in D_pla
 path = outputs.save_figure(figure, "fig13_plane_spike")
 
 # %% [markdown]
-# **Figure 13, the spike.** On this broad source every good scalar quantiser lies a quarter of a bit from the bound:
+# **Figure 13, the spike.** On this broad source a good scalar quantiser at small $D$ lies near a quarter of a bit from the bound:
 # 0.2546 bits at high rate, the price of cells that are intervals instead of balls in many dimensions, and less where
-# the rate is small. Uniform cells are nearly as good as the best, as theory says of smooth densities, and so is Lloyd–Max,
-# for this density is nearly flat; on the trimodal source, whose letters crowd at three places, they were not.
+# the rate is small. Uniform cells are nearly as good while the step is small, as theory says of smooth densities, and lose up to a
+# tenth of a bit or more when it is not; Lloyd–Max stays near the best throughout, for this density varies slowly. On the trimodal
+# source, whose letters crowd at three places, neither did.
 #
 # ## Why equal size misleads
 #
@@ -198,14 +200,14 @@ for m, vertices in of_size.items():
     span = (f"D {vertices[0].distortion:6.3f} to {vertices[-1].distortion:6.3f}, "
             f"{vertices[-1].rate:.3f} to {vertices[0].rate:.3f} bits" if vertices else "none")
     print(f"m = {m}: Lloyd–Max D {D_:6.3f}, {rate:.3f} bits ({rate - least(D_):.3f} over the bound); "
-          f"best quantisers of this size: {span}")
+          f"vertices of the hull with this size: {span}")
 
 # %%
 figure, (left, right) = plot.panels(2, height=2.5)
 best = [(m, v.rate, v.distortion) for m, vertices in of_size.items() for v in vertices]
 for ax, column, unit, title in ((left, 1, "rate (bits)", "Rate"), (right, 2, "distortion $D$", "Distortion")):
     plot.lines(ax, [([b[0] for b in best], [b[column] for b in best], "quantiser",
-                     "all best quantisers of this size", {"linestyle": "none", "marker": "v"}),
+                     "hull vertices of this size", {"linestyle": "none", "marker": "v"}),
                     (lloyd_sizes, [point(at_m[m])[2 - column] for m in lloyd_sizes], "lloyd", "Lloyd–Max")],
                "codewords $m$", unit, title, log="y" if column == 2 else "")
 path = outputs.save_figure(figure, "fig14_equal_size")
@@ -266,6 +268,7 @@ print(f"tau = 0: I = {last.rate:.4f}, H(Y) = {last.output_entropy:.4f} bits, D =
 
 # %%
 core = mfrd.Fidelity(D_core, on=inside, name="core")
+D_plane_core = sorted({*D_plane_core, *D_shown, D})
 limit_core = cache(lambda D: mfrd.limit(trimodal, [mfrd.Fidelity(D), core]))
 both = lambda D: mfrd.ecvq(
     trimodal, [mfrd.Fidelity(D), core], convex=limit_core(D), bound=limit_core(D), rng=seed, restarts=restarts
@@ -289,13 +292,13 @@ path = outputs.save_figure(figure, "fig16_plane_core")
 # %% [markdown]
 # **Figure 16.** As figure 13, with $D' = 0.05$ on the core; all are time-shared to meet both budgets. Lloyd–Max
 # must be fine everywhere to be fine in the core, and a looser global budget saves it little. Uniform cells are fine
-# enough for the core already, up to $D$ of about one. The priced quantiser keeps to the bound. Crosses are drawn at the
+# enough for the core already, up to $D$ of about one. The priced quantiser stays nearest to the bound, closest about $D = 0.6$. Crosses are drawn at the
 # budgets; the measured distortions scatter around them and are printed here, and so are the rates of Lloyd–Max and of
 # uniform cells without the core's budget.
 
 # %%
 without = lambda encoders, D: mfrd.mixture(encoders, [mfrd.Fidelity(D)], bound=limit(D)).rate
-for D_ in (0.4, D, 1.0, 2.0):
+for D_ in D_shown:
     s, low = streams_core[D_], limit_core(D_)
     print(f"D = {D_}: bound {low.lower_bound:.4f}, ECVQ {quantisers_core[D_].rate:.4f}, measured {s.bits:.4f} bits at "
           f"D {s.distortions['global']:.4f} and {s.distortions['core']:.4f}; "
@@ -313,11 +316,10 @@ for D_ in (0.4, D, 1.0, 2.0):
 prices = {D_: limit_core(D_).prices for D_ in D_plane_core}
 alone = {D_: limit(D_).prices["global"] for D_ in D_plane}
 slopes = [(a.rate - b.rate) / (b.distortion - a.distortion) for a, b in zip(hull, hull[1:])]
-shown = [(np.sqrt(a.distortion * b.distortion), s) for a, b, s in zip(hull, hull[1:], slopes)
-         if D_plane[0] < a.distortion < D_plane[-1]]
+shown = [(vertex.distortion, s) for vertex, s in zip(hull[1:], slopes) if D_plane[0] < vertex.distortion < D_plane[-1]]
 figure, (left, right) = plot.panels(2, height=2.4)
-plot.lines(left, [(D_plane, list(alone.values()), "convex", "bound"),
-                  (*zip(*shown), "quantiser", "ECSQ hull", {"drawstyle": "steps-mid", "marker": ""})],
+plot.lines(left, [(D_plane, list(alone.values()), "bound", "bound"),
+                  (*zip(*shown), "quantiser", "ECSQ hull", {"drawstyle": "steps-pre", "marker": ""})],
            "distortion $D$", "price (bits per unit)", "One budget", log="xy")
 plot.lines(right, [(D_plane_core, [p["global"] for p in prices.values()], "global", "global"),
                    (D_plane_core, [p["core"] for p in prices.values()], "core", "core")],
@@ -326,12 +328,12 @@ path = outputs.save_figure(figure, "fig17_prices")
 
 # %% [markdown]
 # **Figure 17.** *Left:* the price of distortion at the bound, and along the quantiser's hull, where it is a staircase:
-# on a long step two quantisers of different size are time-shared. *Right:* both prices with the core's budget; a
-# letter of the core pays their sum. The core's price peaks where the global budget has grown loose. Prices are marginal:
-# they say where the next bit should go, not what the first ones bought.
+# on a long step two distant quantisers are time-shared, mostly of different size. *Right:* both prices with the core's budget; a
+# letter of the core pays their sum. The core's price rises while the global budget keeps the core fine anyway, peaks, and falls again
+# as the global budget is relaxed. Prices are marginal: they say where the next bit should go, not what the first ones bought.
 
 # %%
-for D_ in (0.4, D, 1.0, 2.0):
+for D_ in D_shown:
     buys = {name: 0.01 / price for name, price in prices[D_].items()}
     print(f"D = {D_}: prices {prices[D_]['global']:.4f} and {prices[D_]['core']:.4f} bits per unit; "
           f"0.01 bit buys {buys['global']:.4f} of D, or {buys['core']:.4f} of D'")
@@ -345,7 +347,7 @@ for D_ in (0.4, D, 1.0, 2.0):
 # %%
 from mfrd.explorer import Explorer
 
-curves = [("certified bound", D_plane, [least(D_) for D_ in D_plane]),
+curves = [("bound, global budget alone", D_plane, [least(D_) for D_ in D_plane]),
           (f"with $D′ = {D_core}$", D_plane_core, [limit_core(D_).lower_bound for D_ in D_plane_core])]
 explorer = Explorer(trimodal, mfrd.grid(-8, 8, n_codewords), inside, curves)
 solution = explorer.update(D, D_core)
@@ -355,8 +357,8 @@ figure
 
 # %% [markdown]
 # **Figure 20.** The optimum at $D = 0.6$, $D' = 0.05$. *Row by row:* which codeword each letter is sent to, and how
-# often; the masses of the codewords over the source, the core shaded; both prices; the rate over the certified bounds
-# of all codebooks, a little above them because these codewords may not move.
+# often; the masses of the codewords over the source, to the scale of the heaviest, the core shaded; both prices; the rate over the
+# certified bounds of all codebooks, a little above them because these codewords may not move.
 
 # %%
 print(f"I = {solution.rate:.4f} bits on the grid, at least {limit_core(D).lower_bound:.4f} on any codebook; "
