@@ -62,6 +62,9 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("\ninterrupted; a notebook that ran has published nothing", file=sys.stderr)
         return 130
+    except ModuleNotFoundError as error:
+        print(f"error: {error}; expected the packages of the report: pip install 'mfrd[report]'", file=sys.stderr)
+        return 1
     except OSError as error:
         from .outputs import remedied
 
@@ -87,7 +90,11 @@ def _add_selection(parser):
 def _report(options):
     from .outputs import root
     from .report import parse_parameters, report
+    from .solver import SOLVERS
 
+    if options.solver not in (None, *SOLVERS):
+        print(f"error: --solver {options.solver}; expected one of {', '.join(SOLVERS)}", file=sys.stderr)
+        return 2
     solver = [f"solver={options.solver}"] if options.solver is not None else []
     given = options.parameters + solver
     status = _guard(lambda: report(

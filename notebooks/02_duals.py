@@ -201,8 +201,8 @@ results = {"gaussian_1d_mixed_fidelity": {
 
 # %%
 path = outputs.save_results("02_duals", results)
-assert abs(differences["global"] - example.prices["global"]) < 1e-4 * example.prices["global"]
-assert abs(differences["core"] - example.prices["core"]) < 1e-4 * example.prices["core"]
-assert (np.diff(price["global"]) <= 1e-6).all() and (np.diff(price["core"]) >= -1e-6).all()
-assert (rates >= rates_alone - 1e-6).all()
+for name, value in differences.items():
+    assert abs(value - example.prices[name]) < 1e-4 * example.prices[name], f"the {name} price {example.prices[name]} is no slope: {value}"
+assert (np.diff(price["global"]) <= 1e-6).all() and (np.diff(price["core"]) >= -1e-6).all(), "a price is not monotone along the sweep"
+assert (rates >= rates_alone - 1e-6).all(), "one budget more lowers the rate"
 print(f"core {example.prices['core']:.2f} and global {example.prices['global']:.3f} bits per unit at D = {D_example}, as differences say")

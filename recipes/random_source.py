@@ -13,7 +13,7 @@
 # of its variance, and of `core_share` times that for the letters within one unit of the mean.
 
 # %% tags=["parameters"]
-seed, n_letters, n_codewords = 0, 80, 16
+seed, n_letters, n_codewords = 0, 80, 24
 share, core_share = 0.3, 0.5
 
 # %%

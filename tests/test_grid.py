@@ -4,6 +4,8 @@ import importlib.util
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas
@@ -31,6 +33,13 @@ PARAMETERS = 'n, word = 0, ""'
 
 def executed(root):
     return sorted((root / "log").read_text().splitlines())
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def whole(root):
@@ -102,13 +111,55 @@ def test_values_of_an_axis(value, values):
     assert grid.axis(value) == values
 
 
+@pytest.mark.parametrize("value", ["0.1..0.3", "1..", "a..c"])
+def test_a_range_of_anything_but_whole_numbers_is_refused(value):
+    with pytest.raises(ReportError, match="expected a range of whole numbers such as 0..9, or a list"):
+        grid.axis(value)
+
+
+def test_a_point_given_twice_runs_once_and_another_run_of_the_folder_is_refused(tmp_path):
+    source = write_notebook(tmp_path, "small", LOG, SAVE, parameters=PARAMETERS)
+    table, failures = grid.run(source, {"n": [1, 1], "word": ["a"]}, tmp_path / "grid")
+    assert failures == [] and table.to_dict("records") == expected({"n": [1], "word": ["a"]})
+    with grid.exclusive(tmp_path / "grid", ".lock"), pytest.raises(ReportError, match="expected one run at a time"):
+        grid.run(source, {"n": [2], "word": ["a"]}, tmp_path / "grid")
+    assert executed(tmp_path) == ["1 a"]
+
+
+def test_a_worker_that_outlives_a_killed_run_and_the_next_run_both_succeed(tmp_path):
+    wait = """\
+import time
+(folder / f"started{os.getppid()}").touch()
+while not (folder / "go").exists():
+    time.sleep(0.05)"""
+    source = write_notebook(tmp_path, "small", LOG, wait, SAVE, parameters=PARAMETERS)
+    axes = {"n": [1, 2], "word": ["a"]}
+    code = f"import grid; grid.run({str(source)!r}, {axes}, {str(tmp_path / 'grid')!r}, jobs=2)"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT / "recipes", stderr=subprocess.DEVNULL) as run:
+        wait_for(lambda: len(list(tmp_path.glob("started*"))) == 2)
+        run.kill()
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(grid.run, source, axes, tmp_path / "grid")
+        wait_for(lambda: len(list(tmp_path.glob("started*"))) == 3)
+        (tmp_path / "go").touch()
+        table, failures = second.result(60)
+    assert failures == [] and table.to_dict("records") == expected(axes) and len(whole(tmp_path)) == 2
+
+
 def test_a_wrong_request_is_refused(tmp_path, monkeypatch, capsys):
     source = write_notebook(tmp_path, "small", SAVE, parameters=PARAMETERS)
     with pytest.raises(ReportError, match="unknown parameter m; expected one of .*: n, word"):
         grid.run(source, {"m": [1]}, tmp_path / "grid")
     monkeypatch.setattr(grid, "root", lambda: tmp_path)
-    assert grid.main([str(source), "-p", "n"]) == 2
-    assert "error: -p n: expected name=value" in capsys.readouterr().err
+    for arguments, said in (
+        (["-p", "n"], "-p n: expected name=value"),
+        (["-p", "n=[]"], "n has no values"),
+        (["-p", "n=3..1"], "n has no values"),
+        (["-p", "n=1", "--jobs", "0"], "jobs is 0"),
+    ):
+        assert grid.main([str(source), *arguments]) == 2
+        assert f"error: {said}" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
 
 
 def test_the_command_line_runs_the_recipe_s_notebook(tmp_path, monkeypatch, capsys):

@@ -11,7 +11,7 @@ import jupytext
 import nbformat
 import pytest
 import yaml
-from jupytext.compare import compare_notebooks
+from jupytext.compare import NotebookDifference, compare_notebooks
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -97,7 +97,10 @@ def test_every_notebook_has_its_pair():
 @pytest.mark.parametrize("source", SOURCES, ids=name_of)
 def test_pair_holds_the_source(source):
     pair = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
-    compare_notebooks(jupytext.read(source, fmt="py:percent"), pair, fmt="py:percent")
+    try:
+        compare_notebooks(jupytext.read(source, fmt="py:percent"), pair, fmt="py:percent")
+    except NotebookDifference as difference:
+        pytest.fail(f"run: make refresh ARGS='--only {source.stem[:2]}'\n{difference}", pytrace=False)
 
 
 @pytest.mark.parametrize("path", PAIRS, ids=name_of)
