@@ -16,6 +16,7 @@ from scipy.optimize import linprog
 
 from .encoder import Encoder
 from .fidelity import InfeasibleFidelity
+from .problem import Problem
 from .source import Source
 
 ROUNDING = 1e-12  # relative; a budget is met up to this much
@@ -36,7 +37,7 @@ class Quantiser:
     .lower_bound: the certified bound in bits.
 
     Raises ValueError where weights are not positive or do not sum to one, or a part is not
-    deterministic.
+    deterministic, and TypeError where it is no Encoder.
     Source: time-sharing on the operational hull, Chou, Lookabaugh and Gray (1989).
     """
 
@@ -107,8 +108,13 @@ def reached(fidelity, encoder):
 def labels(encoder):
     """The codeword index of each letter of a deterministic encoder, (n,).
 
-    Raises ValueError where some letter is randomised.
+    Raises ValueError where some letter is randomised, TypeError where it is no Encoder.
     """
+    if not isinstance(encoder, Encoder):
+        raise TypeError(
+            f"encoder is {type(encoder).__name__}; expected mfrd.Encoder, "
+            "as quantiser.deterministic() returns and .encoder of a solution is"
+        )
     if abs(encoder.columns.max(axis=1) - 1).max() > 1e-9:
         i = int(encoder.columns.max(axis=1).argmin())
         raise ValueError(
@@ -151,11 +157,11 @@ def between(lower, upper):
     return np.where(middle < upper, middle, lower)
 
 
-def time_share(rates, distortions, budgets):
+def time_share(rates, distortions, budgets, names=None):
     """The shares w of least sum_t w_t rate_t with sum_t w_t E_tr <= D_r, and their prices.
 
-    rates: (T,); distortions: E, (T, R); budgets: D, (R,). -> (w, (T,), at most R + 1 of them
-    positive; prices -d rate / d D, (R,)).
+    rates: (T,); distortions: E, (T, R); budgets: D, (R,); names: the fidelity that owns each row, (R,),
+    or None for the numbers of the rows. -> (w, (T,), at most R + 1 of them positive; prices -d rate / d D, (R,)).
 
     Raises InfeasibleFidelity where no mixture meets the budgets.
     Source: linear programming over the found encoders; at most R + 1 positive by Caratheodory.
@@ -167,41 +173,65 @@ def time_share(rates, distortions, budgets):
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
     if program.status == 2:
-        r = int(np.argmax(E.min(axis=0) - D))
-        raise InfeasibleFidelity(
-            f"no mixture of {len(rates)} encoders meets the budgets {D}; the least of budget {r} "
-            f"among them is {E[:, r].min():g}; raise it or add finer encoders",
-            name=str(r), budget=float(D[r]), least=float(E[:, r].min()),
-        )
+        raise out_of_reach(f"no mixture of {len(rates)} encoders meets the budgets {D}", E, D, names)
     if program.status != 0:
         raise RuntimeError(f"the linear program of the shares ended with: {program.message}")
     return exact_shares(program.x, E, D), np.maximum(-program.ineqlin.marginals, 0) / units
 
 
+def out_of_reach(what, E, D, names):
+    """The InfeasibleFidelity that says `what` and names the budget furthest below its least, or else nearest to it."""
+    r = int(np.argmax(E.min(axis=0) - D))
+    name, least = f"budget {r}" if names is None else names[r], float(E[:, r].min())
+    alone = "" if least > D[r] else ", so not all budgets hold together"
+    return InfeasibleFidelity(
+        f"{what}; the least of {name} among them is {least:g}{alone}: raise it or add finer encoders",
+        name=name, budget=float(D[r]), least=least,
+    )
+
+
 def mixture(encoders, fidelities, *, bound=None):
     """The best time-sharing of given deterministic encoders within all budgets.
 
-    encoders: a sequence of deterministic Encoder of one source, such as Lloyd-Max quantisers of several
-    sizes; fidelities: the budgets; bound: what `.lower_bound` reports. -> Quantiser, the least
-    sum_t w_t H(Y_t) over shares w of these encoders.
+    encoders: one or more deterministic Encoder of one source, such as Lloyd-Max quantisers of several
+    sizes; fidelities: one or more Fidelity with distinct names; bound: what `.lower_bound` reports.
+    -> Quantiser, the least sum_t w_t H(Y_t) over shares w of these encoders.
 
-    Raises InfeasibleFidelity where no mixture, or none of the encoders alone, meets the budgets.
+    Raises InfeasibleFidelity where no mixture, or none of the encoders alone, meets the budgets; ValueError where
+    there is no encoder, one is randomised or of another source, or the fidelities do not fit them, as mfrd.Problem.
     """
-    encoders, fidelities = list(encoders), tuple(fidelities)
-    rates = np.array([encoder.output_entropy for encoder in encoders])
-    E = np.array([np.concatenate([reached(f, encoder) for f in fidelities]) for encoder in encoders])
-    D = np.concatenate([np.full(len(f.weights(encoders[0].source.p)), f.D) for f in fidelities])
-    shares, _ = time_share(rates, E, D)
+    encoders = [encoders] if isinstance(encoders, Encoder) else list(encoders)
+    problem = common_problem(encoders, fidelities)
+    names = [problem.fidelities[owner].name for owner in problem.rows[1]]
+    rates, D = np.array([encoder.output_entropy for encoder in encoders]), problem.budgets
+    E = np.array([np.concatenate([reached(f, encoder) for f in problem.fidelities]) for encoder in encoders])
+    shares, _ = time_share(rates, E, D, names)
     alone = np.flatnonzero((E <= D * (1 + ROUNDING)).all(axis=1))
     if not len(alone):
-        r = int(np.argmax(E.min(axis=0) - D))
-        raise InfeasibleFidelity(
-            f"none of {len(encoders)} encoders meets the budgets {D} by itself; add a finer one",
-            name=str(r), budget=float(D[r]), least=float(E[:, r].min()),
-        )
+        raise out_of_reach(f"none of {len(encoders)} encoders meets the budgets {D} by itself", E, D, names)
     parts = tuple((float(w), encoder) for w, encoder in zip(shares, encoders) if w > 0)
     safe = encoders[alone[rates[alone].argmin()]]
-    return Quantiser(safe.source, fidelities, parts, safe, GIVEN, bound)
+    return Quantiser(safe.source, problem.fidelities, parts, safe, GIVEN, bound)
+
+
+def common_problem(encoders, fidelities):
+    """The fidelities checked against the codebook of each encoder, all of one source: the last one's Problem.
+
+    Raises ValueError where there is no encoder, one is of another source, or a fidelity does not fit it.
+    """
+    if not encoders:
+        raise ValueError("there are no encoders; expected one or more, as mfrd.lloyd_max and uniform_quantiser return")
+    for t, encoder in enumerate(encoders):
+        labels(encoder)
+        source, first = encoder.source, encoders[0].source
+        if not (np.array_equal(source.x, first.x) and np.array_equal(source.p, first.p)):
+            raise ValueError(
+                f"encoder {t} has the source {source}, encoder 0 {first}; expected encoders of one source: "
+                "build all of them on the same points and pmf"
+            )
+        problem = Problem(source, encoder.codebook, fidelities)
+        fidelities = problem.fidelities
+    return problem
 
 
 def exact_shares(w, E, D):
@@ -238,11 +268,21 @@ def uniform_quantiser(source, step, *, offset=0.0):
     source: Source, any dimension; step: side of a cell, > 0, in units of x; offset: centre of
     cell 0, a number or (k,). -> Encoder, deterministic.
 
-    Raises ValueError where step is not a positive finite number.
+    Raises ValueError where step is not a positive finite number or so small that (x - offset) / step overflows, or
+    offset is not finite or has another shape.
     Source: Gish and Pierce (1968).
     """
     if not (np.isscalar(step) and np.isfinite(step) and step > 0):
         raise ValueError(f"step is {step!r}; expected one positive finite number")
-    boxes = np.floor((source.x - offset) / step + 0.5)
+    centre, k = np.asarray(offset, float), source.x.shape[1]
+    if centre.shape not in ((), (k,)) or not np.isfinite(centre).all():
+        raise ValueError(f"offset is {offset!r}; expected finite numbers, one or ({k},), one a coordinate")
+    with np.errstate(over="ignore"):
+        boxes = np.floor((source.x - centre) / step + 0.5)
+    if not np.isfinite(boxes).all():
+        raise ValueError(
+            f"step is {step!r}; expected more than {abs(source.x - centre).max() / np.finfo(float).max:g}, "
+            "so that every letter is a finite number of steps from the offset: raise it"
+        )
     _, cells = np.unique(boxes, axis=0, return_inverse=True)
     return from_labels(source, cells.ravel())

@@ -518,6 +518,11 @@ def test_uniform_quantiser_approaches_the_high_resolution_gap():
     assert len(square.codebook) == 4
     with pytest.raises(ValueError, match="positive finite"):
         mfrd.uniform_quantiser(source, 0)
+    with pytest.raises(ValueError, match="step is 1e-320; expected more than 3.*raise it"):
+        mfrd.uniform_quantiser(source, 1e-320)
+    for offset in (np.nan, np.inf, [1.0, 2.0], source.points):
+        with pytest.raises(ValueError, match=r"expected finite numbers, one or \(1,\)"):
+            mfrd.uniform_quantiser(source, 0.25, offset=offset)
 
 
 def test_a_randomised_part_is_refused():
