@@ -30,7 +30,8 @@ class Codec:
     >>> len(data) / len(samples) < 0.3, bool(np.mean((samples - decoded) ** 2) < 0.12)
     (True, True)
 
-    Raises ValueError where the encoder randomises a letter or more than 2^20 codewords are in use.
+    Raises ValueError where the encoder randomises a letter, sends letters that are the same point to different
+    codewords, or uses more than 2^20 of them, and TypeError where it is no Encoder.
     Source: range coding, Martin (1979), through the library constriction, Bamler (2022).
     """
 
@@ -41,7 +42,15 @@ class Codec:
         self.encoder, self.codebook = encoder, np.ascontiguousarray(encoder.y[used])
         self.counts = integer_counts(encoder.output_pmf[used])
         source = encoder.source
-        self.nearest = nearest_letter(source.x, of_letter.astype(np.int32), source.p)
+        self.nearest, self.used = nearest_letter(source.x, of_letter.astype(np.int32), source.p), used
+        torn = np.flatnonzero(self.nearest(source.x) != of_letter)
+        if len(torn):
+            i = int(torn[0])
+            first = int(np.flatnonzero((source.x == source.x[i]).all(axis=1))[0])
+            raise ValueError(
+                f"letters {first} and {i} are the same point {source.x[i]}, coded as different codewords; expected "
+                "one, since samples cannot tell them apart: merge them, or give both the same budget"
+            )
 
     def cells(self, samples):
         """The codeword index of each sample, (N,) int32.
@@ -73,7 +82,7 @@ class Codec:
     def encode_stream(self, chunks):
         """Yields the pieces of a stream for an iterable of sample arrays of any lengths.
 
-        The header comes first, each frame once it is full, then the end. Raises as encode.
+        The header comes first, each frame once it is full, then the end. One array is [samples]. Raises as encode.
         """
         writer = Writer(self.counts, self.codebook)
         yield writer.start()
@@ -100,7 +109,8 @@ class Codec:
         """Yields (N_i, k) arrays from an iterable of pieces of bytes, cut anywhere.
 
         A frame is yielded once its check holds; where the stream breaks later, CorruptStream follows
-        the frames before the break. No samples at all yield one array (0, k). Raises as decode.
+        the frames before the break. No samples at all yield one array (0, k). Raises as decode, TypeError where a
+        piece is not bytes.
         """
         reader = Reader(pieces)
         empty = True
@@ -114,6 +124,8 @@ class Codec:
 def slices(chunk):
     """A chunk in slices of at most one frame, so that a large one is never copied whole."""
     chunk = np.asarray(chunk)
+    if chunk.ndim == 0:
+        raise ValueError(f"samples are {chunk}, one number; expected (N, k) or (N,), in a stream a list of such arrays")
     return (chunk[at : at + FRAME] for at in range(0, max(len(chunk), 1), FRAME))
 
 

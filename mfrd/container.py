@@ -80,7 +80,8 @@ class Writer:
 class Reader:
     """One stream from pieces of bytes cut anywhere: .codebook (m, k), then .frames().
 
-    Raises CorruptStream where a check fails, a number is out of range, or bytes lack or remain.
+    Raises CorruptStream where a check fails, a number is out of range, or bytes lack or remain, and TypeError where a
+    piece is not bytes.
     """
 
     def __init__(self, pieces):
@@ -110,8 +111,14 @@ class Reader:
                     f"ends at byte {self.offset + len(self.buffer) - self.at}, inside the {what}; "
                     f"expected {size} bytes from byte {self.offset}"
                 )
+            try:
+                piece = memoryview(piece).cast("B")
+            except TypeError:
+                raise TypeError(
+                    f"a piece is {type(piece).__name__}; expected bytes: pass a list of pieces, [data] if there is one"
+                ) from None
             rest = self.buffer[self.at :]
-            self.buffer = memoryview(b"".join((rest, piece)) if len(rest) else piece).cast("B")
+            self.buffer = memoryview(b"".join((rest, piece))) if len(rest) else piece
             self.at = 0
         taken = self.buffer[self.at : self.at + size]
         self.at += size

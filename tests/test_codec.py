@@ -180,9 +180,26 @@ def test_samples_and_encoders_that_are_refused():
         codec.encode(np.zeros((3, 2)))
     with pytest.raises(TypeError, match="expected bytes"):
         codec.decode("text")
+    for number in (lambda: codec.encode(0.3), lambda: list(codec.encode_stream(source.points))):
+        with pytest.raises(ValueError, match=r"one number; expected \(N, k\) or \(N,\)"):
+            number()
+    with pytest.raises(TypeError, match="a piece is int; expected bytes: pass a list"):
+        list(codec.decode_stream(codec.encode([0.0])))
     soft = mfrd.Encoder(mfrd.Source([0.0, 1.0], [0.5, 0.5]), [0.0, 1.0], [[0.5, 0.5], [0.0, 1.0]])
     with pytest.raises(ValueError, match="randomised"):
         mfrd.Codec(soft)
+    for other in (mfrd.ecsq(source, 0.6), mfrd.solve(mfrd.Problem(source, [0.0], mfrd.Fidelity(100.0)))):
+        with pytest.raises(TypeError, match="expected mfrd.Encoder, as quantiser.deterministic"):
+            mfrd.Codec(other)
+
+
+@pytest.mark.parametrize("points", [[0.0, 1.0, -0.0], [[0.0, 2.0], [1.0, 5.0], [0.0, 2.0]]])
+def test_equal_letters_in_different_cells_are_refused(points):
+    source = mfrd.Source(points, [0.3, 0.4, 0.3])
+    with pytest.raises(ValueError, match="letters 0 and 2 are the same point.*merge them"):
+        mfrd.Codec(mfrd.Encoder(source, source.points[:2], [[1, 0], [1, 0], [0, 1]]))
+    codec = mfrd.Codec(from_labels(source, [1, 0, 1]))
+    assert (codec.cells(points) == [1, 0, 1]).all()
 
 
 # --- rates ------------------------------------------------------------------------------------
