@@ -13,6 +13,7 @@ from PIL import Image
 import mfrd
 from mfrd import arrays, parallel, transform
 from mfrd.explorer import Explorer
+from mfrd.quantiser import from_labels
 
 LISTS = st.lists(st.lists(st.integers(-3000, 3000), max_size=80), max_size=6)
 
@@ -47,6 +48,63 @@ def test_a_mixture_is_on_the_hull_of_what_it_was_given():
     assert mfrd.ecsq(source, 0.6).rate <= mixed.rate <= mixed.deterministic().output_entropy
     with pytest.raises(mfrd.InfeasibleFidelity):
         mfrd.mixture(encoders[:2], [mfrd.Fidelity(0.6)])
+    assert mfrd.mixture(encoders, mfrd.Fidelity(0.6)).rate == mixed.rate  # one fidelity needs no list, nor one encoder
+    assert mfrd.mixture(encoders[5], mfrd.Fidelity(0.6)).rate == encoders[5].output_entropy
+
+
+@pytest.mark.parametrize("D, partitions, said", [
+    (0.05, [[0, 0, 1, 1]] * 2, "no mixture of 2.*the least of high among them is 0.125: raise it"),
+    (0.05, [[0, 1, 2, 2], [0, 0, 1, 2]], "no mixture of 2.*the least of high among them is 0, so not all"),
+    (0.1, [[0, 1, 2, 2], [0, 0, 1, 2]], "none of 2.*the least of high among them is 0, so not all"),
+])
+def test_a_mixture_out_of_reach_names_the_fidelity(D, partitions, said):
+    """A pair of letters in one cell adds 1/8 to its distortion."""
+    source = mfrd.Source([0.0, 1.0, 10.0, 11.0], [0.25] * 4)
+    per_pair = [mfrd.Fidelity(D, on=on, name=name) for name, on in (("high", [2, 3]), ("low", [0, 1]))]
+    with pytest.raises(mfrd.InfeasibleFidelity, match=said) as error:
+        mfrd.mixture([from_labels(source, cells) for cells in partitions], [mfrd.Fidelity(9.0), *per_pair])
+    assert error.value.name == "high" and error.value.budget == D
+
+
+def test_mixtures_of_what_does_not_belong_together_are_refused():
+    source = trimodal_source()
+    encoder, narrow = mfrd.lloyd_max(source, 8), mfrd.lloyd_max(mfrd.Source(source.points / 10, source.p), 8)
+    budget, matrix = mfrd.Fidelity(1.0), mfrd.Fidelity(1.0, distortion=np.ones((100, 3)))
+    for encoders, fidelities, said in (
+        ([encoder, narrow], budget, "encoder 1 has the source"), ([], budget, "no encoders"),
+        ([encoder], [], "expected one or more mfrd.Fidelity"), ([encoder], [budget, budget], "'global'; expected"),
+        ([encoder], matrix, r"\(100, 3\); expected \(100, 8\)"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            mfrd.mixture(encoders, fidelities)
+    copy = mfrd.Source(source.x, source.p)  # equal points and pmf are one source
+    assert mfrd.mixture([encoder, mfrd.lloyd_max(copy, 2)], mfrd.Fidelity(1.0)).distortion <= 1 + 1e-12
+
+
+def test_a_stream_is_measured_by_a_distortion_matrix_too():
+    source = trimodal_source()
+    fine = mfrd.lloyd_max(source, 4)
+    encoder = mfrd.Encoder(source, np.append(9.0, fine.codebook), np.insert(fine.Q, 0, 0, axis=1))  # 9 is never used
+    matrix = mfrd.absolute_error(source.x, encoder.y)
+    letters, streams = mfrd.draw(source, 900, 0), []
+    for measure in (matrix, mfrd.absolute_error):
+        streams.append(mfrd.measure(mfrd.mixture([encoder], mfrd.Fidelity(9.0, distortion=measure)), letters))
+    assert streams[0].distortion == streams[1].distortion > 0
+
+
+def test_streams_of_what_is_no_quantiser_or_no_letters_are_refused():
+    source = trimodal_source()
+    quantiser = mfrd.ecsq(source, 0.6)
+    with pytest.raises(TypeError, match=r"quantiser is Encoder; expected mfrd.Quantiser, as mfrd.mixture"):
+        mfrd.measure(quantiser.deterministic(), [0])
+    for letters in (source.points, [-1, 2], [100], np.ones(100, bool), 5, [[1], [2]]):
+        with pytest.raises(ValueError, match=r"expected \(N,\) integers from 0 to 99, as mfrd.draw"):
+            mfrd.measure(quantiser, letters)
+    short = np.arange(100, dtype=np.int8)  # letters by codewords exceed its range
+    assert mfrd.measure(quantiser, short).distortion == mfrd.measure(quantiser, np.arange(100)).distortion
+    for N in (-1, 2.5):
+        with pytest.raises(ValueError, match="expected an integer >= 0"):
+            mfrd.draw(source, N, 0)
 
 
 @given(LISTS)
