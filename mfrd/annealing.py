@@ -11,11 +11,13 @@ none of which raises the objective.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
 from .descent import lloyd
 from .encoder import Encoder
 from .priced import Budgets, Priced
 from .quantiser import reached
+from .solution import Solution
 
 TEMPERATURES = tuple(np.round(np.geomspace(1.0, 0.02, 24), 6)) + (0.0,)
 DEAD = 1e-9  # a codeword of less mass is dropped
@@ -49,20 +51,25 @@ def anneal(solution, temperatures=TEMPERATURES, *, max_iter=200, tol=1e-9):
     """The path from a rate-distortion optimum to a deterministic encoder, prices held.
 
     H(Y|X) falls to 0 and I(X;Y) meets H(Y); since the prices are held, the distortions drift, and
-    mfrd.ecvq searches the prices that bring them back to their budgets.
+    mfrd.ecvq searches the prices that bring them back to their budgets. Letters that are the same point
+    share a row of Q, at the mean of their prices.
 
     solution: Solution with squared-error or Mahalanobis fidelities: its encoder is the start, its
     multipliers are the prices; temperatures: falling numbers from at most 1 to 0, which ends with
-    entropy-constrained Lloyd; max_iter: rounds at each; tol: a temperature is done once no q_j
+    entropy-constrained Lloyd; max_iter: rounds at each, at least 1; tol: a temperature is done once no q_j
     moves by more. -> tuple of AnnealingStep, one a temperature.
 
-    Raises ValueError where temperatures do not fall within [0, 1], the solution has no encoder, or a
-    measure is not quadratic.
+    Raises ValueError where temperatures do not fall within [0, 1], max_iter is less than 1, the solution has no
+    encoder, or a measure is not quadratic, and TypeError where solution is no Solution.
     Source: Rose (1998), deterministic annealing for quantisation.
     """
+    if not isinstance(solution, Solution):
+        raise TypeError(f"solution is {type(solution).__name__}; expected mfrd.Solution, as .solution of a limit is")
+    if not max_iter >= 1:
+        raise ValueError(f"max_iter is {max_iter}; expected at least 1 round a temperature")
     temperatures = np.asarray(temperatures, float)
     in_range = temperatures.ndim == 1 and len(temperatures) and 0 <= temperatures[-1] <= temperatures[0] <= 1
-    if not in_range or (np.diff(temperatures) >= 0).any():
+    if not in_range or not (np.diff(temperatures) < 0).all():
         raise ValueError(f"temperatures are {temperatures}; expected falling numbers within [0, 1], as (1, 0.3, 0)")
     if solution.encoder is None:
         raise ValueError(f"the solution is {solution.status}; expected one with an encoder: raise its budgets")
@@ -74,8 +81,8 @@ def anneal(solution, temperatures=TEMPERATURES, *, max_iter=200, tol=1e-9):
     steps = []
     for tau, moved, Q in path(priced, y, q / q.sum(), temperatures, max_iter, tol):
         points = (moved + source.mean).reshape((len(moved),) + source.points.shape[1:])
-        now = Encoder(source, points, Q)
-        distortions = {f.name: float(max(reached(f, now))) for f in budgets.fidelities}
+        now = Encoder(source, points, Q[budgets.letter])
+        distortions = {f.name: float(max(reached(f, now), default=0.0)) for f in budgets.fidelities}
         steps.append(AnnealingStep(float(tau), now, distortions))
     return tuple(steps)
 
@@ -89,14 +96,12 @@ def path(priced, y, q, temperatures, max_iter=200, tol=1e-9):
             return
         for _ in range(max_iter):
             logits = (np.log(q) - priced.costs(y)) / tau
-            logits -= logits.max(axis=1, keepdims=True)
-            Q = np.exp(logits)
-            Q /= Q.sum(axis=1, keepdims=True)
+            Q = softmax(logits, axis=1)
             mass = priced.p @ Q
             alive = mass > DEAD
             if not alive.all():
-                Q = Q[:, alive] / Q[:, alive].sum(axis=1, keepdims=True)
-                q, mass = q[alive], priced.p @ Q
+                Q, q = softmax(logits[:, alive], axis=1), q[alive]  # from the logits: all of a row may have died
+                mass = priced.p @ Q
             moved, q = abs(mass - q).max(), mass / mass.sum()
             y = priced.soft_codewords(Q)
             if moved <= tol:

@@ -17,7 +17,7 @@ class Column:
     def __init__(self, budgets, cells, y):
         used, self.cells = np.unique(cells, return_inverse=True)
         self.y = snap(budgets.x, self.cells, y[used], budgets.exact)
-        self.rate = float(entr(np.bincount(self.cells, budgets.source.p)).sum())
+        self.rate = float(entr(np.bincount(self.cells, budgets.p)).sum())
         self.E = budgets.distortions(self.cells, self.y)
 
     def value(self, multipliers):

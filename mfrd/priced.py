@@ -18,8 +18,12 @@ NO_BITS = 800.0  # nats that a codeword of the least probability does not cost
 class Budgets:
     """The budget rows of quadratic fidelities on a source, before any codebook is chosen.
 
-    .source, .problem (on the mean as its codebook), .metrics (G, k, k), .x centred points (n, k),
-    .w (R, n) and .D (R,) the rows, .measure (R,) the metric of each.
+    Letters that are the same point are one here, as they are to a quantiser: of mass p_g = sum_{i in g} p_i and
+    weight w_rg = sum_{i in g} p_i w_ri / p_g, so that E_r = sum_g p_g w_rg d_r(x_g, y).
+
+    .source, .problem (on the mean as its codebook), .metrics (G, k, k), .x centred points (n, k), .p (n,) their
+    masses, .letter the index among them of each letter of the source; .w (R, n) and .D (R,) the rows, .measure (R,)
+    the metric of each, .names (R,) the fidelity.
 
     Raises ValueError where a measure is neither squared error nor Mahalanobis.
     """
@@ -35,19 +39,24 @@ class Budgets:
                     "expected one of them, or solve this measure on a fixed codebook"
                 )
         self.metrics = np.stack([metric(d, k) for d in self.problem.measures])
-        self.x = source.x - source.mean
-        self.w, _, self.measure = self.problem.rows
+        w, owner, self.measure = self.problem.rows
+        self.names = [self.problem.fidelities[f].name for f in owner]
+        self.letter, first = same_points(source.x)
+        self.x, self.p = source.x[first] - source.mean, np.bincount(self.letter, source.p)
+        total, count = self.p[self.letter], np.bincount(self.letter)[self.letter]
+        share = np.where(total > 0, source.p / np.where(total > 0, total, 1.0), 1 / count)  # p_i / p_g
+        self.w = np.array([np.bincount(self.letter, share * row) for row in w]).reshape(len(w), len(first))
 
-        zero = (self.D == 0)[:, None] & (self.w > 0) & (source.p > 0)
+        zero = (self.D == 0)[:, None] & (self.w > 0) & (self.p > 0)
         self.exact = zero.any(axis=0)  # letters whose codeword must be the letter itself
 
     def pin(self, prices):
         """The prices with those of budgets of zero set so high that no distortion is worth its bits."""
-        if not self.exact.any():
-            return prices
         letters = np.unique(self.x, axis=0)
-        gaps = cKDTree(letters).query(letters, k=min(2, len(letters)))[0]
-        scale = np.linalg.eigvalsh(self.metrics)[:, 0][self.measure] * np.min(gaps[..., -1]) ** 2
+        if not self.exact.any() or len(letters) < 2:  # a single point is its own codeword at any price
+            return prices
+        gaps = cKDTree(letters).query(letters, k=2)[0]
+        scale = np.linalg.eigvalsh(self.metrics)[:, 0][self.measure] * np.min(gaps[:, 1]) ** 2
         least = np.array([w[w > 0].min(initial=1.0) for w in self.w])
         return np.where(self.D == 0, NO_BITS / np.maximum(scale * least, np.finfo(float).tiny), prices)
 
@@ -63,7 +72,21 @@ class Budgets:
         """E_r of the quantiser x_i -> y[cells_i] in centred coordinates, (R,)."""
         error = self.x - y[cells]
         d = np.einsum("na,gab,nb->gn", error, self.metrics, error)  # (G, n)
-        return (self.w * d[self.measure]) @ self.source.p
+        return (self.w * d[self.measure]) @ self.p
+
+    def slopes(self, multipliers):
+        """theta_gi = sum_r lam_r w_ri over the rows of measure g, (G, n)."""
+        return np.array([multipliers * (self.measure == g) @ self.w for g in range(len(self.metrics))])
+
+
+def same_points(x):
+    """(letter, first): the index of each row of x among its distinct rows, (n,), and where each of these is first.
+
+    Distinct rows are in the order in which they occur, so that without equal ones both are 0 .. n - 1.
+    """
+    _, first, which = np.unique(x + 0.0, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return np.argsort(order)[which.ravel()], first[order]
 
 
 class Priced:
@@ -72,8 +95,8 @@ class Priced:
     def __init__(self, budgets, multipliers):
         x, M = budgets.x, budgets.metrics
         self.budgets, self.multipliers = budgets, np.asarray(multipliers, float)
-        self.p = budgets.source.p
-        self.theta = budgets.problem.slopes(self.multipliers)  # (G, n)
+        self.p = budgets.p
+        self.theta = budgets.slopes(self.multipliers)  # (G, n)
         self.pull = np.einsum("gn,gab,nb->na", self.theta, M, x)  # W_i x_i, (n, k)
         self.left = np.hstack([-2 * self.pull, self.theta.T])  # (n, k + G)
 

@@ -28,20 +28,21 @@ def ecvq(
         min sum_t w_t H(Y_t)  s.t.  sum_t w_t sum_i p_i w_ri d_r(x_i, Y_t(x_i)) <= D_r  for each row r.
 
     source: Source; fidelities: one or more Fidelity with squared error or Mahalanobis, any form;
-    rng: numpy Generator or integer seed; starts: which of "columns" (the best encoders so far, refined
+    rng: numpy Generator or integer seed; starts: one or more of "columns" (the best encoders so far, refined
     at the new prices, single letters moved too), "cells" (in one dimension the best contiguous cells at these prices),
     "anneal" (deterministic annealing) and "random" (random letters as codewords, and the best encoder
     with some of its codewords moved to random letters); restarts: random and annealed starts a
     round; rounds: price updates at most; patience: rounds without gain before it ends; convex: a
     Solution or a result of mfrd.limit, whose codebook and prices start the search too; bound: what
     `.lower_bound` reports, a result of mfrd.limit or a number of bits.
-    -> Quantiser, at most R + 1 parts for R budget rows; every budget met to rounding.
+    -> Quantiser, at most R + 1 parts for R budget rows; every budget met to rounding. Y_t is a function of the
+    point: letters that are the same point share a codeword, whatever their budgets.
 
-    Raises ValueError for unknown starts and for measures that are not quadratic.
+    Raises ValueError for unknown starts, a convex result without an encoder, and measures that are not quadratic.
     Source: Chou, Lookabaugh and Gray (1989).
     """
-    unknown = [s for s in np.atleast_1d(starts) if s not in STARTS]
-    if unknown or not len(starts):
+    starts = (starts,) if isinstance(starts, str) else tuple(starts)
+    if not starts or any(s not in STARTS for s in starts):
         raise ValueError(f"starts are {starts!r}; expected some of {', '.join(STARTS)}")
     search = Search(Budgets(source, fidelities), starts, restarts, np.random.default_rng(rng), convex)
     weights = search.run(rounds, patience)
@@ -60,6 +61,11 @@ class Search:
         self.budgets, self.starts, self.restarts, self.rng = budgets, starts, restarts, rng
         self.codebook, self.convex_prices = None, []
         if convex is not None:
+            if getattr(convex, "encoder", None) is None:
+                raise ValueError(
+                    f"convex is {convex!r}; expected a Solution with an encoder, or a result of mfrd.limit: "
+                    "raise the budgets of an infeasible one"
+                )
             prices = np.shape(getattr(convex, "multipliers", None)) == budgets.D.shape
             self.convex_prices = [convex.multipliers] if prices else []
             q = convex.encoder.output_pmf
@@ -90,13 +96,13 @@ class Search:
 
     def guess(self):
         """Prices of high resolution, -dR/dD_r = P(S_r) k / (2 D_r) nats, before any are known."""
-        mass = (self.budgets.w > 0) @ self.budgets.source.p
+        mass = (self.budgets.w > 0) @ self.budgets.p
         spread = self.columns[1].E
         return mass * self.budgets.x.shape[1] / (2 * np.maximum(self.budgets.D, 1e-6 * spread + 1e-300))
 
     def share(self):
         weights, prices = time_share(
-            [c.rate for c in self.columns], [c.E for c in self.columns], self.budgets.D
+            [c.rate for c in self.columns], [c.E for c in self.columns], self.budgets.D, self.budgets.names
         )
         return weights, prices, float(weights @ [c.rate for c in self.columns])
 
@@ -111,7 +117,7 @@ class Search:
                 self.columns.append(column)
 
     def found(self, priced):
-        p, x = self.budgets.source.p, self.budgets.x
+        p, x = self.budgets.p, self.budgets.x
         for kind in self.starts:
             if kind == "columns":
                 best = sorted(self.columns, key=lambda c: c.value(priced.multipliers))[:KEEP]
@@ -132,7 +138,7 @@ class Search:
 
     def random(self):
         """Random letters as codewords, of random number, equally likely: (y, q)."""
-        p = self.budgets.source.p
+        p = self.budgets.p
         most = min(int((p > 0).sum()), 64)
         m = int(np.exp(self.rng.uniform(np.log(min(2, most)), np.log(most + 1))))
         m = min(max(m, 1), most)
@@ -169,6 +175,7 @@ class Search:
         return min(safe, key=lambda c: c.rate)
 
     def encoder(self, column):
-        source = self.budgets.source
-        y = snap(source.x, column.cells, column.y + source.mean, self.budgets.exact)
-        return from_labels(source, column.cells, y)
+        source, letter = self.budgets.source, self.budgets.letter
+        cells = column.cells[letter]
+        y = snap(source.x, cells, column.y + source.mean, self.budgets.exact[letter])
+        return from_labels(source, cells, y)

@@ -454,8 +454,53 @@ def test_ecvq_repeats_itself_from_the_same_seed():
 def test_ecvq_refuses_what_it_cannot_do():
     with pytest.raises(ValueError, match="squared_error and mahalanobis"):
         mfrd.ecvq(trimodal(), mfrd.Fidelity(1.0, distortion=mfrd.absolute_error))
-    with pytest.raises(ValueError, match="expected some of columns"):
-        mfrd.ecvq(trimodal(), mfrd.Fidelity(1.0), starts=("best",))
+    for starts in (("best",), "best", ()):
+        with pytest.raises(ValueError, match="expected some of columns"):
+            mfrd.ecvq(trimodal(), mfrd.Fidelity(1.0), starts=starts)
+    few = mfrd.Problem(trimodal(), mfrd.grid(-8, 8, 4), [mfrd.Fidelity(1.0)])
+    for convex in (mfrd.rd_curve(few, "global", [1e-3])[0], mfrd.ecsq(trimodal(), 1.0), 0.5):
+        with pytest.raises(ValueError, match="convex is .*; expected a Solution with an encoder"):
+            mfrd.ecvq(trimodal(), mfrd.Fidelity(1.0), convex=convex)
+
+
+@pytest.mark.parametrize("start", ["columns", "cells", "anneal", "random"])
+def test_one_start_may_be_given_by_its_name(start):
+    source, budget = trimodal(), mfrd.Fidelity(0.6)
+    alone, listed = (mfrd.ecvq(source, budget, starts=s, restarts=1, rounds=2) for s in (start, [start]))
+    assert alone.rate == listed.rate < 2
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("points, pmf", [
+    ([1.0], [1.0]),
+    ([1.0, 1.0], [0.5, 0.5]),
+    ([[1 / 3, 1e9]] * 3, [1 / 3] * 3),
+    ([0.0, 1.0, 2.0, 3.0], [1 - 3e-12, 1e-12, 1e-12, 1e-12]),  # each codeword of the last three dies in annealing
+])
+def test_a_budget_of_zero_on_one_point_or_rare_letters(points, pmf):
+    q = mfrd.ecvq(mfrd.Source(points, pmf), mfrd.Fidelity(0.0))
+    assert q.distortion == 0 and q.rate < 1e-9
+
+
+@pytest.mark.parametrize("per", ["joint", "subset", "letter"])
+def test_equal_points_share_a_codeword_whatever_their_budgets(per):
+    """So the codec delivers what is promised; and letters split in two, with their budgets, change nothing."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        points = rng.integers(4, size=(9, 2)).astype(float)
+        source = mfrd.Source(points, rng.dirichlet(np.ones(9)))
+        core = mfrd.Fidelity(0.05 * np.trace(source.covariance), on=rng.permutation(9)[:4], per=per, name="core")
+        q = mfrd.ecvq(source, [mfrd.Fidelity(0.4), core], restarts=1, rounds=3)
+        assert all(q.distortions[f.name] <= f.D * (1 + 1e-11) for f in q.fidelities)
+        for _, encoder in q.parts:
+            assert (mfrd.Codec(encoder).cells(points) == np.unique(labels(encoder), return_inverse=True)[1]).all()
+    plain = mfrd.Source([0.0, 1.0, 2.5], [0.5, 0.2, 0.3])
+    doubled = mfrd.Source([0.0, 2.5, 1.0, 0.0], [0.1, 0.3, 0.2, 0.4])
+    rates = [
+        mfrd.ecvq(source, [mfrd.Fidelity(0.3), mfrd.Fidelity(0.01, on=source.x[:, 0] > 2, per=per)]).rate
+        for source in (plain, doubled)
+    ]
+    assert rates[0] == pytest.approx(rates[1], abs=1e-12)
 
 
 # --- annealing, time-sharing, uniform ---------------------------------------------------------
@@ -481,11 +526,23 @@ def test_annealing_drives_the_conditional_entropy_to_zero():
     assert exact - 1e-9 <= last <= exact + 0.1
 
 
-def test_annealing_refuses_a_rising_schedule():
+def test_annealing_refuses_what_it_cannot_do():
     source = trimodal()
     solution = mfrd.solve(mfrd.Problem(source, mfrd.grid(-8, 8, 9), [mfrd.Fidelity(3.0)]))
-    with pytest.raises(ValueError, match="falling"):
-        mfrd.anneal(solution, [0.1, 0.5])
+    for temperatures in ([0.1, 0.5], [1.0, np.nan, 0.0]):
+        with pytest.raises(ValueError, match="falling"):
+            mfrd.anneal(solution, temperatures)
+    with pytest.raises(ValueError, match="max_iter is 0; expected at least 1"):
+        mfrd.anneal(solution, max_iter=0)
+    with pytest.raises(TypeError, match="solution is Limit; expected mfrd.Solution, as .solution"):
+        mfrd.anneal(mfrd.limit(source, mfrd.Fidelity(10.0)))
+
+
+def test_annealing_where_a_budget_bounds_letters_of_probability_zero_alone():
+    source = mfrd.Source([0.0, 1.0, 2.0], [0.5, 0.5, 0.0])
+    never = mfrd.Fidelity(0.1, on=[2], per="letter", name="never")
+    steps = mfrd.anneal(mfrd.solve(mfrd.Problem(source, [0.0, 1.0], [mfrd.Fidelity(0.1), never])))
+    assert steps[-1].distortions["never"] == 0
 
 
 @settings(max_examples=60, deadline=None)
