@@ -11,14 +11,17 @@ import numpy as np
 def stationary(mass_of, p, budgets, q, y, lam, steps=8):
     """Codewords y, (J, k), of the stationary point near (q, y, lam), or None where Newton leaves the neighbourhood.
 
+    None too where the square of a distortion leaves the range of double precision, and the Hessian with it.
+
     mass_of: the `Rows` of the binding budgets; p: (n,); budgets: (R,); q: (J,); y: (J, k); lam: (R,).
     """
     J, k = y.shape
     last = np.inf
     for _ in range(steps):
-        gradient, hessian = mass_of.derivatives(p, budgets, q, y, lam)
+        with np.errstate(over="ignore", invalid="ignore"):
+            gradient, hessian = mass_of.derivatives(p, budgets, q, y, lam)
         size = abs(gradient).max()
-        if not size < 2 * last:
+        if not (size < 2 * last and np.isfinite(hessian).all()):
             return None
         last = size
         unit = 1 / np.sqrt(np.maximum(abs(hessian).max(axis=1), 1e-300))

@@ -175,7 +175,7 @@ def test_limit_in_space():
 
 def test_rate_ignores_origin_and_unit():
     source, rate = gaussian(), mfrd.limit(gaussian(), [mfrd.Fidelity(0.3)]).rate
-    for shift, unit in ((1024.0, 1.0), (0.0, 1e-6), (0.0, 1e6)):
+    for shift, unit in ((1024.0, 1.0), (0.0, 1e-6), (0.0, 1e6), (0.0, 1e-100), (0.0, 1e100)):
         moved = mfrd.Source((source.points + shift) * unit, source.p)
         assert mfrd.limit(moved, [mfrd.Fidelity(0.3 * unit**2)]).rate == pytest.approx(rate, abs=1e-6)
 
