@@ -28,7 +28,6 @@ log = logging.getLogger("mfrd")
 
 ROUNDS = 60
 SEEDS = {1: 200, 2: 24, 3: 10}  # grid points a side from which violating codewords are sought
-STEEP = 100.0  # a budget of zero costs nothing at any price, and a high one keeps c from rising near its letters
 SAME = 1e-5  # codewords nearer than this, in units of the width of c, have climbed to one maximum
 
 
@@ -40,7 +39,8 @@ class Search:
         self.solution: Any = None  # a Solution after the first round
         self.bound, self.proof = 0.0, None
         exact = [f.mask(len(source.p)) for f in fidelities if f.D == 0]
-        self.anchors = source.x[np.any(exact, axis=0) & (source.p > 0)] if exact else source.x[:0]
+        anchored = np.any(exact, axis=0) & (source.p > 0) if exact else []
+        self.anchors = np.unique(source.x[anchored], axis=0) if exact else source.x[:0]
         self.progress = tqdm(total=1, disable=not progress, bar_format="{desc} {elapsed}")
 
     def run(self, y):
@@ -58,6 +58,8 @@ class Search:
             status = "interrupted"
         if self.solution is not None and self.gap > self.tol:
             self.prove(self.kept)
+            if status == "stalled" and self.gap <= self.tol:
+                status = "optimal"
         return *self.result(start), status
 
     @property
@@ -79,7 +81,7 @@ class Search:
         """One round: solve on y, refine what is used, look for violators; the next codebook (m, k)."""
         rough = self.solve(y, tol)
         self.keep(rough)
-        exact = self.refined(rough)
+        exact = self.codebook(self.refined(rough))
         candidates = [rough]
         try:
             candidates.append(self.solve(exact, min(tol, 0.01 * self.tol)))
@@ -91,15 +93,21 @@ class Search:
         if worst <= 0.25 * self.tol * NATS_PER_BIT:
             found = self.prove(best)
         self.report(worst, len(best.y))
-        nearest = 1e-4 if len(self.anchors) else 1e-9  # a budget of zero bears no near copy of its letters
-        return distinct(np.vstack([self.anchors, rough.y, exact, found]), nearest * np.ptp(self.source.x, axis=0).max())
+        return self.codebook(rough.y, exact, found)
+
+    def codebook(self, *parts):
+        """The distinct codewords of all parts, (m, k); a budget of zero bears no near copy of its letters."""
+        span = np.ptp(self.source.x, axis=0).max()
+        y = distinct(np.vstack(parts), 1e-9 * span)
+        if not len(self.anchors):
+            return y
+        return np.vstack([self.anchors, y[cKDTree(self.anchors).query(y)[0] > 1e-4 * span]])
 
     def solve(self, y, tol):
         """The Point of the optimum on the codebook y, (m, k); tol in bits."""
         problem = Problem(self.source, self.shaped(y), self.fidelities)
         problem.check_feasible()
         multipliers, q, _ = newton(problem, tol=tol * NATS_PER_BIT)
-        multipliers[problem.excess_budgets <= 0] *= STEEP
         used = np.flatnonzero(q)
         return Point(problem, multipliers, q[used], used)
 
@@ -143,7 +151,8 @@ class Search:
         """The used codewords, one for each maximum of c they climb to, made stationary where Newton succeeds."""
         if not len(point.mass.metrics):
             return point.y
-        climbed = point.mass.ascend(point.y)
+        anchored = (point.y[:, None] == self.anchors).all(axis=2).any(axis=1)  # these stay
+        climbed = np.where(anchored[:, None], point.y, point.mass.ascend(point.y))
         return self.settled(point, climbed, groups(climbed, SAME * point.mass.width))
 
     def settled(self, point, y, label):
@@ -197,7 +206,7 @@ class Point:
         self.problem, self.multipliers, self.q, self.used = problem, multipliers, q, used
         self.y = problem.y[used]
         self.a = potentials(problem, multipliers, q, used)
-        self.mass = codeword_mass(problem, multipliers, self.a)
+        self.mass = codeword_mass(problem, np.where(problem.budgets == 0, np.inf, multipliers), self.a)
         p = problem.source.p
         self.dual = p @ np.where(p > 0, self.a, 0.0) - multipliers @ problem.budgets
 

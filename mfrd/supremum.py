@@ -16,6 +16,9 @@ of M brings it nearer to each of them, so c does not fall and y* may be taken in
 clipping y to the bounding box of the points does the same in each coordinate. Otherwise y* does no worse than the best
 point x_i, c(y*) >= C, so one of the n terms of c(y*) is at least C / n: s_i(y*) <= log p_i + a_i - log(C / n) for some
 i, an ellipsoid around x_i (letters without a price are taken off C, for they add the same everywhere).
+
+Budgets of zero. Such a budget charges nothing at any price, so its price may be infinite: a letter within it then adds
+p_i exp(a_i) to c at y = x_i and nothing elsewhere. The supremum is that of the other letters or lies on such a point.
 """
 
 import numpy as np
@@ -34,18 +37,25 @@ class CodewordMass:
     """log c(y) for y in R^k, its gradient flow and its curvature.
 
     points: (n, k); metrics: (G, k, k), positive definite; slopes: theta, (G, n), nats per unit distortion;
-    log_weights: log p_i + a_i, (n,). Letters of weight zero are left out.
+    log_weights: log p_i + a_i, (n,); exact: (n,), the letters at an infinite price. Letters of weight zero are left
+    out, and c is that of the letters that are not exact; `at_anchors` adds the others, on their points.
     """
 
-    def __init__(self, points, metrics, slopes, log_weights):
-        seen, used = np.isfinite(log_weights), slopes.max(axis=1) > 0
+    def __init__(self, points, metrics, slopes, log_weights, exact=False):
+        heavy = np.isfinite(log_weights)
+        seen, exact = heavy & ~np.asarray(exact), heavy & exact
         self.x, self.log_weights = points[seen], log_weights[seen]
-        self.origin = self.x.mean(axis=0)
+        self.anchors, place = np.unique(points[exact], axis=0, return_inverse=True)
+        self.anchor_weights = np.full(len(self.anchors), -np.inf)
+        np.logaddexp.at(self.anchor_weights, place.reshape(-1), log_weights[exact])
+        self.heaviest, self.span = abs(log_weights[heavy]).max(), np.ptp(points[heavy], axis=0)
+        self.n, self.origin = np.count_nonzero(heavy), points[heavy].mean(axis=0)
         self.around = self.x - self.origin  # so that a far origin costs no digits
+        used = (slopes[:, seen] > 0).any(axis=1)
         self.metrics, self.slopes = metrics[used], slopes[used][:, seen]
         self.roots = [np.linalg.cholesky(M) for M in self.metrics]  # M = L L'
         self.W = np.einsum("gi,gkl->ikl", self.slopes, self.metrics)
-        self.curvature = np.einsum("g,gkl->kl", self.slopes.max(axis=1), self.metrics)
+        self.curvature = np.einsum("g,gkl->kl", self.slopes.max(axis=1, initial=0.0), self.metrics)
 
     @property
     def width(self):
@@ -69,9 +79,15 @@ class CodewordMass:
 
     def __call__(self, y):
         """log c(y), (m,) for y (m, k)."""
+        if not (len(y) and len(self.x)):
+            return np.full(len(y), -np.inf)
         width = max(1, BLOCK // len(self.x))
         blocks = [self.exponents(y[j : j + width]) for j in range(0, len(y), width)]
         return np.concatenate([log_sum(terms, axis=1) for terms in blocks])
+
+    def at_anchors(self):
+        """log c of all letters on the points of the exact ones, (A,)."""
+        return np.logaddexp(self(self.anchors), self.anchor_weights)
 
     def ascend(self, y, steps=30, tol=1e-9):
         """Local maxima of c from each y, (m, k): Newton's step where it climbs, else the fixed point.
@@ -126,10 +142,9 @@ class CodewordMass:
         most S = max log weight - log c + log n; a coordinate errs by ULP times the span, and s_i by 2 sqrt(W s_i)
         times that.
         """
-        largest, k = abs(self.log_weights).max(), self.x.shape[1]
-        S = largest + abs(value) + np.log(len(self.x)) + 1
-        span = np.ptp(self.x, axis=0)
-        stretch = np.sqrt(span @ abs(self.curvature) @ span) if len(self.metrics) else 0.0
+        k = self.x.shape[1]
+        S = self.heaviest + abs(value) + np.log(self.n) + 1
+        stretch = np.sqrt(self.span @ abs(self.curvature) @ self.span) if len(self.metrics) else 0.0
         return 4 * k * max(1, len(self.metrics)) * ULP * (S + 2 * stretch * np.sqrt(S))
 
 
@@ -139,15 +154,14 @@ def supremum(mass, tol, start=None, max_boxes=MAX_BOXES):
     mass: CodewordMass; tol: nats; start: (m, k) codewords to climb from; max_boxes: evaluations after which
     the bound is returned though wider than tol.
     """
-    if not len(mass.metrics):  # no price: c is constant
-        value = log_sum(mass.log_weights[None], axis=1)[0]
-        return value + mass.rounding(value), mass.x[0], value
+    if not len(mass.metrics):  # no price: c is constant but on the anchors
+        best, value = highest(mass, mass.x[:1])
+        return value + mass.rounding(value), best, value
     T, low, high = mass.cube()
     k, middle = len(low), (low + high) / 2
     centres, half = middle[None], (high - low) / 2 * (1 + ULP)
     y = mass.ascend(middle[None] @ T.T if start is None else np.vstack([middle @ T.T, start]))
-    values = mass(y)
-    best, value, upper, seen = y[values.argmax()], values.max(), -np.inf, 0
+    (best, value), upper, seen = highest(mass, y), -np.inf, 0
     sides = [(-0.5, 0.5) if h > 0 else (0.0,) for h in half]
     corners = np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, k)
     slip = abs(np.linalg.inv(T)) @ abs(T) @ (k * ULP * np.maximum(abs(low), abs(high)))  # of a centre, by rounding
@@ -167,6 +181,12 @@ def supremum(mass, tol, start=None, max_boxes=MAX_BOXES):
     return max(upper, value) + mass.rounding(value), best, value
 
 
+def highest(mass, y):
+    """(y*, log c(y*)) of the best codeword among y (m, k) and the anchors."""
+    y, values = np.vstack([y, mass.anchors]), np.append(mass(y), mass.at_anchors())
+    return y[values.argmax()], values.max()
+
+
 def lower_bound_all_codebooks(
     source, fidelities, multipliers, potentials, *, tol=1e-8, start=None, max_boxes=MAX_BOXES
 ):
@@ -175,18 +195,23 @@ def lower_bound_all_codebooks(
         sum_i p_i a_i - lam . D - sup_{y in R^k} log sum_i p_i exp(a_i - s_i(y)), over log 2.
 
     source: Source; fidelities: one or more Fidelity with squared error or Mahalanobis; multipliers: lam >= 0, (R,),
-    nats per unit distortion, one a budget row; potentials: a, (n,), nats; tol: bits that the bound may lose in the
-    branch and bound; start: (m, k) codewords to climb from; max_boxes: evaluations after which
+    nats per unit distortion, one a budget row, infinite ones for budgets of zero alone, where they bound best:
+    lam_r D_r is zero and exp(-lam_r d) one at d = 0, zero elsewhere; potentials: a, (n,), nats; tol: bits that the
+    bound may lose in the branch and bound; start: (m, k) codewords to climb from; max_boxes: evaluations after which
     branch and bound stops and the bound may lose more.
     Valid for any such numbers, so also for those of an interrupted solve.
 
-    Raises ValueError where shapes disagree, a multiplier is negative or not finite, or a distortion is not quadratic.
+    Raises ValueError where shapes disagree, a multiplier is negative, no number or infinite at a budget above zero,
+    or a distortion is not quadratic.
     Source: Blahut (1972); Berger (1971), theorem 2.5.2 for arbitrary reproduction alphabets.
     """
     problem = Problem(source, source.mean[None], fidelities)
-    lam, a = dual_point(problem, multipliers, potentials)
+    given = np.asarray(multipliers, float)
+    lam, a = dual_point(problem, np.where(given == np.inf, 0.0, given), potentials)
+    if (problem.budgets[given == np.inf] > 0).any():
+        raise ValueError(f"multipliers are {given}; expected numbers >= 0, infinite at budgets of zero alone")
     matrices(problem)
-    mass = codeword_mass(problem, lam, a)
+    mass = codeword_mass(problem, given, a)
     upper, _, _ = supremum(mass, tol * NATS_PER_BIT, start, max_boxes)
     return bound_over(source.p, problem.budgets, lam, a, upper)
 
@@ -199,10 +224,13 @@ def bound_over(p, budgets, multipliers, potentials, upper):
 
 
 def codeword_mass(problem, multipliers, potentials):
-    """The CodewordMass of a problem's source and fidelities at given dual variables."""
+    """The CodewordMass of a problem's source and fidelities at given dual variables, infinite multipliers too."""
+    endless = multipliers == np.inf
     with np.errstate(divide="ignore"):
         log_weights = np.log(problem.source.p) + potentials
-    return CodewordMass(problem.source.x, matrices(problem), problem.slopes(multipliers), log_weights)
+    exact = (problem.rows[0][endless] > 0).any(axis=0)
+    slopes = problem.slopes(np.where(endless, 0.0, multipliers))
+    return CodewordMass(problem.source.x, matrices(problem), slopes, log_weights, exact)
 
 
 def matrices(problem):

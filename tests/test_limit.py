@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mfrd
-from mfrd import limits
+from mfrd import exchange, limits
 from mfrd.supremum import CodewordMass, supremum
 
 QUIET = dict(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
@@ -133,7 +133,47 @@ def test_rate_zero_and_budget_zero():
     assert everything.status == "optimal" and everything.rate == pytest.approx(entropy(source.p), abs=1e-9)
     assert everything.prices["global"] == np.inf
     core = mfrd.limit(trimodal_source(), [mfrd.Fidelity(0.6), mfrd.Fidelity(0.0, on=CORE, name="core")])
-    assert core.distortions["core"] == 0 and core.gap <= 1e-5
+    assert core.status == "optimal" and core.distortions["core"] == 0 and core.gap <= 1e-6
+
+
+@pytest.mark.parametrize("seed, k", [(0, 1), (0, 2), (0, 3), (3, 1), (3, 2), (3, 3)])
+def test_a_budget_of_zero_beside_another_is_certified(seed, k):
+    rng, n = np.random.default_rng(seed), 5 + seed
+    source = mfrd.Source(rng.normal(size=(n, k)), np.full(n, 1 / n))
+    fidelities = [mfrd.Fidelity(0, on=[0, 3], name="exact"), mfrd.Fidelity(0.5)]
+    found = mfrd.limit(source, fidelities)
+    assert found.status == "optimal" and found.gap <= 1e-6 and found.distortions["exact"] == 0
+    assert found.prices["exact"] == np.inf
+    codebook = np.vstack([source.x, source.x.mean(axis=0) + 2 * rng.normal(size=(400, k)), found.encoder.y])
+    some = mfrd.solve(mfrd.Problem(source, codebook, fidelities), "newton")
+    assert found.lower_bound <= some.rate and found.rate <= some.rate + 1e-6
+    endless = [np.inf, found.multipliers[1]]
+    again = mfrd.lower_bound_all_codebooks(source, fidelities, endless, found.potentials)
+    assert again == pytest.approx(found.lower_bound, abs=1e-6)
+
+
+def test_a_budget_of_zero_takes_an_infinite_price():
+    source = mfrd.Source([0.0, 0.0, 1.0, 2.5], [0.1, 0.2, 0.3, 0.4])
+    zero = [mfrd.Fidelity(0.4), mfrd.Fidelity(0, on=[1, 2], name="exact")]
+    a = np.array([0.3, 1.0, 0.8, 0.1])
+    bounds = [mfrd.lower_bound_all_codebooks(source, zero, [0.7, price], a) for price in (0.0, 1.0, 1e6, np.inf)]
+    assert bounds == sorted(bounds) and bounds[1] < bounds[2] <= bounds[3]
+    y = np.linspace(-1, 3, 40001)  # the letters within the budget count on their own points alone
+    c = source.p * np.exp(a) @ (np.exp(-0.7 * (source.points[:, None] - y) ** 2) * [[1], [0], [0], [1]])
+    at = [source.p * np.exp(a) @ (np.exp(-0.7 * (source.points - z) ** 2) * [1, z == 0, z == 1, 1]) for z in (0, 1)]
+    expected = (source.p @ a - 0.7 * 0.4 - np.log(max(c.max(), *at))) / np.log(2)
+    assert bounds[-1] == pytest.approx(expected, abs=1e-7)
+    with pytest.raises(ValueError, match="at budgets of zero alone"):
+        mfrd.lower_bound_all_codebooks(source, zero, [np.inf, 1.0], a)
+
+
+def test_a_gap_within_tolerance_is_optimal(monkeypatch):
+    monkeypatch.setattr(exchange, "ROUNDS", 1)
+    nothing = lambda search, point: (point.y[:0], np.inf)
+    monkeypatch.setattr(exchange.Search, "violators", nothing)  # so that no round proves anything
+    dense = mfrd.grid(-3, 3, 2000)
+    found = mfrd.limit(gaussian(), [mfrd.Fidelity(0.5)], tol=1e-4, codebook=dense)
+    assert found.gap <= 1e-4 and found.status == "optimal"
 
 
 @pytest.mark.parametrize("per, D", [("subset", 0.05), ("letter", 0.3)])
