@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .encoder import NATS_PER_BIT
 from .exchange import SEEDS, Search
 from .fidelity import Fidelity
 from .problem import Problem
@@ -24,7 +25,8 @@ class Limit:
     "stalled".
 
     .rate: I(X;Y) in bits; .gap = rate - lower_bound; .codebook: (m,) or (m, k), as the source's points; .encoder;
-    .prices (bits per unit distortion) and .distortions by fidelity name.
+    .prices (bits per unit distortion; infinite where the budget is zero and the rate is not) and .distortions by
+    fidelity name.
     """
 
     solution: Solution
@@ -51,7 +53,11 @@ class Limit:
 
     @property
     def prices(self):
-        return self.solution.prices
+        problem, proven = self.solution.problem, self.lower_bound > 0  # nothing but zeros prove a bound of zero
+        multipliers = self.multipliers if proven else self.solution.multipliers
+        prices = np.where((problem.budgets == 0) & (len(self.codebook) > 1), np.inf, multipliers)
+        owner = problem.rows[1]
+        return {f.name: float(prices[owner == r].sum() / NATS_PER_BIT) for r, f in enumerate(problem.fidelities)}
 
     @property
     def distortions(self):

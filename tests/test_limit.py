@@ -167,6 +167,14 @@ def test_a_budget_of_zero_takes_an_infinite_price():
         mfrd.lower_bound_all_codebooks(source, zero, [np.inf, 1.0], a)
 
 
+@pytest.mark.parametrize("D", [1e-3, 1e-5, 1e-7])
+def test_the_price_is_that_of_all_codebooks(D):
+    source = mfrd.Source([[0.0, 0], [1, 0], [0, 1], [1, 1], [0.5, 2]], np.full(5, 0.2))
+    at = lambda D: mfrd.limit(source, [mfrd.Fidelity(D, on=[0, 3], name="corners"), mfrd.Fidelity(0.5)], tol=1e-7)
+    slope = (at(0.8 * D).rate - at(1.25 * D).rate) / (0.45 * D)
+    assert at(D).prices["corners"] == pytest.approx(slope, rel=0.05)
+
+
 def test_a_gap_within_tolerance_is_optimal(monkeypatch):
     monkeypatch.setattr(exchange, "ROUNDS", 1)
     nothing = lambda search, point: (point.y[:0], np.inf)
