@@ -79,8 +79,12 @@ class Search:
 
     def exchange(self, y, tol):
         """One round: solve on y, refine what is used, look for violators; the next codebook (m, k)."""
-        rough = self.solve(y, tol)
-        self.keep(rough)
+        try:
+            rough = self.solve(y, tol)
+            self.keep(rough)
+        except InfeasibleFidelity:  # what was dropped is needed; the best encoder's codewords meet every budget
+            rough = self.solve(np.vstack([self.solution.problem.y, y]), tol)
+            self.keep(rough)
         exact = self.codebook(self.refined(rough))
         candidates = [rough]
         try:

@@ -175,6 +175,14 @@ def test_the_price_is_that_of_all_codebooks(D):
     assert at(D).prices["corners"] == pytest.approx(slope, rel=0.05)
 
 
+def test_no_budget_is_infeasible_over_all_codebooks():
+    source = mfrd.Source([0.0, 1, 2, 3], [0.5, 0.5 - 2e-20, 1e-20, 1e-20])
+    found = mfrd.limit(source, mfrd.Fidelity(0.1, per="letter"))
+    two = mfrd.limit(mfrd.Source([0.0, 1.0], [0.5, 0.5]), mfrd.Fidelity(0.1, per="letter"))
+    assert found.status == "optimal" and found.distortions["global"] <= 0.1 * (1 + 1e-12)
+    assert found.rate == pytest.approx(two.rate, abs=1e-6)
+
+
 def test_a_gap_within_tolerance_is_optimal(monkeypatch):
     monkeypatch.setattr(exchange, "ROUNDS", 1)
     nothing = lambda search, point: (point.y[:0], np.inf)
