@@ -12,7 +12,7 @@ from .exchange import SEEDS, Search
 from .fidelity import Fidelity
 from .problem import Problem
 from .solution import Solution
-from .supremum import matrices
+from .supremum import as_codewords, matrices
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,14 +85,17 @@ def limit(source, fidelities, *, tol=1e-6, codebook=None, progress=False):
     >>> round(best.rate, 4), bool(best.gap < 1e-6), len(best.codebook)
     (0.4826, True, 4)
 
-    Raises ValueError where a distortion is not quadratic or the source has more than three dimensions.
+    Raises ValueError where a distortion is not quadratic, the source has more than three dimensions, the codebook has
+    another dimension than the source or holds no finite numbers, or tol is not above zero.
     Source: Berger (1971), section 2.5; the exchange of Remez (1934).
     """
     k = source.x.shape[1]
     if k not in SEEDS:
         raise ValueError(f"source has dimension {k}; expected 1, 2 or 3: beyond, use mfrd.refine")
+    if not tol > 0:
+        raise ValueError(f"tol is {tol!r}; expected a number > 0, the largest certified gap in bits")
     points = np.unique(source.x[source.p > 0], axis=0)
-    start = points if codebook is None else np.vstack([np.reshape(codebook, (-1, k)), points])
+    start = points if codebook is None else np.vstack([as_codewords(codebook, "codebook", k), points])
     matrices(Problem(source, points[:1], fidelities))
     fidelities = (fidelities,) if isinstance(fidelities, Fidelity) else tuple(fidelities)
     return Limit(*Search(source, fidelities, tol, progress).run(start))

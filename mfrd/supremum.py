@@ -27,6 +27,7 @@ from .certificate import dual_point, log_sum
 from .distortion import metric
 from .encoder import NATS_PER_BIT
 from .problem import Problem
+from .source import as_points
 
 BLOCK = 200_000  # entries evaluated at once: they stay in the cache
 ULP = 1e-15  # a few units in the last place
@@ -202,7 +203,7 @@ def lower_bound_all_codebooks(
     Valid for any such numbers, so also for those of an interrupted solve.
 
     Raises ValueError where shapes disagree, a multiplier is negative, no number or infinite at a budget above zero,
-    or a distortion is not quadratic.
+    `start` has another dimension than the source or holds no finite numbers, or a distortion is not quadratic.
     Source: Blahut (1972); Berger (1971), theorem 2.5.2 for arbitrary reproduction alphabets.
     """
     problem = Problem(source, source.mean[None], fidelities)
@@ -211,6 +212,7 @@ def lower_bound_all_codebooks(
     if (problem.budgets[given == np.inf] > 0).any():
         raise ValueError(f"multipliers are {given}; expected numbers >= 0, infinite at budgets of zero alone")
     matrices(problem)
+    start = None if start is None else as_codewords(start, "start", source.x.shape[1])
     mass = codeword_mass(problem, given, a)
     upper, _, _ = supremum(mass, tol * NATS_PER_BIT, start, max_boxes)
     return bound_over(source.p, problem.budgets, lam, a, upper)
@@ -231,6 +233,14 @@ def codeword_mass(problem, multipliers, potentials):
     exact = (problem.rows[0][endless] > 0).any(axis=0)
     slopes = problem.slopes(np.where(endless, 0.0, multipliers))
     return CodewordMass(problem.source.x, matrices(problem), slopes, log_weights, exact)
+
+
+def as_codewords(values, what, k):
+    """A finite float array (m, k) of codewords; `what` names it in the error, and k is the source's dimension."""
+    y = as_points(values, what)
+    if y.shape[1] != k:
+        raise ValueError(f"{what} has dimension {y.shape[1]}; expected {k}, that of the source points")
+    return y
 
 
 def matrices(problem):
