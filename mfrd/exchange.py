@@ -85,7 +85,7 @@ class Search:
         except InfeasibleFidelity:  # what was dropped is needed; the best encoder's codewords meet every budget
             rough = self.solve(np.vstack([self.solution.problem.y, y]), tol)
             self.keep(rough)
-        exact = self.codebook(self.refined(rough))
+        exact = self.anchored(self.refined(rough))
         candidates = [rough]
         try:
             candidates.append(self.solve(exact, min(tol, 0.01 * self.tol)))
@@ -97,15 +97,15 @@ class Search:
         if worst <= 0.25 * self.tol * NATS_PER_BIT:
             found = self.prove(best)
         self.report(worst, len(best.y))
-        return self.codebook(rough.y, exact, found)
-
-    def codebook(self, *parts):
-        """The distinct codewords of all parts, (m, k); a budget of zero bears no near copy of its letters."""
         span = np.ptp(self.source.x, axis=0).max()
-        y = distinct(np.vstack(parts), 1e-9 * span)
+        return self.anchored(distinct(np.vstack([rough.y, exact, found]), 1e-9 * span))
+
+    def anchored(self, y):
+        """The codewords y, (m, k), with the letters of budgets of zero, which bear no near copy, as codewords."""
         if not len(self.anchors):
             return y
-        return np.vstack([self.anchors, y[cKDTree(self.anchors).query(y)[0] > 1e-4 * span]])
+        far = cKDTree(self.anchors).query(y)[0] > 1e-4 * np.ptp(self.source.x, axis=0).max()
+        return np.vstack([self.anchors, y[far]])
 
     def solve(self, y, tol):
         """The Point of the optimum on the codebook y, (m, k); tol in bits."""

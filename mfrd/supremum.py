@@ -39,16 +39,14 @@ class CodewordMass:
 
     points: (n, k); metrics: (G, k, k), positive definite; slopes: theta, (G, n), nats per unit distortion;
     log_weights: log p_i + a_i, (n,); exact: (n,), the letters at an infinite price. Letters of weight zero are left
-    out, and c is that of the letters that are not exact; `at_anchors` adds the others, on their points.
+    out, and c is that of the letters that are not exact; `anchors` adds the others, on their points.
     """
 
     def __init__(self, points, metrics, slopes, log_weights, exact=False):
         heavy = np.isfinite(log_weights)
         seen, exact = heavy & ~np.asarray(exact), heavy & exact
         self.x, self.log_weights = points[seen], log_weights[seen]
-        self.anchors, place = np.unique(points[exact], axis=0, return_inverse=True)
-        self.anchor_weights = np.full(len(self.anchors), -np.inf)
-        np.logaddexp.at(self.anchor_weights, place.reshape(-1), log_weights[exact])
+        self.exact, self.exact_weights = points[exact], log_weights[exact]
         self.heaviest, self.span = abs(log_weights[heavy]).max(), np.ptp(points[heavy], axis=0)
         self.n, self.origin = np.count_nonzero(heavy), points[heavy].mean(axis=0)
         self.around = self.x - self.origin  # so that a far origin costs no digits
@@ -86,9 +84,12 @@ class CodewordMass:
         blocks = [self.exponents(y[j : j + width]) for j in range(0, len(y), width)]
         return np.concatenate([log_sum(terms, axis=1) for terms in blocks])
 
-    def at_anchors(self):
-        """log c of all letters on the points of the exact ones, (A,)."""
-        return np.logaddexp(self(self.anchors), self.anchor_weights)
+    def anchors(self):
+        """(the distinct points of the exact letters, (A, k); log c of all letters there, (A,))."""
+        y, place = np.unique(self.exact, axis=0, return_inverse=True)
+        values = self(y)
+        np.logaddexp.at(values, place.reshape(-1), self.exact_weights)
+        return y, values
 
     def ascend(self, y, steps=30, tol=1e-9):
         """Local maxima of c from each y, (m, k): Newton's step where it climbs, else the fixed point.
@@ -184,7 +185,8 @@ def supremum(mass, tol, start=None, max_boxes=MAX_BOXES):
 
 def highest(mass, y):
     """(y*, log c(y*)) of the best codeword among y (m, k) and the anchors."""
-    y, values = np.vstack([y, mass.anchors]), np.append(mass(y), mass.at_anchors())
+    anchors, at = mass.anchors()
+    y, values = np.vstack([y, anchors]), np.append(mass(y), at)
     return y[values.argmax()], values.max()
 
 
