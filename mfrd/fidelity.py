@@ -5,14 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from .distortion import squared_error
+from .samples import real_array
 
 FORMS = ("joint", "subset", "letter")
 
 
 class InfeasibleFidelity(ValueError):
-    """A budget below what the codebook can reach.
+    """Budgets below what the codebook can reach.
 
-    .name: the fidelity; .budget: what was asked; .least: the least reachable value, in the same unit.
+    .name: the fidelity; .budget: what was asked; .least: the least value it reaches, in the same unit: by itself, or,
+    where each budget is reachable alone, with the others as they are. Where the others are out of reach among
+    themselves, the message names what to raise besides.
     """
 
     def __init__(self, message, name, budget, least):
@@ -28,9 +31,9 @@ class Fidelity:
         per="subset"    E[d(X, Y) | X in S] <= D, the same divided by P(S);
         per="letter"    E[d(x_i, Y) | X = x_i] <= D for each i in S of positive probability.
 
-    D: number >= 0 in units of the distortion; on: mask (n,), indices, or None for every letter;
-    distortion: a function (n, k), (m, k) -> (n, m), or that matrix itself; name: how the price and
-    the distortion are looked up ("global" or "subset" where none is given).
+    D: number >= 0 in units of the distortion; on: boolean mask (n,), distinct indices, or None for every
+    letter; distortion: a function (n, k), (m, k) -> (n, m), or that matrix itself; name: how the price and
+    the distortion are looked up ("global" or "subset" where none is given). Arrays are copied.
 
     >>> import numpy as np, mfrd
     >>> x = np.linspace(-1, 1, 5)
@@ -39,7 +42,8 @@ class Fidelity:
     >>> everywhere.name, each_positive.mask(5).tolist()
     ('global', [False, False, False, True, True])
 
-    Raises ValueError where D is negative or not finite, `per` unknown, or the subset empty.
+    Raises ValueError where D is negative, not finite or no number, `per` unknown, the subset empty, or a distortion
+    matrix holds what is no real number.
     """
 
     D: float
@@ -50,12 +54,15 @@ class Fidelity:
 
     def __init__(self, D, *, on=None, per="joint", distortion=squared_error, name=None):
         name = name or ("global" if on is None else "subset")
-        if not np.isscalar(D) or not np.isfinite(D) or D < 0:
+        if not isinstance(D, (int, float, np.integer, np.floating)) or not 0 <= D < np.inf:
             raise ValueError(f"{name}: budget is {D!r}; expected one finite number >= 0")
         if per not in FORMS:
             raise ValueError(f"{name}: per={per!r}; expected one of {', '.join(FORMS)}")
         if on is not None and np.size(on) == 0:
             raise ValueError(f"{name}: the subset is empty; expected at least one source letter: widen what selects it")
+        on = None if on is None else own(np.asarray(on))
+        if not callable(distortion):
+            distortion = own(real_array(distortion, f"{name}: distortion", "(n, m), source letters by codewords"))
         for field, value in zip(
             ("D", "on", "per", "distortion", "name"), (float(D), on, per, distortion, name)
         ):
@@ -69,7 +76,7 @@ class Fidelity:
     def mask(self, n):
         """Boolean (n,): the letters of the subset among n.
 
-        Raises ValueError where the mask has another length, an index is out of range, or none is in.
+        Raises ValueError where the mask has another length, an index is out of range or repeats, or none is in.
         """
         if self.on is None:
             return np.ones(n, bool)
@@ -88,6 +95,11 @@ class Fidelity:
                 )
             mask = np.zeros(n, bool)
             mask[on] = True
+            if mask.sum() < on.size:
+                raise ValueError(
+                    f"{self.name}: {on.size} indices name {mask.sum()} letters, so some repeat; expected each once: "
+                    "a mask must be boolean, on=mask.astype(bool)"
+                )
         if not mask.any():
             raise ValueError(
                 f"{self.name}: the subset is empty; expected at least one source letter: widen what selects it"
@@ -113,3 +125,12 @@ class Fidelity:
         rows = np.zeros((len(letters), len(pmf)))
         rows[np.arange(len(letters)), letters] = 1 / pmf[letters]
         return rows
+
+
+def own(array):
+    """A copy that is not written to, so that what a caller does to his array changes nothing; such a copy as it is."""
+    if array.flags.owndata and not array.flags.writeable:
+        return array
+    array = array.copy()
+    array.flags.writeable = False
+    return array

@@ -19,12 +19,12 @@ def lloyd_max(source, m, *, initial=None, max_iter=1000, tol=1e-12):
     m points evenly spaced over the range in one dimension and, in higher dimension, letters each
     farthest from those before it. -> Encoder, deterministic, with H(Y) = I(X;Y).
 
-    Raises ValueError where m < 1, m exceeds the letters, or the initial codebook has another shape.
+    Raises ValueError where m is no whole number from 1 to the letters, or the initial codebook has another shape.
     Source: Lloyd (1957, published 1982); Max (1960).
     """
     letters = int((source.p > 0).sum())
-    if not 1 <= m <= letters:
-        raise ValueError(f"m is {m}; expected 1 to {letters}, the letters of positive probability")
+    if not isinstance(m, (int, np.integer)) or not 1 <= m <= letters:
+        raise ValueError(f"m is {m!r}; expected an integer from 1 to {letters}, the letters of positive probability")
     y = spread_out(source, m) if initial is None else as_points(initial, "initial codebook")
     if y.shape != (m, source.x.shape[1]):
         raise ValueError(

@@ -33,7 +33,8 @@ class Problem:
     >>> problem.n, problem.m, round(mfrd.solve(problem).rate, 3)
     (3, 3, 0.969)
 
-    Raises ValueError where shapes disagree, names repeat, or a distortion is negative or not finite.
+    Raises ValueError where shapes disagree, names repeat, or a distortion matrix holds a number negative or not
+    finite; of a distortion function, where its values are first needed.
     """
 
     source: Source
@@ -41,6 +42,8 @@ class Problem:
     fidelities: Sequence[Fidelity]
 
     def __post_init__(self):
+        if not isinstance(self.source, Source):
+            raise ValueError(f"source is {self.source!r}; expected an mfrd.Source of points and probabilities")
         y = as_points(self.codebook, "codebook")
         if y.shape[1] != self.source.x.shape[1]:
             raise ValueError(
@@ -48,7 +51,7 @@ class Problem:
                 "that of the source points"
             )
         given = self.fidelities
-        fidelities = (given,) if isinstance(given, Fidelity) else tuple(given)
+        fidelities = (given,) if isinstance(given, Fidelity) else tuple(given) if np.iterable(given) else ()
         if not fidelities or not all(isinstance(f, Fidelity) for f in fidelities):
             raise ValueError(f"fidelities are {given!r}; expected one or more mfrd.Fidelity")
         names = [f.name for f in fidelities]
@@ -59,12 +62,15 @@ class Problem:
         object.__setattr__(self, "fidelities", fidelities)
         for f in fidelities:
             f.weights(self.source.p)  # checks the subset against the source
-            shape = np.shape(f.distortion)
-            if not callable(f.distortion) and shape != (len(self.source.p), len(y)):
+            if callable(f.distortion):
+                continue
+            d = np.asarray(f.distortion)
+            if d.shape != (len(self.source.p), len(y)):
                 raise ValueError(
-                    f"{f.name}: distortion matrix has shape {shape}; expected "
+                    f"{f.name}: distortion matrix has shape {d.shape}; expected "
                     f"({len(self.source.p)}, {len(y)}), source letters by codewords"
                 )
+            check_distortion(f.name, d)
 
     # --- the pieces solvers need -------------------------------------------------------------
 
@@ -86,7 +92,7 @@ class Problem:
         """The distinct distortion measures, in order of appearance."""
         distinct = []
         for f in self.fidelities:
-            if not any(f.distortion is d for d in distinct):
+            if not any(same(f.distortion, d) for d in distinct):
                 distinct.append(f.distortion)
         return distinct
 
@@ -96,7 +102,7 @@ class Problem:
         weights = [f.weights(self.source.p) for f in self.fidelities]
         owner = np.repeat(np.arange(len(weights)), [len(w) for w in weights])
         measure_of = [
-            next(g for g, d in enumerate(self.measures) if d is f.distortion)
+            next(g for g, d in enumerate(self.measures) if same(f.distortion, d))
             for f in self.fidelities
         ]
         return np.vstack(weights), owner, np.array(measure_of)[owner]
@@ -120,18 +126,17 @@ class Problem:
     def _measured(self, g, columns):
         measure = self.measures[g]
         if not callable(measure):
-            d = np.asarray(measure, float)[:, columns]
+            d = measure[:, columns]
         else:
             y = self.y[columns]
             d = np.asarray(measure(self.source.x, y), float)
+            name = next(f.name for f in self.fidelities if same(f.distortion, measure))
             if d.shape != (self.n, len(y)):
                 raise ValueError(
-                    f"distortion returned shape {d.shape}; expected ({self.n}, {len(y)})"
+                    f"{name}: distortion returned shape {d.shape}; expected ({self.n}, {len(y)}), "
+                    "source letters by codewords"
                 )
-        if not (d.min(initial=0) >= 0 and d.max(initial=0) < np.inf):
-            raise ValueError(
-                f"distortion ranges from {d.min():g} to {d.max():g}; expected finite numbers >= 0"
-            )
+            check_distortion(name, d, np.arange(self.m)[columns])
         return d
 
     def blocks(self):
@@ -240,3 +245,22 @@ class Problem:
             "raise the budget or add codewords near its letters",
             name=f.name, budget=f.D, least=float(least),
         )
+
+
+def same(measure, other):
+    """Whether two measures are one: the same function, or matrices of the same entries."""
+    if callable(measure) or callable(other):
+        return measure is other
+    return measure is other or np.array_equal(measure, other)
+
+
+def check_distortion(name, d, columns=None):
+    """Raise ValueError where an entry of the distortions d, (n, columns), is negative or not finite."""
+    if d.min(initial=0) >= 0 and d.max(initial=0) < np.inf:
+        return
+    i, j = np.argwhere(~((d >= 0) & (d < np.inf)))[0]
+    column = j if columns is None else columns[j]
+    raise ValueError(
+        f"{name}: distortion of letter {i} and codeword {column} is {d[i, j]:g}; expected finite numbers >= 0: "
+        "mend that entry, or the function that gave it"
+    )

@@ -10,6 +10,16 @@ FEW = 256  # distinct values up to which samples are letters as they are: a byte
 SUFFIXES = (".csv", ".npy", ".npz")
 
 
+def real_array(values, what, expected):
+    """`values` as a float array; a ValueError with `what` they are and the shape `expected` where some are no reals."""
+    try:
+        if np.iscomplexobj(values):
+            raise TypeError("it is complex")
+        return np.asarray(values, float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what} is no array of numbers ({error}); expected real numbers, {expected}") from None
+
+
 def letters(samples, bins):
     """(letters (n, k), relative frequencies (n,)) of samples (N, k), as mfrd.Source.from_samples says."""
     if bins is None:
@@ -57,6 +67,8 @@ def axis_edges(column, rule, axis):
             f"bins {rule!r} do not cut axis {axis} ({error}); "
             "expected a number such as bins=100, ascending edges, or a rule such as 'auto'"
         ) from None
+    if np.isnan(edges).any():
+        raise ValueError(f"bins {rule!r} do not cut axis {axis} (an edge is nan); expected ascending edges: mend it")
     outside = int(np.count_nonzero((column < edges[0]) | (column > edges[-1])))
     if outside:
         raise ValueError(
@@ -76,7 +88,8 @@ def read(path, columns=None):
         )
     if not path.is_file():
         raise FileNotFoundError(f"no file {path} seen from {Path.cwd()}; check the name, or give the whole path")
-    wanted = [columns] if isinstance(columns, (str, int)) else columns
+    several = columns is None or np.iterable(columns) and not isinstance(columns, str)
+    wanted = columns if several else [columns]
     table = from_csv(path, wanted) if path.suffix.lower() == ".csv" else from_numpy(path, wanted)
     return table[:, 0] if table.ndim == 2 and table.shape[1] == 1 else table
 
@@ -86,7 +99,7 @@ def from_csv(path, wanted):
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
-            rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+            rows = [(reader.line_num, row) for row in reader if len(row) > 1 or "".join(row).strip()]  # none blank
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path.name} is no text ({error}); expected numbers parted by commas, in UTF-8") from None
     first = [cell.strip() for cell in rows[0][1]] if rows else []
@@ -128,19 +141,23 @@ def from_numpy(path, wanted):
     """Columns of an .npy array, or arrays of an .npz archive side by side, (N, k)."""
     try:
         held = np.load(path, allow_pickle=False)
-        if isinstance(held, np.ndarray):
-            arrays = {str(i): column for i, column in enumerate(held.reshape(len(held), -1).T)}
-        else:
+        if not isinstance(held, np.ndarray):
             with held:
                 arrays = {name: held[name] for name in held.files}
     except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{path.name} cannot be read ({error}); expected what numpy.save or numpy.savez writes"
         ) from None
+    if isinstance(held, np.ndarray):
+        if held.ndim not in (1, 2):
+            raise ValueError(f"{path.name} holds an array of shape {held.shape}; expected (N,) or (N, k): reshape it")
+        arrays = {str(i): column for i, column in enumerate(held.reshape(len(held), -1).T)}
     if wanted is None and path.suffix.lower() == ".npz" and len(arrays) > 1:
         raise ValueError(f"{path.name} holds {len(arrays)} arrays; expected columns=..., some of: {', '.join(arrays)}")
     titles = list(arrays)
     chosen = [arrays[titles[at]] for at in positions(wanted, titles, path.name)]
+    if any(np.iscomplexobj(array) for array in chosen):
+        raise ValueError(f"{path.name} holds complex numbers; expected real ones: save their real and imaginary parts")
     try:
         return np.column_stack([np.asarray(array, float) for array in chosen])
     except (ValueError, TypeError) as error:
@@ -152,7 +169,7 @@ def positions(wanted, titles, file):
     found = []
     for name in titles if wanted is None else wanted:
         at = titles.index(name) if name in titles else name
-        if isinstance(at, str) or not 0 <= at < len(titles):
+        if not isinstance(at, (int, np.integer)) or not 0 <= at < len(titles):
             raise ValueError(f"{file} has no column {name!r}; expected one of: {', '.join(titles)}")
         found.append(at)
     return found

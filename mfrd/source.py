@@ -9,10 +9,7 @@ from . import samples as measured
 
 def as_points(values, what):
     """A finite float array (n, k) from (n,) or (n, k); `what` names it in the error."""
-    try:
-        points = np.asarray(values, float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{what} is no array of numbers ({error}); expected numbers, (n,) or (n, k)") from None
+    points = measured.real_array(values, what, "(n,) or (n, k)")
     if points.ndim == 1:
         points = points[:, None]
     if points.ndim != 2 or 0 in points.shape:
@@ -42,8 +39,8 @@ class Source:
     >>> coin.mean, coin.covariance
     (array([0.5]), array([[0.75]]))
 
-    Raises ValueError where a value is no number, not finite or negative, or the shapes disagree; the message names
-    the row.
+    Raises ValueError where a value is no real number, not finite or negative, a point too large to square, or the
+    shapes disagree; the message names the row.
     """
 
     points: np.ndarray
@@ -51,7 +48,14 @@ class Source:
 
     def __post_init__(self):
         x = as_points(self.points, "points")
-        p = np.asarray(self.pmf, float)
+        with np.errstate(over="ignore"):
+            far = np.flatnonzero(~np.isfinite((4 * x**2).sum(axis=1)))  # |x_i - y|^2 of points on both sides of 0
+        if len(far):
+            raise ValueError(
+                f"points holds {x[far[0]]} in row {far[0]}; expected points whose squared distances are finite: "
+                "measure them in a larger unit"
+            )
+        p = measured.real_array(self.pmf, "pmf", "(n,)")
         if p.shape != (len(x),):
             raise ValueError(
                 f"pmf has shape {p.shape}; expected ({len(x)},), one probability a source point"
@@ -141,10 +145,12 @@ def grid(low, high, n, dimension=1):
 
     -> (n,) for one dimension, (n^dimension, dimension) otherwise, the last coordinate fastest.
 
-    Raises ValueError where n or dimension is less than one.
+    Raises ValueError where n or dimension is no whole number or less than one.
     """
-    if n < 1 or dimension < 1:
-        raise ValueError(f"n is {n} and dimension {dimension}; expected at least one point and one axis")
+    if not all(isinstance(count, (int, np.integer)) and count >= 1 for count in (n, dimension)):
+        raise ValueError(
+            f"n is {n!r} and dimension {dimension!r}; expected whole numbers, at least one point and one axis"
+        )
     side = np.linspace(low, high, n)
     if dimension == 1:
         return side

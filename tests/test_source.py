@@ -86,6 +86,8 @@ def test_any_samples_keep_their_mean_and_their_order(samples, bins):
         (LINE, [3, 2, 1], r"\[3, 2, 1\] do not cut axis 0 .*monotonic.*expected"),
         (LINE, 2.5, "bins is 2.5; expected a number of bins"),
         (LINE, [-1, 0, 1], "samples lie outside the edges -1 to 1 of axis 0; .* widen the edges"),
+        (LINE, [-9, np.nan, 9], r"\[-9, nan, 9\] do not cut axis 0 \(an edge is nan\); expected ascending edges"),
+        (np.array([1j, 2]), None, "samples is no array of numbers .*complex.*; expected real numbers"),
         (PLANE, [4, 4, 4], r"bins is \[4, 4, 4\]; expected .* a list of 2, one an axis"),
         (np.append(np.linspace(0, 1e-13, 3000), 1e13), "fd", r"bins 'fd' do not cut axis 0 .*bins=100"),
     ],
@@ -110,7 +112,7 @@ def files(tmp_path):
 @pytest.mark.parametrize(
     "name, columns",
     [("bare.csv", 0), ("bare.csv", "0"), ("titled.csv", "volt"), ("titled.csv", 0), ("titled.csv", ["volt"]),
-     ("table.npy", 0), ("line.npy", None), ("one.npz", None), ("two.npz", "volt")],
+     ("table.npy", 0), ("table.npy", np.int64(0)), ("line.npy", None), ("one.npz", None), ("two.npz", "volt")],
 )
 def test_a_column_of_a_file_is_the_source_of_its_samples(files, name, columns):
     found, wanted = mfrd.Source.from_file(files / name, columns=columns, bins=40), mfrd.Source.from_samples(LINE, 40)
@@ -129,7 +131,7 @@ def test_columns_of_a_file_are_dimensions_in_the_order_asked_for(files, name, co
 
 
 def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path):
-    (tmp_path / "x.CSV").write_bytes("\ufeffday,value\r\nMo,1\r\n\r\nTu, 2\r\nWe,1\r\n".encode())
+    (tmp_path / "x.CSV").write_bytes("\ufeffday,value\r\nMo,1\r\n\r\n  \r\nTu, 2\r\nWe,1\r\n".encode())
     source = mfrd.Source.from_file(tmp_path / "x.CSV", columns="value")
     assert source.points.tolist() == [1, 2] and source.pmf == pytest.approx([2 / 3, 1 / 3])
 
@@ -139,6 +141,7 @@ def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path):
     [
         ("a,b\n1,2\n3,x\n", None, "x.csv, line 3: column 'b' holds 'x'; expected a finite number: mend .*columns="),
         ("a,b\n1,2\n\n3,\n", "b", "x.csv, line 4: column 'b' holds ''; expected a finite number"),
+        ("a,b\n1,2\n,\n3,4\n", None, "x.csv, line 3: column 'a' holds ''; expected a finite number"),
         ("a\nnan\n", None, "x.csv, line 2: column 'a' holds 'nan'; expected a finite number"),
         ("1,2\n3\n", None, "x.csv, line 2: 1 cells; expected 2 parted by commas: mend that line"),
         ("1;2\n3;4\n", None, "x.csv, line 2: column '1;2' holds '3;4'; expected a finite number"),
@@ -166,13 +169,18 @@ def test_a_table_that_cannot_be_read_says_where_and_why(tmp_path, text, columns,
         ("broken.npy", None, r"broken.npy cannot be read \(.*\); expected what numpy.save or numpy.savez writes"),
         ("broken.npz", None, r"broken.npz cannot be read \(.*\); expected what numpy.save or numpy.savez writes"),
         ("object.npy", None, r"object.npy cannot be read \(.*\); expected what numpy.save"),
-        ("number.npy", None, r"number.npy cannot be read \(.*\); expected"),
+        ("number.npy", None, r"number.npy holds an array of shape \(\); expected \(N,\) or \(N, k\): reshape it"),
+        ("cube.npy", None, r"cube.npy holds an array of shape \(4, 2, 3\); expected \(N,\) or \(N, k\): reshape it"),
+        ("complex.npy", None, "complex.npy holds complex numbers; expected real ones"),
+        ("table.npy", 1.0, "table.npy has no column 1.0; expected one of: 0, 1"),
     ],
 )
 def test_an_array_that_cannot_be_read_says_why(files, name, columns, message):
     np.save(files / "text.npy", np.array(["a", "b"]))
     np.save(files / "object.npy", np.array([None, 3], object))
     np.save(files / "number.npy", 3.0)
+    np.save(files / "cube.npy", np.zeros((4, 2, 3)))
+    np.save(files / "complex.npy", np.arange(4) * 1j)
     (files / "broken.npy").write_bytes(b"\x93NUMPY")
     (files / "broken.npz").write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(ValueError, match=message):
