@@ -62,9 +62,10 @@ def lower_bound(problem, multipliers, potentials):
         sum_i p_i a_i - lam . D - max_j log sum_i p_i exp(a_i - s_ij), over log 2.
 
     problem: Problem; multipliers: lam >= 0, (R,), nats per unit distortion, one a budget row;
-    potentials: a, (n,), nats. Valid for any such numbers, so also for those of an interrupted solve.
+    potentials: a, (n,), nats; those of letters of probability zero have no say. Valid for any such numbers, so also
+    for those of an interrupted solve.
 
-    Raises ValueError where shapes disagree or a multiplier is negative or not finite.
+    Raises ValueError where shapes disagree, a multiplier is negative or not finite, or a potential that counts is not.
     Source: Blahut (1972); Chiang and Boyd (2004) for the dual with several budgets.
     """
     lam, a = dual_point(problem, multipliers, potentials)
@@ -74,7 +75,10 @@ def lower_bound(problem, multipliers, potentials):
 
 
 def dual_point(problem, multipliers, potentials):
-    """(lam, a) as arrays, checked against the rows and letters of `problem`; a ValueError says what is off."""
+    """(lam, a) as arrays, checked against the rows and letters of `problem`; a ValueError says what is off.
+
+    Potentials of letters of probability zero have no say: they are zero.
+    """
     lam, a = np.asarray(multipliers, float), np.asarray(potentials, float)
     if lam.shape != problem.budgets.shape or a.shape != (problem.n,):
         raise ValueError(
@@ -83,4 +87,8 @@ def dual_point(problem, multipliers, potentials):
         )
     if not (np.isfinite(lam).all() and (lam >= 0).all()):
         raise ValueError(f"multipliers are {lam}; expected finite numbers >= 0")
+    a = np.where(problem.source.p > 0, a, 0.0)
+    if not np.isfinite(a).all():
+        i = int(np.flatnonzero(~np.isfinite(a))[0])
+        raise ValueError(f"potential of letter {i} is {a[i]:g}; expected a finite number, since it has probability")
     return lam, a

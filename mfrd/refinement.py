@@ -83,14 +83,15 @@ def refine(
     Source: Blahut (1972) for the encoder, Lloyd (1982) for the alternation, with prices as weights.
     """
     k = problem.source.x.shape[1]
-    check_options(problem, step, eta, max_iter)
+    check_options(problem, step, eta, merge_mass, merge_distance, max_iter)
     still = tol * np.sqrt(np.trace(problem.source.covariance))
     solution = solve(problem, solver)
     history, converged = [record(solution)], False
     while len(history) <= max_iter and not converged:
         target = targets(solution, step, k)
         shift = abs(2 * eta * (target - solution.problem.y))
-        used = solution.encoder.output_pmf >= merge_mass
+        q = solution.encoder.output_pmf
+        used = q >= min(merge_mass, q.max())  # the heaviest is in use however light
         following = advance(solution, target, 2 * eta, (merge_mass, merge_distance), solver)
         if following is None:
             break
@@ -120,12 +121,16 @@ def advance(solution, target, fraction, thresholds, solver):
     return None
 
 
-def check_options(problem, step, eta, max_iter):
+def check_options(problem, step, eta, merge_mass, merge_distance, max_iter):
     """Raise ValueError where an option of refine is out of range or a measure has no gradient here."""
     if step not in STEPS:
         raise ValueError(f"step is {step!r}; expected one of {', '.join(STEPS)}")
     if not 0 < eta <= 0.5:
         raise ValueError(f"eta is {eta}; expected 0 < eta <= 1/2, where 1/2 is the whole step")
+    if not 0 <= merge_mass <= 1:
+        raise ValueError(f"merge_mass is {merge_mass}; expected 0 to 1, where 0 merges none for its mass")
+    if not merge_distance >= 0:
+        raise ValueError(f"merge_distance is {merge_distance}; expected >= 0, where 0 merges none for its place")
     if max_iter < 1:
         raise ValueError(f"max_iter is {max_iter}; expected at least one round")
     for f in problem.fidelities:

@@ -33,7 +33,7 @@ def rd_curve(problem, name, D_values, *, solver="auto", tol=TOLERANCE, jobs=1):
     order = backends(solver)
     problem.fidelity(name)
     _ = problem.least  # computed once for all budgets
-    curve = [problem.with_budget(name, D) for D in D_values]
+    curve = [problem.with_budget(name, D) for D in listed(name, D_values)]
     return _sweep([curve], order, tol, jobs)[0]
 
 
@@ -49,12 +49,19 @@ def rd_surface(problem, budgets, *, solver="auto", tol=TOLERANCE, jobs=1):
     if len(budgets) != 2:
         held = f"{len(budgets)} fidelities ({', '.join(budgets)})"
         raise ValueError(f"budgets hold {held}; expected two, or rd_curve for one")
-    (first, rows), (second, columns) = budgets.items()
     for name in budgets:
         problem.fidelity(name)
+    (first, rows), (second, columns) = ((name, listed(name, values)) for name, values in budgets.items())
     _ = problem.least
     surface = [[problem.with_budget(first, D).with_budget(second, E) for E in columns] for D in rows]
     return _sweep(surface, order, tol, jobs)
+
+
+def listed(name, values):
+    """The budgets of the fidelity `name` as a list, which can be gone through again."""
+    if not np.iterable(values) or isinstance(values, str):
+        raise ValueError(f"{name}: budgets are {values!r}; expected several, as a list or an array")
+    return list(values)
 
 
 def _sweep(rows, order, tol, jobs):

@@ -66,6 +66,19 @@ def test_any_dual_point_is_a_lower_bound(seed):
         assert mfrd.lower_bound(problem, multipliers, potentials) <= rate + 1e-9
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_bound_counts_potentials_of_letters_with_probability_only(value):
+    source, fidelity = mfrd.Source([0, 1, 2], [0.5, 0.5, 0]), mfrd.Fidelity(0.1)
+    bounds = (
+        lambda a: mfrd.lower_bound(mfrd.Problem(source, [0, 1], fidelity), [1.0], a),
+        lambda a: mfrd.lower_bound_all_codebooks(source, fidelity, [1.0], a),
+    )
+    for bound in bounds:
+        assert bound([0.1, 0.2, value]) == bound([0.1, 0.2, 0.0])
+        with pytest.raises(ValueError, match="potential of letter 1 is .*; expected a finite number"):
+            bound([0.1, value, 0.2])
+
+
 def test_complementary_slackness():
     solution = mfrd.solve(gaussian_problem(mfrd.Fidelity(0.6), mfrd.Fidelity(0.6, on=[24, 25], name="loose")))
     assert solution.prices["loose"] < 1e-6 and solution.distortions["loose"] < 0.1

@@ -73,6 +73,11 @@ def test_merging_that_would_break_a_budget_is_refused():
     assert run.solution.distortions["global"] <= 0.08 and len(run.codebook) > 1
 
 
+def test_codewords_that_are_all_lighter_than_merge_mass_are_refined():
+    run = mfrd.refine(gaussian_problem(mfrd.Fidelity(0.3), m=6), merge_mass=0.6, max_iter=5)
+    assert run.history[0].codewords == 6 > len(run.codebook) and run.solution.distortions["global"] <= 0.3
+
+
 @given(st.integers(0, 10**6), st.floats(0, 0.3), st.floats(0, 1))
 @settings(max_examples=50, deadline=None)
 def test_merge_keeps_mass_and_respects_thresholds(seed, mass, distance):
@@ -88,7 +93,9 @@ def test_merge_keeps_mass_and_respects_thresholds(seed, mass, distance):
 
 
 @pytest.mark.parametrize("options, said", [
-    ({"step": "newton"}, "'newton'"), ({"eta": 0.7}, "0.7"), ({"max_iter": 0}, "0")])
+    ({"step": "newton"}, "'newton'"), ({"eta": 0.7}, "0.7"), ({"max_iter": 0}, "0"),
+    ({"merge_mass": np.nan}, "merge_mass is nan"), ({"merge_mass": 1.5}, "merge_mass is 1.5"),
+    ({"merge_distance": np.nan}, "merge_distance is nan"), ({"merge_distance": -1.0}, "merge_distance is -1.0")])
 def test_bad_options(options, said):
     with pytest.raises(ValueError, match=said):
         mfrd.refine(gaussian_problem(), **options)

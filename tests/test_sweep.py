@@ -75,10 +75,18 @@ def test_a_surface_has_one_row_a_budget_of_the_first_and_one_column_a_budget_of_
     assert [contents(row) for row in again] == [contents(row) for row in surface]
 
 
+def test_budgets_may_come_one_by_one():
+    given = {"global": [0.3, 0.6], "core": [0.015, 0.03]}
+    once = mfrd.rd_surface(two_budgets(), {name: iter(D) for name, D in given.items()}, solver="newton")
+    whole = mfrd.rd_surface(two_budgets(), given, solver="newton")
+    assert [contents(row) for row in once] == [contents(row) for row in whole]
+
+
 @pytest.mark.parametrize("budgets, said", [
     ({"global": [0.5]}, r"1 fidelities \(global\); expected two"),
     ({"global": [0.5], "locale": [0.1]}, "no fidelity is named 'locale'; known: global, core"),
     ({"global": [0.5], "core": [-1]}, "budget is -1"),
+    ({"global": 0.5, "core": [0.1]}, "global: budgets are 0.5; expected several"),
 ])
 def test_a_wrong_surface_is_refused(budgets, said):
     with pytest.raises(ValueError, match=said):
