@@ -71,7 +71,7 @@ class DualProgram:
         w, _, g = problem.rows
         self.letters = np.flatnonzero(problem.source.p > 0)
         self.pinned = pinned_prices(problem)
-        self.free = np.flatnonzero(self.pinned == 0)
+        self.free = np.flatnonzero((self.pinned == 0) & (problem.excess_budgets > 0))
         self.units = problem.scale[g]  # solve in prices per typical distortion
         p = problem.source.p[self.letters]
         n, m, R = len(self.letters), problem.m, len(self.free)

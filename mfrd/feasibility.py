@@ -33,22 +33,39 @@ def one_hot(choice):
 def interior(problem):
     """(Q, support) of an encoder that meets all budgets with the most room.
 
-    With one measure it is the nearest codeword. With several, minimise the largest relative
-    excess t over mixtures of deterministic encoders (Dantzig and Wolfe 1960): the linear program
-    over those found so far prices the budgets, and the best encoder at these prices joins them.
+    With one measure it is the nearest codeword, with several that of `mixture`.
 
     Raises InfeasibleFidelity where some budget, or all of them together, cannot be met.
     """
     problem.check_feasible()
-    G = len(problem.measures)
-    if G == 1:
+    if len(problem.measures) == 1:
         return one_hot(deterministic(problem, np.ones((1, problem.n))))
+    share, choices, shortfall, _ = mixture(problem)
+    if shortfall > ROUNDING:
+        raise out_of_reach(problem)
+    support = np.unique(choices)
+    Q = np.zeros((problem.n, len(support)))
+    for weight, choice in zip(share, choices):
+        Q[np.arange(problem.n), np.searchsorted(support, choice)] += weight
+    return Q / Q.sum(axis=1, keepdims=True), support
+
+
+def mixture(problem):
+    """(share, choices, shortfall, price) of the encoders whose mixture has the least largest relative excess t.
+
+    The linear program over the deterministic encoders found so far prices the budgets, and the best encoder at these
+    prices joins them (Dantzig and Wolfe 1960). choices: encoders, (n,) each; share: of each in the mixture;
+    shortfall: a lower bound on t, positive where the budgets cannot be met together; price: (R,) per unit of each
+    budget, with E_r of every encoder: shortfall <= sum_r price_r (E_r - D_r).
+    """
     w, _, g = problem.rows
     units = problem.scale[g] * (w @ problem.source.p)
+    G = len(problem.measures)
     choices = [deterministic(problem, np.eye(G)[h][:, None] * np.ones(problem.n)) for h in range(G)]
     room = [mean_excess(problem, c) - problem.excess_budgets for c in choices]
     units = np.maximum(units, 1e-9 * abs(np.array(room)).max(axis=0))  # entries above 1e15 defeat linprog
-    shortfall = -np.inf  # weak duality: min over encoders of price . (E - D) bounds t from below
+    units[units == 0] = 1.0  # a budget of zero on letters of probability zero, which nothing exceeds
+    shortfall, proof = -np.inf, np.zeros(len(w))
     for _ in range(500):
         A = np.column_stack([np.array(room).T / units[:, None], -np.ones(len(w))])
         program = linprog(
@@ -58,28 +75,68 @@ def interior(problem):
             bounds=[(0, None)] * len(room) + [(None, None)],
         )
         share, price = program.x[:-1], np.maximum(-program.ineqlin.marginals, 0)
-        candidate = deterministic(problem, problem.slopes(price / price.sum() / units))
+        price = price / price.sum() / units
+        candidate = deterministic(problem, problem.slopes(price))
         excess = mean_excess(problem, candidate) - problem.excess_budgets
-        shortfall = max(shortfall, price @ (excess / units) / price.sum())
+        if price @ excess > shortfall:  # weak duality: min over encoders of price . (E - D) bounds t from below
+            shortfall, proof = price @ excess, price
         if shortfall > program.fun - LP_TOLERANCE or shortfall > LP_TOLERANCE:
             break
         choices.append(candidate)
         room.append(excess)
-    if shortfall > ROUNDING:
-        names = ", ".join(f.name for f in problem.fidelities)
-        r = int(np.argmax(share @ np.array(room) / units))
-        f = problem.fidelities[problem.rows[1][r]]
-        least = f.D + shortfall * units[r]
-        raise InfeasibleFidelity(
-            f"{names}: each budget is reachable alone, not all together; spreading the shortfall "
-            f"evenly, {f.name} reaches {least:.10g}, above its budget {f.D:g}; raise a budget or add codewords",
-            name=f.name, budget=f.D, least=float(least),
-        )
-    support = np.unique(choices)
-    Q = np.zeros((problem.n, len(support)))
-    for weight, choice in zip(share, choices):
-        Q[np.arange(problem.n), np.searchsorted(support, choice)] += weight
-    return Q / Q.sum(axis=1, keepdims=True), support
+    return share, choices, shortfall, proof
+
+
+def together(problem, first=None):
+    """(problem, names): budgets raised, one after the other, until all are met together; names: which, in order.
+
+    Newton's method on t as a function of one budget, convex and falling: the prices say t(D + x) >= t - x sum price_r,
+    summed over the rows of its fidelity, and D goes to where that line is zero, which is never too far. So where one
+    name is returned, its budget is the least that its fidelity reaches with the others as they are. It is `first` or
+    that of the largest price; where raising it helps no more, the next follows.
+    """
+    _, owner, g = problem.rows
+    names = [] if first is None else [first]
+    for _ in range(200):
+        _, _, shortfall, price = mixture(problem)
+        if shortfall <= ROUNDING:
+            break
+        known = [f.name for f in problem.fidelities]
+        slope, weight = (np.bincount(owner, price * unit, len(known)) for unit in (1.0, problem.scale[g]))
+        if not names or weight[known.index(names[-1])] <= LP_TOLERANCE * weight.max():
+            names.append(known[weight.argmax()])
+        f = problem.fidelity(names[-1])
+        problem = problem.with_budget(f.name, f.D + shortfall / slope[known.index(f.name)])
+    return problem, list(dict.fromkeys(names))
+
+
+def out_of_reach(problem):
+    """The InfeasibleFidelity of budgets that cannot be met together; it says which to raise above what."""
+    raised, names = together(problem)
+    levels = " and ".join(
+        f"{name} from {problem.fidelity(name).D:g} above {raised.fidelity(name).D:.10g}" for name in names)
+    f = problem.fidelity(names[0])
+    return InfeasibleFidelity(
+        f"{', '.join(f.name for f in problem.fidelities)}: each budget is reachable alone, not all together; "
+        f"with the others as they are, raise {levels}, or add codewords",
+        name=f.name, budget=f.D, least=raised.fidelity(f.name).D,
+    )
+
+
+def on_joint_edge(problem):
+    """{name: (least, enough)}: budgets, of several measures, on the least that the others as they are leave to them.
+
+    enough: the budget from which solvers have room.
+    """
+    found = {}
+    _, owner, g = problem.rows
+    for k, f in enumerate(problem.fidelities if len(problem.measures) > 1 else ()):
+        alone = problem.with_budget(f.name, problem.least[owner == k].max(initial=0.0))
+        raised, names = together(alone, f.name)
+        least, margin = raised.fidelity(f.name).D, 1e-6 * problem.scale[g[owner == k]].max(initial=0.0)
+        if names == [f.name] and least > alone.fidelity(f.name).D and f.D < least + margin / 2:
+            found[f.name] = least, least + margin
+    return found
 
 
 def mean_excess(problem, choice):

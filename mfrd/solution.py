@@ -7,7 +7,10 @@ import numpy as np
 
 from .certificate import lower_bound
 from .encoder import NATS_PER_BIT, Encoder
+from .feasibility import pinned_prices
 from .problem import Problem
+
+ROUNDING = 1e-9  # bits, of a lower bound that is zero
 
 
 class NotCertified(RuntimeError):
@@ -54,10 +57,13 @@ class Solution:
     def prices(self):
         """-dR/dD of each fidelity by name, bits per unit distortion; for per="letter", of D on all letters.
 
-        Infinite where the budget lies on the least reachable value and the rate is not zero.
+        Infinite where the budget lies on the least reachable value, some encoder exceeds it and the rate is not zero.
         """
-        owner, on_edge = self.problem.rows[1], self.problem.excess_budgets <= 0
-        prices = np.where(on_edge & (self.multipliers > 0), np.inf, self.multipliers)
+        owner, prices = self.problem.rows[1], self.multipliers
+        on_edge = self.problem.excess_budgets <= 0
+        if on_edge.any():
+            infinite = (pinned_prices(self.problem) > 0) & (self.lower_bound > ROUNDING)
+            prices = np.where(on_edge, np.where(infinite, np.inf, 0.0), prices)
         return {
             f.name: float(prices[owner == k].sum() / NATS_PER_BIT)
             for k, f in enumerate(self.problem.fidelities)

@@ -9,8 +9,9 @@ from . import conic
 from .active import newton
 from .certificate import dual_encoder, lower_bound
 from .encoder import Encoder
-from .feasibility import interior, repair
+from .feasibility import interior, on_joint_edge, repair
 from .fidelity import InfeasibleFidelity
+from .problem import Problem
 from .solution import NotCertified, Solution
 
 log = logging.getLogger("mfrd")
@@ -83,9 +84,10 @@ def solve(problem, solver="auto", *, tol=TOLERANCE):
     >>> {name: round(price, 3) for name, price in solution.prices.items()}
     {'global': 1.443, 'core': 0.516}
 
-    Raises InfeasibleFidelity where no encoder meets the budgets: raise the one it names to its .least or more, or add
-    codewords near its letters. NotCertified, with each backend's reason, where no gap is within tol: try
-    solver="newton", a larger tol, or points and distortions of the order of one. ValueError for an unknown solver.
+    Raises InfeasibleFidelity where no encoder meets the budgets: raise the one it names above its .least, and any
+    other that its message names, or add codewords near its letters. NotCertified, with each backend's reason, where no
+    gap is within tol: try solver="newton", a larger tol, points and distortions of the order of one or, where budgets
+    of several measures are together on the least they reach, those it names. ValueError for an unknown solver.
     Source: Blahut (1972); the dual geometric program of Chiang and Boyd (2004).
     """
     order = backends(solver)
@@ -95,6 +97,8 @@ def solve(problem, solver="auto", *, tol=TOLERANCE):
 
 def check(problem, order):
     """Raise InfeasibleFidelity where no encoder meets the budgets; Newton's method tells in passing."""
+    if not isinstance(problem, Problem):
+        raise ValueError(f"problem is {problem!r}; expected an mfrd.Problem of a source, a codebook and fidelities")
     problem.check_feasible()
     if order != ["newton"]:
         interior(problem)
@@ -112,10 +116,10 @@ def certified(problem, order, tol, kept):
                 return solution
             reasons.append(f"{backend}: certified gap {solution.gap:.2g} bits")
     interior(problem)  # raises where the budgets cannot be met together
-    raise NotCertified(
-        f"no certified gap within {tol:g} bits ({'; '.join(dict.fromkeys(reasons))}); "
-        "raise tol or use another solver"
-    )
+    edge = [f"{name} from {least:.10g}, the least it reaches with the others as they are, to {enough:.10g}"
+            for name, (least, enough) in on_joint_edge(problem).items()]
+    remedy = f"raise {' or '.join(edge)}" if edge else "raise tol or use another solver"
+    raise NotCertified(f"no certified gap within {tol:g} bits ({'; '.join(dict.fromkeys(reasons))}); {remedy}")
 
 
 def newton_proposals(problem, backend, kept, reasons):
@@ -178,7 +182,7 @@ def _solution(problem, multipliers, proposed, q, backend):
     if len(support):
         with np.errstate(over="ignore", invalid="ignore"):
             Q, best = dual_encoder(problem, multipliers, q[support], support)
-    if not np.isfinite(Q).all():
+    if not (np.isfinite(Q).all() and np.isfinite(best).all()):
         raise conic.SolverFailed("returned multipliers and an output pmf from which no encoder follows")
     Q, support = repair(problem, Q, support)
     encoder = Encoder(problem.source, problem.codebook, Q, support)
