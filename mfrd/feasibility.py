@@ -40,9 +40,10 @@ def interior(problem):
     problem.check_feasible()
     if len(problem.measures) == 1:
         return one_hot(deterministic(problem, np.ones((1, problem.n))))
-    share, choices, shortfall, _ = mixture(problem)
+    share, found, shortfall, _ = mixture(problem)
     if shortfall > ROUNDING:
         raise out_of_reach(problem)
+    choices = [choice for choice, _ in found]
     support = np.unique(choices)
     Q = np.zeros((problem.n, len(support)))
     for weight, choice in zip(share, choices):
@@ -50,20 +51,22 @@ def interior(problem):
     return Q / Q.sum(axis=1, keepdims=True), support
 
 
-def mixture(problem):
-    """(share, choices, shortfall, price) of the encoders whose mixture has the least largest relative excess t.
+def mixture(problem, found=()):
+    """(share, found, shortfall, price) of the encoders whose mixture has the least largest relative excess t.
 
     The linear program over the deterministic encoders found so far prices the budgets, and the best encoder at these
-    prices joins them (Dantzig and Wolfe 1960). choices: encoders, (n,) each; share: of each in the mixture;
-    shortfall: a lower bound on t, positive where the budgets cannot be met together; price: (R,) per unit of each
-    budget, with E_r of every encoder: shortfall <= sum_r price_r (E_r - D_r).
+    prices joins them (Dantzig and Wolfe 1960). found: these encoders, (n,) each, beside their E, (R,), also those of
+    other budgets to start from; share: of each in the mixture, if it is feasible; shortfall: a lower bound on t,
+    positive where the budgets cannot be met together; price: (R,) per unit of each budget, with which
+    shortfall <= sum_r price_r (E_r - D_r) for every encoder.
     """
     w, _, g = problem.rows
     units = problem.scale[g] * (w @ problem.source.p)
     G = len(problem.measures)
-    choices = [deterministic(problem, np.eye(G)[h][:, None] * np.ones(problem.n)) for h in range(G)]
-    room = [mean_excess(problem, c) - problem.excess_budgets for c in choices]
-    units = np.maximum(units, 1e-9 * abs(np.array(room)).max(axis=0))  # entries above 1e15 defeat linprog
+    nearest = [] if found else [deterministic(problem, row[:, None] * np.ones(problem.n)) for row in np.eye(G)]
+    found = [*found, *((choice, mean_excess(problem, choice)) for choice in nearest)]
+    room = [E - problem.excess_budgets for _, E in found]
+    units = np.maximum(units, 1e-9 * abs(np.array(room[:G])).max(axis=0))  # entries above 1e15 defeat linprog
     units[units == 0] = 1.0  # a budget of zero on letters of probability zero, which nothing exceeds
     shortfall, proof = -np.inf, np.zeros(len(w))
     for _ in range(500):
@@ -77,14 +80,17 @@ def mixture(problem):
         share, price = program.x[:-1], np.maximum(-program.ineqlin.marginals, 0)
         price = price / price.sum() / units
         candidate = deterministic(problem, problem.slopes(price))
-        excess = mean_excess(problem, candidate) - problem.excess_budgets
+        E = mean_excess(problem, candidate)
+        excess = E - problem.excess_budgets
         if price @ excess > shortfall:  # weak duality: min over encoders of price . (E - D) bounds t from below
             shortfall, proof = price @ excess, price
-        if shortfall > program.fun - LP_TOLERANCE or shortfall > LP_TOLERANCE:
+        if shortfall > program.fun - LP_TOLERANCE:
             break
-        choices.append(candidate)
+        found.append((candidate, E))
         room.append(excess)
-    return share, choices, shortfall, proof
+        if shortfall > LP_TOLERANCE:
+            break
+    return share, found, shortfall, proof
 
 
 def together(problem, first=None):
@@ -96,9 +102,9 @@ def together(problem, first=None):
     that of the largest price; where raising it helps no more, the next follows.
     """
     _, owner, g = problem.rows
-    names = [] if first is None else [first]
+    names, found = [] if first is None else [first], ()
     for _ in range(200):
-        _, _, shortfall, price = mixture(problem)
+        _, found, shortfall, price = mixture(problem, found)
         if shortfall <= ROUNDING:
             break
         known = [f.name for f in problem.fidelities]
