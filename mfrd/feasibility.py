@@ -137,10 +137,12 @@ def on_joint_edge(problem):
     found = {}
     _, owner, g = problem.rows
     for k, f in enumerate(problem.fidelities if len(problem.measures) > 1 else ()):
-        alone = problem.with_budget(f.name, problem.least[owner == k].max(initial=0.0))
-        raised, names = together(alone, f.name)
-        least, margin = raised.fidelity(f.name).D, 1e-6 * problem.scale[g[owner == k]].max(initial=0.0)
-        if names == [f.name] and least > alone.fidelity(f.name).D and f.D < least + margin / 2:
+        rows = owner == k
+        if (problem.excess_budgets[rows] <= 0).all():
+            continue  # on the least it reaches by itself, which solvers know
+        raised, names = together(problem.with_budget(f.name, problem.least[rows].max()), f.name)
+        least, margin = raised.fidelity(f.name).D, 1e-6 * problem.scale[g[rows]].max()
+        if names == [f.name] and f.D < least + margin / 2:
             found[f.name] = least, least + margin
     return found
 
