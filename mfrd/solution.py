@@ -57,11 +57,12 @@ class Solution:
     def prices(self):
         """-dR/dD of each fidelity by name, bits per unit distortion; for per="letter", of D on all letters.
 
-        Infinite where the budget lies on the least reachable value, some encoder exceeds it and the rate is not zero.
+        Infinite where the budget lies on the least reachable value, some encoder exceeds it and the rate is not zero;
+        no number where infeasible.
         """
         owner, prices = self.problem.rows[1], self.multipliers
         on_edge = self.problem.excess_budgets <= 0
-        if on_edge.any():
+        if self.encoder is not None and on_edge.any():
             infinite = (pinned_prices(self.problem) > 0) & (self.lower_bound > ROUNDING)
             prices = np.where(on_edge, np.where(infinite, np.inf, 0.0), prices)
         return {

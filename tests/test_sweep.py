@@ -39,6 +39,7 @@ def test_two_processes_give_the_serial_curve(solver):
     assert contents(parallel) == contents(serial)
     assert [s.status for s in parallel] == ["infeasible"] + ["optimal"] * 44
     assert [s.problem.fidelity("global").D for s in parallel] == D
+    assert np.isnan(parallel[0].prices["global"]) and not any(np.isnan(s.prices["global"]) for s in parallel[1:])
 
 
 def test_the_threads_of_the_linear_algebra_change_nothing():
