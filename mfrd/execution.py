@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import json
 import logging
 import os
 import re
@@ -136,13 +137,28 @@ def normalise(notebook):
 
 
 def write_notebook(path, notebook):
-    """Write `notebook` to `path`, whole or not at all; widget ids are numbered in the order of their appearance."""
+    """Write `notebook` to `path`, whole or not at all; its widgets are numbered in the order of `widget_ids`."""
     text = nbformat.writes(notebook, version=4)
-    widgets = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
-    found = sorted(widgets.get("state", {}), key=text.find)
-    for number, identifier in enumerate(found, start=1):
-        text = text.replace(identifier, f"{number:032x}")
+    numbers = {identifier: f"{number:032x}" for number, identifier in enumerate(widget_ids(notebook), start=1)}
+    if numbers:
+        text = re.sub("|".join(numbers), lambda found: numbers[found[0]], text)
+        text = nbformat.writes(nbformat.reads(text, as_version=4), version=4)  # keys in the order of the new ids
     return write_atomic(path, (text.rstrip("\n") + "\n").encode())
+
+
+def widget_ids(notebook):
+    """The ids of the saved widgets in an order in which the ids have no part: as the cells, then widgets name them."""
+    saved = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
+    state, order = saved.get("state", {}), []
+
+    def visit(text):
+        for identifier in sorted((i for i in state if i in text), key=text.find):
+            if identifier not in order:
+                order.append(identifier)
+                visit(json.dumps(state[identifier], sort_keys=True))
+
+    visit(json.dumps(notebook.cells, sort_keys=True))
+    return order + [identifier for identifier in state if identifier not in order]
 
 
 class _Engine(NBClientEngine):

@@ -82,6 +82,9 @@ class Problem:
     def m(self):
         return len(self.codebook)
 
+    def __repr__(self):
+        return f"Problem({self.n} letters, {self.m} codewords, {', '.join(map(repr, self.fidelities))})"
+
     @property
     def y(self):
         """The codebook as (m, k)."""

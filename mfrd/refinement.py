@@ -6,6 +6,7 @@ would leave a budget out of reach, or raise the rate while nothing merges, is sh
 leave one out of reach is refused, so every codebook on the way is feasible.
 """
 
+import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,8 @@ from .feasibility import interior
 from .fidelity import InfeasibleFidelity
 from .solution import Solution
 from .solver import solve
+
+log = logging.getLogger("mfrd")
 
 STEPS = ("centroid", "priced")
 RISE = 1e-8  # bits, what a round may add to the rate by rounding
@@ -70,7 +73,8 @@ def refine(
     and moves no codeword that is in use by more than tol standard deviations of X.
     -> Refinement: .solution (re-solved after the last merge, feasible), .codebook, .history (the
     initial codebook first), .converged (False where the rounds ran out, or where no part of the step
-    lowers the rate any more, as with step="centroid" and a subset budget that binds).
+    lowers the rate any more, as with step="centroid" and a subset budget that binds). Merging may raise the rate; a
+    warning is logged where it ends above that of the initial codebook.
 
     >>> import mfrd
     >>> source = mfrd.bumps(mfrd.grid(-3, 3, 50), [1], [0], [1])
@@ -98,6 +102,12 @@ def refine(
         converged = bool(shift[used].max() <= still and following.problem.m == solution.problem.m)
         solution = following
         history.append(record(solution))
+    if history[-1].rate > history[0].rate + solution.gap + RISE:
+        log.warning(
+            "refine: merging raised the rate from %.6g to %.6g bits; expected no rise: lower merge_mass or "
+            "merge_distance (squared units of x)%s.",
+            history[0].rate, history[-1].rate, "" if step == "priced" else ", or take step='priced'",
+        )
     return Refinement(solution, tuple(history), converged)
 
 

@@ -112,7 +112,8 @@ def from_csv(path, wanted):
     for t, (line, row) in enumerate(rows[header:]):
         if len(row) != len(titles):
             raise ValueError(
-                f"{path.name}, line {line}: {len(row)} cells; expected {len(titles)} parted by commas: mend that line"
+                f"{path.name}, line {line}: {len(row)} cells; expected {len(titles)} parted by commas, numbers with a "
+                "decimal point: mend that line"
             )
         values[t] = [finite(row[at], titles[at], line, path.name) for at in places]
     return values

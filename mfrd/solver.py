@@ -87,9 +87,12 @@ def solve(problem, solver="auto", *, tol=TOLERANCE):
     Raises InfeasibleFidelity where no encoder meets the budgets: raise the one it names above its .least, and any
     other that its message names, or add codewords near its letters. NotCertified, with each backend's reason, where no
     gap is within tol: try solver="newton", a larger tol, points and distortions of the order of one or, where budgets
-    of several measures are together on the least they reach, those it names. ValueError for an unknown solver.
+    of several measures are together on the least they reach, those it names. ValueError for an unknown solver, or where
+    tol is not above zero.
     Source: Blahut (1972); the dual geometric program of Chiang and Boyd (2004).
     """
+    if not (isinstance(tol, (int, float)) and tol > 0):
+        raise ValueError(f"tol is {tol!r}; expected a number of bits > 0, such as 1e-6")
     order = backends(solver)
     check(problem, order)
     return certified(problem, order, tol, {})
@@ -119,6 +122,8 @@ def certified(problem, order, tol, kept):
     edge = [f"{name} from {least:.10g}, the least it reaches with the others as they are, to {enough:.10g}"
             for name, (least, enough) in on_joint_edge(problem).items()]
     remedy = f"raise {' or '.join(edge)}" if edge else "raise tol or use another solver"
+    if order == ["mosek"] and conic.mosek_licence():
+        remedy = "name its licence in MOSEKLM_LICENSE_FILE, after pip install 'mfrd[mosek]', or use another solver"
     raise NotCertified(f"no certified gap within {tol:g} bits ({'; '.join(dict.fromkeys(reasons))}); {remedy}")
 
 

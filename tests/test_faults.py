@@ -68,7 +68,10 @@ def seconds_of(root, which):
 
 def kill(process):
     """End the process group of a `command`, as a kill of the whole job does."""
-    os.killpg(process.pid, signal.SIGKILL)
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:  # it has no group of its own yet, or has ended
+        process.kill()
     process.join()
 
 

@@ -68,6 +68,15 @@ def test_not_converged_says_so():
     assert not mfrd.refine(mfrd.Problem(trimodal_source(), START, [mfrd.Fidelity(0.6)]), max_iter=1).converged
 
 
+@pytest.mark.parametrize("scale, rises", [(1.0, False), (1e-3, True)])
+def test_merging_that_raises_the_rate_is_said(caplog, scale, rises):
+    source = mfrd.bumps(scale * mfrd.grid(-3, 3, 60), [1], [0], [scale])  # thresholds are in squared units of x
+    problem = mfrd.Problem(source, scale * mfrd.grid(-3, 3, 16), mfrd.Fidelity(0.2 * scale**2))
+    run = mfrd.refine(problem, max_iter=100, solver="newton")
+    assert (run.solution.rate > run.history[0].rate + 1e-3) == rises
+    assert [r.getMessage()[:29] for r in caplog.records] == ["refine: merging raised the ra"] * rises
+
+
 def test_merging_that_would_break_a_budget_is_refused():
     run = mfrd.refine(gaussian_problem(mfrd.Fidelity(0.08)), merge_mass=0.3, max_iter=3)
     assert run.solution.distortions["global"] <= 0.08 and len(run.codebook) > 1

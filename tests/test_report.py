@@ -1,6 +1,8 @@
 """The report runs in order, publishes only what succeeded at the published defaults, and always the same bytes."""
 
 import io
+import random
+from pathlib import Path
 
 import jupytext
 import nbformat
@@ -8,7 +10,7 @@ import pytest
 from jupytext.compare import compare_notebooks
 from notebook_factory import published, quick, save, write_notebook
 
-from mfrd import outputs
+from mfrd import execution, outputs
 from mfrd.__main__ import main
 from mfrd.execution import NotebookFailed, ReportError, read_source
 from mfrd.report import assign_parameters, notebook_sources, parse_parameters, refresh, report, select
@@ -303,3 +305,16 @@ def test_one_bar_names_the_notebooks_that_run(tmp_path):
     report(tmp_path, jobs=2, stream=screen)
     assert "2 at once" in screen.getvalue() and "01_a 1/2  02_b" in screen.getvalue()
     assert "01_a     " in screen.getvalue() and "published 2 figures, results/02_b.json" in screen.getvalue()
+
+
+def test_a_notebook_is_the_same_bytes_whatever_ids_its_widgets_drew(tmp_path):
+    pair = Path(__file__).resolve().parent.parent / "notebooks" / "07_compressors.ipynb"
+    executed = nbformat.read(pair, as_version=4)
+    ids = execution.widget_ids(executed)
+    text, rng = nbformat.writes(executed, version=4), random.Random(0)
+    for identifier in ids:
+        text = text.replace(identifier, f"{rng.getrandbits(128):032x}")
+    drawn = nbformat.reads(text, as_version=4)
+    first = execution.write_notebook(tmp_path / "first.ipynb", executed)
+    second = execution.write_notebook(tmp_path / "second.ipynb", drawn)
+    assert len(ids) > 5 and ids != sorted(execution.widget_ids(drawn)) and first.read_bytes() == second.read_bytes()

@@ -143,7 +143,7 @@ def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path):
         ("a,b\n1,2\n\n3,\n", "b", "x.csv, line 4: column 'b' holds ''; expected a finite number"),
         ("a,b\n1,2\n,\n3,4\n", None, "x.csv, line 3: column 'a' holds ''; expected a finite number"),
         ("a\nnan\n", None, "x.csv, line 2: column 'a' holds 'nan'; expected a finite number"),
-        ("1,2\n3\n", None, "x.csv, line 2: 1 cells; expected 2 parted by commas: mend that line"),
+        ("1,2\n3\n", None, "x.csv, line 2: 1 cells; expected 2 parted by commas, numbers with a decimal point: mend"),
         ("1;2\n3;4\n", None, "x.csv, line 2: column '1;2' holds '3;4'; expected a finite number"),
         ("", None, "x.csv has no rows of numbers; expected one sample a row"),
         ("a,b\n", None, "x.csv has no rows of numbers"),
@@ -196,4 +196,7 @@ def test_a_missing_file_and_an_unknown_suffix(tmp_path):
 
 
 def test_a_source_says_what_it_is_in_one_line():
-    assert repr(mfrd.Source([-1.0, 1.0], [0.5, 0.5])) == "Source(2 letters in R^1, mean [0.], variance 1)"
+    source = mfrd.Source([-1.0, 1.0], [0.5, 0.5])
+    assert repr(source) == "Source(2 letters in R^1, mean [0.], variance 1)"
+    assert repr(mfrd.Problem(source, [0.0], mfrd.Fidelity(1.5))) == (
+        "Problem(2 letters, 1 codewords, Fidelity(1.5, per joint, name 'global'))")
