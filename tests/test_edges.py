@@ -242,3 +242,9 @@ def test_encoder_rejects_what_is_no_conditional_pmf():
 def test_not_certified_gives_the_reasons():
     with pytest.raises(mfrd.NotCertified, match="clarabel: certified gap"):
         mfrd.solve(gaussian_problem(), "clarabel", tol=1e-18)
+
+
+@pytest.mark.parametrize("tol", [0, -1e-9, np.nan, "small"])
+def test_a_tolerance_that_nothing_meets_is_refused(tol):
+    with pytest.raises(ValueError, match=f"tol is {tol!r}; expected a number of bits > 0"):
+        mfrd.solve(gaussian_problem(), tol=tol)

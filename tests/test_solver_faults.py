@@ -226,7 +226,7 @@ def test_settings_of_an_attempt_that_failed_do_not_reach_the_next(monkeypatch):
 
     monkeypatch.setattr(clarabel, "DefaultSolver", spy)
     with pytest.raises(mfrd.NotCertified):
-        mfrd.solve(PROBLEM, "clarabel", tol=-1e-7)
+        mfrd.solve(PROBLEM, "clarabel", tol=1e-18)
     default = clarabel.DefaultSettings()
     assert seen == [
         (1e-11, 0.9, default.static_regularization_constant),
