@@ -222,7 +222,7 @@ figure, (left, right) = plot.panels(2, width=0.63 * plot.PAGE)
 plot.source_1d(left, trimodal, "Source")
 plot.lines(right, [(budgets_3, [s.rate for s in curve_3], "convex", "convex, $m = 16$"),
                    (witnesses, [s.rate for s in check_3], "blahut", "Blahut–Arimoto"),
-                   (budgets_3, shannon, "bound", "Shannon bound of the density")],
+                   (budgets_3, shannon, "bound", "Shannon lower bound")],
            "distortion $D$", "rate (bits)", "Rate")
 path = outputs.save_figure(figure, "fig02_trimodal_core")
 
