@@ -199,6 +199,10 @@ results = {
                  "saving_at_equal_distortion_bits": lloyd.rate - same_D.rate,
                  "saving_at_equal_rate_D": point(lloyd)["D"] - D_same_rate,
                  "plane": {"convex": [keep(s) for s in plane], "lloyd_max": [{"m": k, **q} for k, q in zip(lloyd_sizes, quantisers)]}},
+}
+
+# %%
+results |= {
     "lloyd_spike": {"codewords": m_spike, "budgets": {"global": D_spike, "core": D_core_spike},
                     "convex": {**keep(spike_run.solution), "converged": spike_run.converged, "codebook": spike_run.codebook},
                     "lloyd_max": {**point(spike_lloyd), "codebook": spike_lloyd.codebook},
