@@ -168,7 +168,7 @@ def test_budgets_together_on_the_least_they_reach_are_told_by_how_much_to_raise(
         mfrd.solve(problem, solver)
     enough = float(str(error.value).split(said)[1])
     assert D < enough < D + 1e-5
-    assert mfrd.solve(problem.with_budget("b", enough), solver).rate == pytest.approx(rate, abs=1e-4)
+    assert mfrd.solve(problem.with_budget("b", enough)).rate == pytest.approx(rate, abs=1e-4)
 
 
 @pytest.mark.parametrize("solver", ["newton", "clarabel"])
