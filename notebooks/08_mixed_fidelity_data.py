@@ -252,7 +252,7 @@ def keep(coded, bounds, inside, size, low, scalar):
             "steps": {"out": coded.steps[0], "in": coded.steps[1]}, "prices_bits": {"global": lam, "subset": extra}, "groups": groups,
             "share_inside": inside.mean(), "blocks": len(inside)}
 
-
+# %%
 results = {
     "ecg": {**keep(file_ecg, bounds_ecg, inside, ecg.size, least_ecg, scalar_ecg), "beats": len(beats), "rms_mV": rms, "prd_percent": prd,
             "uniform_same_inside_bytes": same_ecg.bytes, "lossless_bytes": min(lossless.values())},
