@@ -33,14 +33,14 @@ def one_hot(choice):
 def interior(problem):
     """(Q, support) of an encoder that meets all budgets with the most room.
 
-    With one measure it is the nearest codeword, with several that of `mixture`.
+    With one measure it is the nearest codeword, with several that of `least_shortfall`.
 
     Raises InfeasibleFidelity where some budget, or all of them together, cannot be met.
     """
     problem.check_feasible()
     if len(problem.measures) == 1:
         return one_hot(deterministic(problem, np.ones((1, problem.n))))
-    share, found, shortfall, _ = mixture(problem)
+    share, found, shortfall, _ = least_shortfall(problem)
     if shortfall > ROUNDING:
         raise out_of_reach(problem)
     choices = [choice for choice, _ in found]
@@ -51,7 +51,7 @@ def interior(problem):
     return Q / Q.sum(axis=1, keepdims=True), support
 
 
-def mixture(problem, found=()):
+def least_shortfall(problem, found=()):
     """(share, found, shortfall, price) of the encoders whose mixture has the least largest relative excess t.
 
     The linear program over the deterministic encoders found so far prices the budgets, and the best encoder at these
@@ -104,7 +104,7 @@ def together(problem, first=None):
     _, owner, g = problem.rows
     names, found = [] if first is None else [first], ()
     for _ in range(200):
-        _, found, shortfall, price = mixture(problem, found)
+        _, found, shortfall, price = least_shortfall(problem, found)
         if shortfall <= ROUNDING:
             break
         known = [f.name for f in problem.fidelities]
