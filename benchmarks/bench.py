@@ -22,13 +22,13 @@ import numpy as np
 from scipy.linalg.blas import dsyrk
 
 import mfrd
-from mfrd import outputs
-from mfrd.blahut import fixed_point
-from mfrd.certificate import dual_encoder
-from mfrd.encoder import NATS_PER_BIT
-from mfrd.newton import BOLD, centre, interior_point
-from mfrd.saddle import Saddle
-from mfrd.solver import _solution
+from mfrd.problems.units import NATS_PER_BIT
+from mfrd.report import outputs
+from mfrd.solvers.blahut import fixed_point
+from mfrd.solvers.certificate import dual_encoder
+from mfrd.solvers.choice import _solution
+from mfrd.solvers.interior_point import BOLD, centre, interior_point
+from mfrd.solvers.saddle import Saddle
 
 ROOT = Path(__file__).resolve().parents[1]
 BLAHUT_SECONDS = 40.0  # after which Blahut-Arimoto is stopped and its ratio is a lower bound

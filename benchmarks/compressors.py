@@ -10,8 +10,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 import mfrd
-from mfrd.nearest import nearest_letter
-from mfrd.quantiser import from_labels
+from mfrd.coding.nearest import nearest_letter
+from mfrd.quantisers.quantiser import from_labels
 
 SAMPLES = 4_000_000
 PIECE = 1 << 14  # samples that the plain NumPy search compares at a time

@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from mfrd.outputs import write_atomic  # noqa: E402
+from mfrd.report.outputs import write_atomic  # noqa: E402
 
 
 def example():

@@ -16,10 +16,10 @@ import cvxpy as cp
 import numpy as np
 
 import mfrd
-import mfrd.outputs
-from mfrd.certificate import potentials
-from mfrd.conic import DualProgram, SolverFailed
-from mfrd.solver import SETTINGS, _solution
+import mfrd.report.outputs
+from mfrd.solvers.certificate import potentials
+from mfrd.solvers.choice import SETTINGS, _solution
+from mfrd.solvers.conic import DualProgram, SolverFailed
 
 ROOT = Path(__file__).resolve().parents[1]
 TIGHT = SETTINGS["clarabel"][0]
@@ -113,7 +113,7 @@ def main():
             }
             shown = "failed " if gap is None else f"{gap:7.0e}"
             print(f"{name:28s} {label:20s} gap {shown} bits   {seconds / reference:5.2f} x the time", file=sys.stderr)
-    mfrd.outputs.write_atomic(ROOT / "results" / "forms.json", (json.dumps(results, indent=1) + "\n").encode())
+    mfrd.report.outputs.write_atomic(ROOT / "results" / "forms.json", (json.dumps(results, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

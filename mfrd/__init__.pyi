@@ -1,24 +1,24 @@
-from .annealing import AnnealingStep, anneal
-from .blahut import blahut_arimoto
-from .certificate import lower_bound
-from .codec import Codec
-from .container import CorruptStream
-from .distortion import absolute_error, hamming, mahalanobis, squared_error
-from .encoder import Encoder
-from .fidelity import Fidelity, InfeasibleFidelity
-from .limits import Limit, limit
-from .lloyd import lloyd_max
-from .problem import Problem
-from .quantiser import Quantiser, mixture, uniform_quantiser
-from .refinement import merge, refine
-from .scalar import Vertex, ecsq, ecsq_hull
-from .solution import NotCertified, Solution
-from .solver import backends, solve
-from .source import Source, bumps, grid
-from .stream import Stream, draw, measure
-from .supremum import lower_bound_all_codebooks
-from .sweep import rd_curve, rd_surface
-from .vector import ecvq
+from .bounds.limits import Limit, limit
+from .bounds.supremum import lower_bound_all_codebooks
+from .codebooks.lloyd import lloyd_max
+from .codebooks.refinement import merge, refine
+from .coding.codec import Codec
+from .coding.container import CorruptStream
+from .coding.stream import Stream, draw, measure
+from .problems.distortion import absolute_error, hamming, mahalanobis, squared_error
+from .problems.fidelity import Fidelity, InfeasibleFidelity
+from .problems.problem import Problem
+from .problems.source import Source, bumps, grid
+from .quantisers.annealing import AnnealingStep, anneal
+from .quantisers.quantiser import Quantiser, mixture, uniform_quantiser
+from .quantisers.scalar import Vertex, ecsq, ecsq_hull
+from .quantisers.vector import ecvq
+from .solvers.blahut import blahut_arimoto
+from .solvers.certificate import lower_bound
+from .solvers.choice import backends, solve
+from .solvers.encoder import Encoder
+from .solvers.solution import NotCertified, Solution
+from .solvers.sweep import rd_curve, rd_surface
 
 __all__ = [
     "AnnealingStep", "Codec", "CorruptStream", "Encoder", "Fidelity", "InfeasibleFidelity",

@@ -40,7 +40,8 @@ import numpy as np
 import sleepecg
 
 import mfrd
-from mfrd import outputs, plot, samples
+from mfrd.problems import samples
+from mfrd.report import outputs, plot
 
 plot.use_style()
 

@@ -45,7 +45,7 @@ seed, n_pairs = 0, 400  # random pairs of encoders
 import numpy as np
 
 import mfrd
-from mfrd import outputs, plot
+from mfrd.report import outputs, plot
 
 plot.use_style()
 print("backends, in the order they are tried:", *mfrd.backends(solver))

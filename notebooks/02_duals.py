@@ -38,8 +38,8 @@ D_core_range = [0.0126, 0.024]  # a second sweep, over the budget of the core
 # %% tags=["nbval-ignore-output"]
 import numpy as np
 
-import mfrd.blahut
-from mfrd import outputs, plot
+import mfrd.solvers.blahut
+from mfrd.report import outputs, plot
 
 plot.use_style()
 print("backends, in the order they are tried:", *mfrd.backends(solver))
@@ -128,8 +128,8 @@ for name, value in differences.items():
 
 # %%
 priced = problem.exponents(example.multipliers)  # s_ij = sum_k lam_k 1[i in S_k] d(x_i, y_j), nats
-q, updates = mfrd.blahut.fixed_point(gaussian.p, priced, 1.0, 1e-9, 10**6)
-blahut = mfrd.Encoder(gaussian, problem.codebook, mfrd.blahut.encoder_at(priced, q, 1.0))
+q, updates = mfrd.solvers.blahut.fixed_point(gaussian.p, priced, 1.0, 1e-9, 10**6)
+blahut = mfrd.Encoder(gaussian, problem.codebook, mfrd.solvers.blahut.encoder_at(priced, q, 1.0))
 d = blahut.Q * problem.distortion(0)
 spent = {"global": gaussian.p @ d.sum(axis=1), "core": (gaussian.p * inside) @ d.sum(axis=1)}
 print(f"rate {blahut.rate:.6f} against {example.rate:.6f} bits; spent: global {spent['global']:.4f}, core {spent['core']:.5f}")

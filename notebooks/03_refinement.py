@@ -45,7 +45,7 @@ binding_2d = [[8.0, 0.15], [4.0, 0.1]]
 import numpy as np
 
 import mfrd
-from mfrd import outputs, plot
+from mfrd.report import outputs, plot
 
 plot.use_style()
 merging = {"merge_mass": merge_mass, "merge_distance": merge_distance, "solver": solver}

@@ -40,7 +40,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 import mfrd
-from mfrd import outputs, plot
+from mfrd.report import outputs, plot
 
 plot.use_style()
 published = {"step": "centroid", "merge_mass": merge_mass, "merge_distance": merge_distance, "solver": solver}

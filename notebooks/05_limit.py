@@ -42,8 +42,8 @@ budgets_2d, core_radius_2d = [[8.0, 1.0], [8.0, 0.15], [4.0, 0.1]], 2.0
 import numpy as np
 
 import mfrd
-from mfrd import outputs, plot
-from mfrd.certificate import log_codeword_masses
+from mfrd.report import outputs, plot
+from mfrd.solvers.certificate import log_codeword_masses
 
 plot.use_style()
 print("backends, in the order they are tried:", *mfrd.backends(solver))

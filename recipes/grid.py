@@ -26,10 +26,10 @@ import joblib
 import pandas
 from tqdm import tqdm
 
-from mfrd.execution import NotebookFailed, ReportError, execute
-from mfrd.outputs import root, write_atomic
-from mfrd.publication import alive, exclusive
-from mfrd.report import assign_parameters, parse_parameters
+from mfrd.report.execution import NotebookFailed, ReportError, execute
+from mfrd.report.outputs import root, write_atomic
+from mfrd.report.publication import alive, exclusive
+from mfrd.report.run import assign_parameters, parse_parameters
 
 
 def points(axes):

@@ -20,7 +20,7 @@ share, core_share = 0.3, 0.5
 import numpy as np
 
 import mfrd
-from mfrd import outputs
+from mfrd.report import outputs
 
 rng = np.random.default_rng(seed)
 x = mfrd.grid(-6, 6, n_letters)

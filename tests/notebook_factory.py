@@ -4,8 +4,8 @@ import os
 import signal
 import sys
 
-from mfrd import outputs, processes
-from mfrd.__main__ import main
+from mfrd.report import outputs, processes
+from mfrd.report.command import main
 
 HEADER = """\
 # ---
@@ -25,7 +25,7 @@ HEADER = """\
 
 SAVE = """\
 from matplotlib.figure import Figure
-from mfrd.outputs import save_figure, save_results
+from mfrd.report.outputs import save_figure, save_results
 figure = Figure()
 figure.subplots().plot([0, n], label="line")
 _ = save_figure(figure, "fig_{name}")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from published_copy import change
 
-from mfrd import outputs
-from mfrd.__main__ import main
-from mfrd.claims import ClaimError, changes, check, measure, recorded, table
+from mfrd.report import outputs
+from mfrd.report.claims.table import ClaimError, changes, check, measure, recorded, table
+from mfrd.report.command import main
 
 ROOT = Path(__file__).parents[1]
 CHANGES = [  # claim, notebook, path of a value, another value, the verdict then

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 import mfrd
-from mfrd.codec import integer_counts
-from mfrd.container import FRAME, LENGTHS, PREFIX, Writer, check
-from mfrd.nearest import BLOCK, nearest_letter
-from mfrd.quantiser import from_labels, labels
+from mfrd.coding.codec import integer_counts
+from mfrd.coding.container import FRAME, LENGTHS, PREFIX, Writer, check
+from mfrd.coding.nearest import BLOCK, nearest_letter
+from mfrd.quantisers.quantiser import from_labels, labels
 
 
 def trimodal():
@@ -107,7 +107,7 @@ def test_round_letters_rarely_share_a_slot_of_the_table(name, monkeypatch):
             asked.append(len(x))
             return super().query(x, *args, **kwargs)
 
-    monkeypatch.setattr("mfrd.nearest.cKDTree", Counting)
+    monkeypatch.setattr("mfrd.coding.nearest.cKDTree", Counting)
     x = lattices()[name]
     search = nearest_letter(x, np.arange(len(x), dtype=np.int32), np.full(len(x), 1 / len(x)))
     assert (search(x) == np.arange(len(x))).all()

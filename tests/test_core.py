@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mfrd
-from mfrd.certificate import log_codeword_masses
+from mfrd.solvers.certificate import log_codeword_masses
 
 BITS = 1e-6
 
@@ -166,7 +166,7 @@ def test_curve_is_convex_decreasing_and_marks_the_infeasible():
 
 
 def test_a_sweep_compiles_once(monkeypatch):
-    from mfrd import conic
+    from mfrd.solvers import conic
 
     compiled = []
     program = conic.DualProgram

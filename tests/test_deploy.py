@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import mfrd
-from mfrd import arrays, parallel, transform
-from mfrd.explorer import Explorer
-from mfrd.quantiser import from_labels
+from mfrd.coding import arrays, transform, water_filling
+from mfrd.quantisers.quantiser import from_labels
+from mfrd.report.explorer import Explorer
 
 LISTS = st.lists(st.lists(st.integers(-3000, 3000), max_size=80), max_size=6)
 
@@ -135,7 +135,7 @@ def test_a_file_meets_both_fidelities_costs_more_than_its_bound_and_decodes_to_t
     mask = transform.spread_blocks(inside, picture.shape, 8)
     for m, each in zip((~mask, mask), D):
         assert 0.97 * each < np.mean((decoded - picture)[m] ** 2) <= each * (1 + 1e-9)
-    bounds = [parallel.parallel_bound([parallel.histogram(b, s / 8) for b in x[g].T], [g.sum()] * 64, each)
+    bounds = [water_filling.parallel_bound([water_filling.histogram(b, s / 8) for b in x[g].T], [g.sum()] * 64, each)
               for g, s, each in zip((~inside, inside), steps, D)]
     bits = sum(g.sum() * 64 * b.lower_bound for g, b in zip((~inside, inside), bounds))
     assert 0.5 * coded.payload_bits < bits < coded.payload_bits < 8 * coded.bytes
@@ -161,7 +161,7 @@ def test_the_bound_of_parallel_gaussians_is_reverse_water_filling():
     variances, D = np.array([4.0, 1.0, 0.04]), 0.15
     sources = [mfrd.bumps(letters * np.sqrt(v), [1], [0], [np.sqrt(v)]) for v in variances]
     water = (3 * D - 0.04) / 2  # the third subband lies under the water
-    bound = parallel.parallel_bound(sources, [1, 1, 1], D)
+    bound = water_filling.parallel_bound(sources, [1, 1, 1], D)
     expected = np.log2(variances[:2] / water).sum() / 2 / 3
     assert bound.lower_bound == pytest.approx(expected, abs=2e-3) and bound.lower_bound <= bound.scalar_bound
     assert bound.price == pytest.approx(1 / (2 * water * np.log(2)), rel=0.02)

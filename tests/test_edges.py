@@ -115,7 +115,7 @@ def test_unknown_names():
 
 
 def test_infeasible_names_the_least_reachable_value(monkeypatch):
-    from mfrd import conic
+    from mfrd.solvers import conic
 
     monkeypatch.setattr(conic, "DualProgram", lambda p: pytest.fail("a solver started"))
     problem = gaussian_problem(mfrd.Fidelity(0.6), mfrd.Fidelity(0.01, on=[24, 25], name="core"))

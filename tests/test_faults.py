@@ -16,11 +16,11 @@ import psutil
 import pytest
 from notebook_factory import command, published, quick, write_notebook
 
-from mfrd import outputs, publication
-from mfrd.__main__ import main
-from mfrd.execution import NotebookFailed
-from mfrd.outputs import ReportError
-from mfrd.report import refresh, report
+from mfrd.report import outputs, publication
+from mfrd.report.command import main
+from mfrd.report.execution import NotebookFailed
+from mfrd.report.outputs import ReportError
+from mfrd.report.run import refresh, report
 
 KILLS, SEED = 20, 20250611
 NAMES = ("01_a", "02_b")
@@ -330,7 +330,8 @@ def mounted(tmp_path, *options):
 
 
 @pytest.mark.parametrize("cell", [
-    "from mfrd.outputs import write_atomic, directory\nwrite_atomic(directory() / 'figures/01_a_a.svg', bytes(2**21))",
+    "from mfrd.report.outputs import write_atomic, directory\n"
+    "write_atomic(directory() / 'figures/01_a_a.svg', bytes(2**21))",
     "print('a line of many\\n' * 2**17)",
 ], ids=["a figure", "the notebook"])
 def test_a_full_disk_is_an_error_that_leaves_the_last_good_files(cell, tmp_path, monkeypatch, capsys):
@@ -353,7 +354,7 @@ def test_a_full_disk_is_an_error_that_leaves_the_last_good_files(cell, tmp_path,
 
 def test_a_limit_on_file_sizes_is_an_error_of_the_cell(tmp_path):
     cell = ("import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-            "from mfrd.outputs import save_results; save_results('01_a', {'x': list(range(9999))})")
+            "from mfrd.report.outputs import save_results; save_results('01_a', {'x': list(range(9999))})")
     write_notebook(tmp_path, "01_a", cell)
     with pytest.raises(NotebookFailed, match="File too large: .*; expected room .*: raise the limit on file sizes"):
         report(tmp_path, stream=io.StringIO())
@@ -368,7 +369,7 @@ def executed(monkeypatch):
             outputs.write_atomic(output.parent / path, whole(2))
         return outputs.write_atomic(output, nbformat.writes(nbformat.v4.new_notebook()).encode())
 
-    monkeypatch.setattr("mfrd.report.execute", execute)
+    monkeypatch.setattr("mfrd.report.run.execute", execute)
 
 
 @pytest.mark.parametrize("number, remedy", [(errno.ENOSPC, "free some space"), (errno.EROFS, "make it writable")])

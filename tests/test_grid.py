@@ -12,7 +12,7 @@ import pandas
 import pytest
 from notebook_factory import write_notebook
 
-from mfrd.execution import ReportError
+from mfrd.report.execution import ReportError
 
 ROOT = Path(__file__).resolve().parent.parent
 spec = importlib.util.spec_from_file_location("grid", ROOT / "recipes" / "grid.py")
@@ -22,7 +22,7 @@ spec.loader.exec_module(grid)
 LOG = """\
 import os, signal
 from pathlib import Path
-from mfrd.outputs import save_results
+from mfrd.report.outputs import save_results
 folder = Path("..").resolve()
 with open(folder / "log", "a") as log:
     _ = log.write(f"{n} {word}\\n")"""

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mfrd
-from mfrd import exchange, limits
-from mfrd.supremum import CodewordMass, supremum
+from mfrd.bounds import exchange, limits
+from mfrd.bounds.supremum import CodewordMass, supremum
 
 QUIET = dict(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
 CORE = abs(mfrd.grid(-8, 8, 100)) < 1

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from cases import gaussian_problem
 
 import mfrd
-from mfrd import conic, solver
+from mfrd.solvers import choice, conic
 
 mosek = pytest.importorskip("mosek")
 INSIDE = abs(mfrd.grid(-3, 3, 50)) < 0.1
@@ -139,7 +139,7 @@ def test_clarabel_solves_the_task_to_the_same_optimum(task):
 
 def test_auto_falls_back_with_one_line(monkeypatch, caplog):
     monkeypatch.setattr(conic, "mosek_licence", lambda: "MOSEK is installed without a usable licence")
-    solver.announce_fallback.cache_clear()
+    choice.announce_fallback.cache_clear()
     with caplog.at_level(logging.WARNING, logger="mfrd"):
         first, second = mfrd.solve(PROBLEM), mfrd.solve(PROBLEM)
     assert first.solver == second.solver == "clarabel"

@@ -11,7 +11,7 @@ from random_problems import problems
 from scipy.optimize import linprog
 
 import mfrd
-from mfrd import active
+from mfrd.solvers import active_set
 
 ROBUST = dict(
     deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck), derandomize=True, database=None
@@ -138,7 +138,7 @@ def test_the_active_set_ends_where_all_codewords_do(monkeypatch):
     problem = mfrd.Problem(source, mfrd.grid(-4, 4, 700), [mfrd.Fidelity(0.05), core])
     few = newton(problem)
     assert few.encoder.columns.shape[1] < 200  # only what is used is stored
-    monkeypatch.setattr(active, "FEW", 10**6)
+    monkeypatch.setattr(active_set, "FEW", 10**6)
     everything = newton(problem)
     assert few.gap <= 1e-9 and everything.gap <= 1e-9
     assert few.rate == pytest.approx(everything.rate, abs=1e-9)
@@ -187,7 +187,7 @@ def test_solving_does_not_import_a_conic_modeller():
 
 
 def test_newton_is_the_last_resort_of_auto():
-    assert mfrd.solver.backends("auto")[-1] == "newton"
+    assert mfrd.backends("auto")[-1] == "newton"
 
 
 @pytest.mark.parametrize("D", [0.0612, 0.1, 0.6, 0.95, 3.0])

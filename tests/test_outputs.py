@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from mfrd import outputs
+from mfrd.report import outputs
 
 
 @pytest.fixture

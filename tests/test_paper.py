@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from published_copy import change
 
-from mfrd import __main__ as command
-from mfrd.paper import PaperError, build, typeset
+from mfrd.report import command
+from mfrd.report.paper import PaperError, build, typeset
 
 ROOT = Path(__file__).parents[1]
 PAPER = (ROOT / "paper" / "paper.typ").read_text()
@@ -147,7 +147,7 @@ def test_every_reference_is_cited_and_every_citation_exists():
 
 def test_a_whole_report_at_the_published_defaults_ends_with_the_paper(monkeypatch):
     ends = []
-    monkeypatch.setattr("mfrd.report.report", lambda *arguments, **options: [])
+    monkeypatch.setattr("mfrd.report.run.report", lambda *arguments, **options: [])
     monkeypatch.setattr(command, "_paper", lambda options: ends.append("paper") or 0)
     for arguments in (["--only", "01"], ["--solver", "newton"], ["-p", "n_codewords=9"]):
         assert command.main(["report", *arguments]) == 0

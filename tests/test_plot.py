@@ -7,7 +7,7 @@ from cases import four_modes, gaussian_problem
 from matplotlib.colors import same_color
 
 import mfrd
-from mfrd import plot
+from mfrd.report import plot
 
 
 @pytest.fixture(autouse=True)

@@ -11,10 +11,10 @@ from scipy.special import entr
 from scipy.stats import norm
 
 import mfrd
-from mfrd.certificate import potentials
-from mfrd.descent import Column, exchanged
-from mfrd.priced import Budgets, Priced
-from mfrd.quantiser import labels, time_share
+from mfrd.quantisers.descent import Column, exchanged
+from mfrd.quantisers.priced import Budgets, Priced
+from mfrd.quantisers.quantiser import labels, time_share
+from mfrd.solvers.certificate import potentials
 
 CELLS_FREE = ("columns", "anneal", "random")  # the starts of ecvq that never see the dynamic program
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mfrd.claims import ClaimError
-from mfrd.readme import readme
+from mfrd.report.claims.table import ClaimError
+from mfrd.report.readme import readme
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

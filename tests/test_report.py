@@ -11,11 +11,11 @@ import pytest
 from jupytext.compare import compare_notebooks
 from notebook_factory import published, quick, save, write_notebook
 
-from mfrd import execution, outputs
-from mfrd.__main__ import main
-from mfrd.execution import NotebookFailed, ReportError, read_source
-from mfrd.report import assign_parameters, notebook_sources, parse_parameters, refresh, report, select
-from mfrd.schedule import Schedule, reads
+from mfrd.report import execution, outputs
+from mfrd.report.command import main
+from mfrd.report.execution import NotebookFailed, ReportError, read_source
+from mfrd.report.run import assign_parameters, notebook_sources, parse_parameters, refresh, report, select
+from mfrd.report.schedule import Schedule, reads
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_exit_status_of_the_command_line(root, monkeypatch, capsys):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mfrd.report.execute", interrupted)
+    monkeypatch.setattr("mfrd.report.run.execute", interrupted)
     assert main(["report"]) == 130
     assert "interrupted" in capsys.readouterr().err
 
@@ -156,14 +156,14 @@ def test_exit_status_of_the_command_line(root, monkeypatch, capsys):
     "cell, found",
     [
         ('outputs.load_results("01_a")["x"]', {"01_a"}),
-        ('from mfrd.outputs import load_results\nload_results("01_a"), load_results("02_b")', {"01_a", "02_b"}),
+        ('from mfrd.report.outputs import load_results\nload_results("01_a"), load_results("02_b")', {"01_a", "02_b"}),
         ('load_results("bench")', set()),
         ('%matplotlib inline\nmfrd.outputs.load_results("02_b")', {"02_b"}),
         ('import json\njson.load(open("../results/02_b.json"))', {"02_b"}),
         ('Path("..", "results", "02_b.json").read_text()', NAMES := {"01_a", "02_b", "03_c"}),
         ("[load_results(name) for name in chosen]", NAMES),
         ("list(map(outputs.load_results, chosen))", NAMES),
-        ("from mfrd.outputs import load_results as numbers", NAMES),
+        ("from mfrd.report.outputs import load_results as numbers", NAMES),
         ('getattr(outputs, "load_results")("01_a")', NAMES),
         ('Path("../results").glob("*.json")', NAMES),
         ("this is no python", NAMES),

@@ -12,9 +12,9 @@ import pytest
 from bs4 import BeautifulSoup
 
 import mfrd
-from mfrd import api
-from mfrd.execution import ReportError
-from mfrd.site import POLICY, export, lift_formulas, put_back
+from mfrd.report import api
+from mfrd.report.execution import ReportError
+from mfrd.report.site import POLICY, export, lift_formulas, put_back
 
 ROOT = Path(__file__).parents[1]
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -87,7 +87,7 @@ def test_the_contents_and_the_notebooks_link_the_api(pages):
 
 
 def test_the_api_page_is_the_same_in_every_process():
-    code = "import sys; from mfrd import api; sys.stdout.reconfigure(encoding='utf-8'); print(api.page())"
+    code = "import sys; from mfrd.report import api; sys.stdout.reconfigure(encoding='utf-8'); print(api.page())"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
     assert run.stdout == api.page() + "\n"
 

@@ -7,7 +7,7 @@ import pytest
 from cases import gaussian_problem
 
 import mfrd
-from mfrd import conic, solver
+from mfrd.solvers import choice, conic
 
 INSIDE = abs(mfrd.grid(-3, 3, 50)) < 0.1
 PROBLEM = gaussian_problem(mfrd.Fidelity(0.8), mfrd.Fidelity(0.015, on=INSIDE, name="core"))
@@ -23,7 +23,7 @@ class Panic(BaseException):
 def unlicensed(monkeypatch):
     """Clarabel is the first backend, its announcement made."""
     monkeypatch.setattr(conic, "mosek_licence", lambda: "no licence here")
-    solver.announce_fallback()
+    choice.announce_fallback()
 
 
 def lines(caplog):
@@ -39,7 +39,7 @@ def changed(change):
 
 
 def assert_certified(solution, backend):
-    assert solution.solver == backend and abs(solution.gap) <= solver.TOLERANCE
+    assert solution.solver == backend and abs(solution.gap) <= choice.TOLERANCE
     assert solution.rate == pytest.approx(RATE, abs=2e-6)
     for f in solution.problem.fidelities:
         assert solution.distortions[f.name] <= f.D * (1 + 1e-9)
@@ -134,7 +134,7 @@ def test_newton_that_fails_says_so(answer, monkeypatch):
             raise answer
         return answer
 
-    monkeypatch.setattr(solver, "newton", newton)
+    monkeypatch.setattr(choice, "newton", newton)
     with pytest.raises(mfrd.NotCertified, match="newton: (LinAlgError: singular|returned )"):
         mfrd.solve(PROBLEM, "newton")
 
@@ -167,12 +167,12 @@ class Licences:
                 raise environment.error
             return solve(program, solver="CLARABEL", **SETTINGS)
 
-        SETTINGS = solver.SETTINGS["clarabel"][0]
+        SETTINGS = choice.SETTINGS["clarabel"][0]
         self.expired = mosek.Error(mosek.rescode.err_license_expired, "The license has expired.")
         monkeypatch.setattr(mosek, "Env", Env)
         monkeypatch.setattr(cp.Problem, "solve", stand_in)
         conic.mosek_licence.cache_clear()
-        solver.announce_fallback.cache_clear()
+        choice.announce_fallback.cache_clear()
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ def test_settings_of_an_attempt_that_failed_do_not_reach_the_next(monkeypatch):
 def test_a_curve_after_a_wrong_answer_is_the_curve_without_it(backend, unlicensed, monkeypatch):
     budgets = [0.5, 0.8, 1.1]
     honest = mfrd.rd_curve(PROBLEM, "global", budgets, solver=backend)
-    calls, newton = [], solver.newton
+    calls, newton = [], choice.newton
 
     def first_is_a_lie(answer):
         calls.append(answer)
@@ -251,7 +251,7 @@ def test_a_curve_after_a_wrong_answer_is_the_curve_without_it(backend, unlicense
         multipliers, q, after = first_is_a_lie(newton(problem, warm))
         return multipliers, q, after if len(calls) > 1 else ("poison", "poison")
 
-    monkeypatch.setattr(solver, "newton", lying_newton)
+    monkeypatch.setattr(choice, "newton", lying_newton)
     monkeypatch.setattr(conic.DualProgram, "solve", changed(lambda *answer: first_is_a_lie(answer)))
     if backend == "newton":
         with pytest.raises(mfrd.NotCertified, match="newton: returned multipliers with nan"):
@@ -262,9 +262,9 @@ def test_a_curve_after_a_wrong_answer_is_the_curve_without_it(backend, unlicense
 
 def test_a_rejected_warm_start_is_forgotten(monkeypatch):
     kept, reasons = {"newton": "poison"}, []
-    monkeypatch.setattr(solver, "newton", lambda problem, warm=None: (np.full(2, np.nan), np.ones(8), warm))
-    assert list(solver.newton_proposals(PROBLEM, "newton", kept, reasons)) == []
+    monkeypatch.setattr(choice, "newton", lambda problem, warm=None: (np.full(2, np.nan), np.ones(8), warm))
+    assert list(choice.newton_proposals(PROBLEM, "newton", kept, reasons)) == []
     assert kept == {} and len(reasons) == 1
     monkeypatch.undo()
-    solution, = solver.newton_proposals(PROBLEM, "newton", kept, reasons)  # asked for more: it was not accepted
-    assert solution.gap <= solver.TOLERANCE and kept == {}
+    solution, = choice.newton_proposals(PROBLEM, "newton", kept, reasons)  # asked for more: it was not accepted
+    assert solution.gap <= choice.TOLERANCE and kept == {}

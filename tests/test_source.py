@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import mfrd
-from mfrd.samples import FEW
+from mfrd.problems.samples import FEW
 
 rng = np.random.default_rng(5)
 LINE, PLANE = rng.normal(size=2000), rng.normal(size=(2000, 2))

@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import mfrd
-from mfrd.display import STEM
+from mfrd.solvers.display import STEM
 
 SVG = "{http://www.w3.org/2000/svg}"
 EXAMPLES = ("Codec", "Fidelity", "Problem", "Source", "ecsq", "limit", "refine", "solve")

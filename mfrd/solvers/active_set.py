@@ -1,0 +1,157 @@
+"""The active set: solve on few codewords, price the rest, add those that violate (Gilmore and Gomory 1961).
+
+At prices lam and potentials a of the optimum on the active codewords, codeword j would lower the rate
+if and only if log c_j = log sum_i p_i exp(a_i - s_ij) > 0. Memory is n times the active codewords;
+the others are seen a block at a time.
+"""
+
+import logging
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ..problems.units import NATS_PER_BIT
+from .certificate import TINY_PRICE, log_codeword_masses, potentials
+from .feasibility import interior, pinned_prices
+from .interior_point import BOLD, STEADY, Attempt, Iterate, centre, interior_point
+from .saddle import Saddle
+
+log = logging.getLogger("mfrd")
+
+FEW = 128  # codewords up to which all are active
+ROUNDS = 60
+ATTEMPTS = (  # the first serves nearly always, the second where it does not, the others thin feasible sets
+    BOLD, STEADY,
+    Attempt(nats=0.05, far=np.inf), Attempt(nats=0.05, far=np.inf, damping=3.0, steps=300),
+    Attempt(nats=0.005, damping=10.0, steps=300), Attempt(nats=0.05, damping=10.0, steps=300),
+    Attempt(far=np.inf, damping=30.0, steps=300), Attempt(damping=100.0, steps=300), Attempt(nats=5.0),
+)
+ONWARD = (  # in turn from the best point so far
+    Attempt(lag=0.01, damping=100.0, steps=300), Attempt(lag=0.01, damping=1000.0, steps=300),
+    Attempt(lag=0.01, far=1.2, damping=100.0, steps=300),
+)
+TOLERANCE = 2e-10 * NATS_PER_BIT  # nats, of the interior point and of log max c
+DEAD = 1e-6  # a codeword is dropped where no letter sends it a larger share
+
+
+def newton(problem, warm=None, tol=TOLERANCE):
+    """(multipliers (R,), output pmf (m,), warm) of the optimum by interior point and active set.
+
+    warm: what an earlier call returned for the same problem with other budgets, or None; tol: nats.
+    """
+    pinned = np.zeros(len(problem.budgets))
+    if (problem.excess_budgets <= 0).any():
+        pinned = pinned_prices(problem)
+    active = first_codewords(problem, pinned) if warm is None else warm[0]
+    saddle = Saddle(problem, active, pinned)
+    alone = sufficient(saddle)
+    if alone is not None:
+        return pinned, one(problem.m, active[alone]), (active, None)
+    whole = len(active) == problem.m
+    inner = tol if whole else max(tol, 1e-3)
+    point = solve_on(saddle, None if warm is None else warm[1], inner)
+    for _ in range(0 if whole else ROUNDS):
+        multipliers, q = saddle.multipliers(point.lam, pinned), point.q / point.q.sum()
+        log_c = price(problem, multipliers, potentials(problem, multipliers, q, active))
+        log.debug("%d active codewords, %d steps, log max c %.2e nats", len(active), point.steps, log_c.max())
+        new, alive = violators(problem, log_c, active, tol), used(saddle, point, tol)
+        if inner == tol and (log_c.max() <= tol or not len(new)):
+            break
+        inner = max(tol, min(inner, 0.01 * log_c.max()))
+        active = np.append(active[alive], new)
+        seed = np.append(point.q[alive], np.full(len(new), 1e-3 / max(1, len(new))))
+        saddle = Saddle(problem, active, pinned)
+        point = solve_on(saddle, Iterate(seed, point.lam), inner)
+    alive, point = polish(saddle, point, tol)
+    q = np.zeros(problem.m)
+    q[active[alive]] = point.q
+    return saddle.multipliers(point.lam, pinned), q / q.sum(), (active[alive], point)
+
+
+def used(saddle, point, tol):
+    """Which codewords some letter uses with a share above DEAD, boolean (m,)."""
+    if not point.converged(tol):  # else `saddle` holds what follows
+        saddle.gradient(point.q, point.lam)
+    return point.q * (saddle.A / saddle.z[:, None]).max(axis=0) > DEAD  # max_i Q_ij
+
+
+def polish(saddle, point, tol):
+    """(which codewords are used, the optimum on these alone), or all where the others are needed."""
+    alive = used(saddle, point, tol)
+    if alive.all():
+        return alive, point
+    few = saddle.restricted(alive)
+    polished = interior_point(few, Iterate(point.q[alive], point.lam, point.s[alive], point.t), tol, BOLD)
+    q = np.zeros(saddle.m)
+    q[alive] = polished.q
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # a letter may see none of them: c is infinite
+        c, _ = saddle.gradient(q, polished.lam)
+    if polished.converged(tol) and c.max() <= np.exp(tol):
+        return alive, polished
+    return np.ones(saddle.m, bool), point
+
+
+def first_codewords(problem, pinned):
+    """Codewords to start from, spread over the codebook, that meet the budgets by themselves."""
+    if problem.m <= FEW:
+        return np.arange(problem.m)
+    order, count = np.argsort(np.arange(problem.m) * 0.6180339887498949 % 1, kind="stable"), FEW  # prefixes are spread
+    if pinned.any() or len(problem.measures) > 1:
+        return np.union1d(order[:count], interior(problem)[1])
+    while count < problem.m and Saddle(problem, order[:count], pinned).D.min() <= 0:
+        count *= 2
+    return np.sort(order[:count])
+
+
+def sufficient(saddle):
+    """The index of a codeword that meets all budgets by itself, so that the rate is zero, or None."""
+    meets = np.ones(saddle.m, bool)
+    if saddle.base is not None:
+        meets &= saddle.base.min(axis=0) > -TINY_PRICE / 2
+    for group in saddle.groups:
+        meets &= (group.wp @ group.e <= saddle.D[group.rows, None]).all(axis=0)
+    return int(meets.argmax()) if meets.any() else None
+
+
+def solve_on(saddle, warm, tol):
+    """The optimum on the codewords of `saddle`, from a warm iterate where there is one."""
+    if warm is not None and len(warm.q) == saddle.m and len(warm.lam) == saddle.R:
+        start = Iterate(np.maximum(warm.q, 1e-3 / saddle.m), warm.lam)
+        point = interior_point(saddle, start, tol, BOLD)
+        if point.converged(tol):
+            return point
+    points = []
+    for attempt in ATTEMPTS:
+        points.append(interior_point(saddle, centre(saddle, attempt), tol, attempt))
+        if points[-1].converged(tol) or points[-1].infeasible:
+            return points[-1]
+    best = min(points, key=lambda point: point.merit)
+    for attempt in ONWARD:
+        point = interior_point(saddle, best, tol, attempt)
+        if point.converged(tol):
+            return point
+        best = min(best, point, key=lambda point: point.merit)
+    return best
+
+
+def price(problem, multipliers, a):
+    """log c_j of every codeword, (m,), a block at a time."""
+    return np.concatenate(
+        [log_codeword_masses(problem, multipliers, a, block) for block in problem.blocks()]
+    )
+
+
+def violators(problem, log_c, active, tol):
+    """The worst codeword with log c_j > 0 of each active codeword's neighbourhood."""
+    over = np.setdiff1d(np.flatnonzero(log_c > tol / 4), active)
+    region = cKDTree(problem.y[active]).query(problem.y[over])[1]
+    order = np.lexsort((-log_c[over], region))
+    first = np.unique(region[order], return_index=True)[1]
+    return over[order[first]]
+
+
+def one(m, j):
+    """The pmf that puts all mass on j, (m,)."""
+    q = np.zeros(m)
+    q[j] = 1.0
+    return q

@@ -1,0 +1,203 @@
+"""Feasibility: an encoder well inside the budgets, or the error that says why there is none."""
+
+import numpy as np
+from scipy.optimize import linprog
+
+from ..problems.fidelity import InfeasibleFidelity
+from .certificate import TINY_PRICE
+
+LP_TOLERANCE = 1e-7  # of the linear program's own solver
+ROUNDING = 1e-12
+
+
+def deterministic(problem, slopes):
+    """The codeword of each letter that minimises sum_g theta_gi e_g(i, j), (n,)."""
+    best, choice = np.full(problem.n, np.inf), np.zeros(problem.n, int)
+    for block in problem.blocks():
+        cost = sum(
+            theta[:, None] * problem.excess(g, block) for g, theta in enumerate(slopes)
+        )
+        j = cost.argmin(axis=1)
+        better = cost[np.arange(problem.n), j] < best
+        choice[better] = block.start + j[better]
+        best = np.minimum(best, cost.min(axis=1))
+    return choice
+
+
+def one_hot(choice):
+    """(Q, support): a deterministic encoder on the codewords it uses."""
+    support, position = np.unique(choice, return_inverse=True)
+    return np.eye(len(support))[position], support
+
+
+def interior(problem):
+    """(Q, support) of an encoder that meets all budgets with the most room.
+
+    With one measure it is the nearest codeword, with several that of `least_shortfall`.
+
+    Raises InfeasibleFidelity where some budget, or all of them together, cannot be met.
+    """
+    problem.check_feasible()
+    if len(problem.measures) == 1:
+        return one_hot(deterministic(problem, np.ones((1, problem.n))))
+    share, found, shortfall, _ = least_shortfall(problem)
+    if shortfall > ROUNDING:
+        raise out_of_reach(problem)
+    choices = [choice for choice, _ in found]
+    support = np.unique(choices)
+    Q = np.zeros((problem.n, len(support)))
+    for weight, choice in zip(share, choices):
+        Q[np.arange(problem.n), np.searchsorted(support, choice)] += weight
+    return Q / Q.sum(axis=1, keepdims=True), support
+
+
+def least_shortfall(problem, found=()):
+    """(share, found, shortfall, price) of the encoders whose mixture has the least largest relative excess t.
+
+    The linear program over the deterministic encoders found so far prices the budgets, and the best encoder at these
+    prices joins them (Dantzig and Wolfe 1960). found: these encoders, (n,) each, beside their E, (R,), also those of
+    other budgets to start from; share: of each in the mixture, if it is feasible; shortfall: a lower bound on t,
+    positive where the budgets cannot be met together; price: (R,) per unit of each budget, with which
+    shortfall <= sum_r price_r (E_r - D_r) for every encoder.
+    """
+    w, _, g = problem.rows
+    units = problem.scale[g] * (w @ problem.source.p)
+    G = len(problem.measures)
+    nearest = [] if found else [deterministic(problem, row[:, None] * np.ones(problem.n)) for row in np.eye(G)]
+    found = [*found, *((choice, mean_excess(problem, choice)) for choice in nearest)]
+    room = [E - problem.excess_budgets for _, E in found]
+    units = np.maximum(units, 1e-9 * abs(np.array(room[:G])).max(axis=0))  # entries above 1e15 defeat linprog
+    units[units == 0] = 1.0  # a budget of zero on letters of probability zero, which nothing exceeds
+    shortfall, proof = -np.inf, np.zeros(len(w))
+    for _ in range(500):
+        A = np.column_stack([np.array(room).T / units[:, None], -np.ones(len(w))])
+        program = linprog(
+            np.append(np.zeros(len(room)), 1.0),
+            A_ub=A, b_ub=np.zeros(len(w)),
+            A_eq=[np.append(np.ones(len(room)), 0.0)], b_eq=[1.0],
+            bounds=[(0, None)] * len(room) + [(None, None)],
+        )
+        share, price = program.x[:-1], np.maximum(-program.ineqlin.marginals, 0)
+        price = price / price.sum() / units
+        candidate = deterministic(problem, problem.slopes(price))
+        E = mean_excess(problem, candidate)
+        excess = E - problem.excess_budgets
+        if price @ excess > shortfall:  # weak duality: min over encoders of price . (E - D) bounds t from below
+            shortfall, proof = price @ excess, price
+        if shortfall > program.fun - LP_TOLERANCE:
+            break
+        found.append((candidate, E))
+        room.append(excess)
+        if shortfall > LP_TOLERANCE:
+            break
+    return share, found, shortfall, proof
+
+
+def together(problem, first=None):
+    """(problem, names): budgets raised, one after the other, until all are met together; names: which, in order.
+
+    Newton's method on t as a function of one budget, convex and falling: the prices say t(D + x) >= t - x sum price_r,
+    summed over the rows of its fidelity, and D goes to where that line is zero, which is never too far. So where one
+    name is returned, its budget is the least that its fidelity reaches with the others as they are. It is `first` or
+    that of the largest price; where raising it helps no more, the next follows.
+    """
+    _, owner, g = problem.rows
+    names, found = [] if first is None else [first], ()
+    for _ in range(200):
+        _, found, shortfall, price = least_shortfall(problem, found)
+        if shortfall <= ROUNDING:
+            break
+        known = [f.name for f in problem.fidelities]
+        slope, weight = (np.bincount(owner, price * unit, len(known)) for unit in (1.0, problem.scale[g]))
+        if not names or weight[known.index(names[-1])] <= LP_TOLERANCE * weight.max():
+            names.append(known[weight.argmax()])
+        f = problem.fidelity(names[-1])
+        problem = problem.with_budget(f.name, f.D + shortfall / slope[known.index(f.name)])
+    return problem, list(dict.fromkeys(names))
+
+
+def out_of_reach(problem):
+    """The InfeasibleFidelity of budgets that cannot be met together; it says which to raise above what."""
+    raised, names = together(problem)
+    levels = " and ".join(
+        f"{name} from {problem.fidelity(name).D:g} above {raised.fidelity(name).D:.10g}" for name in names)
+    f = problem.fidelity(names[0])
+    return InfeasibleFidelity(
+        f"{', '.join(f.name for f in problem.fidelities)}: each budget is reachable alone, not all together; "
+        f"with the others as they are, raise {levels}, or add codewords",
+        name=f.name, budget=f.D, least=raised.fidelity(f.name).D,
+    )
+
+
+def on_joint_edge(problem):
+    """{name: (least, enough)}: budgets, of several measures, on the least that the others as they are leave to them.
+
+    enough: the budget from which solvers have room.
+    """
+    found = {}
+    _, owner, g = problem.rows
+    for k, f in enumerate(problem.fidelities if len(problem.measures) > 1 else ()):
+        rows = owner == k
+        if (problem.excess_budgets[rows] <= 0).all():
+            continue  # on the least it reaches by itself, which solvers know
+        raised, names = together(problem.with_budget(f.name, problem.least[rows].max()), f.name)
+        least, margin = raised.fidelity(f.name).D, 1e-6 * problem.scale[g[rows]].max()
+        if names == [f.name] and f.D < least + margin / 2:
+            found[f.name] = least, least + margin
+    return found
+
+
+def mean_excess(problem, choice):
+    """E_r of a deterministic encoder, (R,)."""
+    Q, support = one_hot(choice)
+    return problem.mean_excess(Q, support)
+
+
+def repair(problem, Q, support):
+    """The encoder (Q, support), moved towards the interior one by the least steps that meet the budgets.
+
+    Letters with a broken budget of their own step first, each by itself; then all letters by one step. The rate is
+    convex, so a step t of letters of probability P costs at most t P times the rate of the interior encoder.
+    """
+    if (overshoot(problem, Q, support) <= 0).all():
+        return Q, support
+    inner, inner_support = interior(problem)
+    room = problem.excess_budgets - problem.mean_excess(inner, inner_support)
+    union = np.union1d(support, inner_support)
+    mixed, target = np.zeros((2, problem.n, len(union)))
+    mixed[:, np.searchsorted(union, support)] = Q
+    target[:, np.searchsorted(union, inner_support)] = inner
+    for own in (np.count_nonzero(problem.rows[0], axis=1) == 1, np.zeros(len(room), bool)):
+        over = overshoot(problem, mixed, union)
+        broken = over > 0
+        steps = np.zeros(len(over))
+        steps[broken] = np.minimum(1.0, (1 + 1e-9) * over[broken] / np.maximum(over + room, over)[broken])
+        t = np.zeros(problem.n)
+        np.maximum.at(t, problem.rows[0][own].argmax(axis=1), steps[own])
+        if not own.any():
+            t[:] = steps.max()
+        mixed = mixed + t[:, None] * (target - mixed)
+        mixed = mixed / mixed.sum(axis=1, keepdims=True)
+    return mixed, union
+
+
+def overshoot(problem, Q, support):
+    """E_r - (D_r - least_r), (R,), zero where rounding alone leads over a budget on its least reachable value."""
+    over = problem.mean_excess(Q, support) - problem.excess_budgets
+    return np.where((problem.excess_budgets <= 0) & (over <= ROUNDING * problem.budgets), 0.0, over)
+
+
+def pinned_prices(problem):
+    """Constant prices, (R,), for budgets on their least reachable value, 0 for the others.
+
+    Such a budget admits nearest codewords only; no finite price is optimal, and any price at which
+    exp(-price x smallest excess) underflows says the same in double precision.
+    """
+    w, _, g = problem.rows
+    prices = np.zeros(len(w))
+    for r in np.flatnonzero(problem.excess_budgets <= 0):
+        letters = (w[r] > 0) & (problem.source.p > 0)
+        cost = w[r, letters, None] * problem.excess(g[r])[letters]
+        above = cost[cost > 1e-10 * problem.scale[g[r]]]
+        prices[r] = TINY_PRICE / above.min() if len(above) else 0.0
+    return prices
