@@ -144,9 +144,13 @@ def compare():
         conic_seconds, conic = solved(problem, "clarabel", repeats, 1e-6)
         blahut_seconds, reached = blahut(problem, newton)
         rows[name] = {
-            "newton_ms": 1e3 * seconds, "gap_bits": newton.gap, "violation": violation(newton),
-            "clarabel_ratio": conic_seconds / seconds, "clarabel_gap_bits": conic.gap,
-            "blahut_ratio": blahut_seconds / seconds, "blahut_reached_the_gap": reached,
+            "newton_ms": 1e3 * seconds,
+            "gap_bits": newton.gap,
+            "violation": violation(newton),
+            "clarabel_ratio": conic_seconds / seconds,
+            "clarabel_gap_bits": conic.gap,
+            "blahut_ratio": blahut_seconds / seconds,
+            "blahut_reached_the_gap": reached,
             "rate_difference_bits": abs(newton.rate - conic.rate),
         }
         say(name, rows[name])
@@ -168,7 +172,9 @@ def large_in_this_process(name, tol):
     seconds, solution = timed(lambda: mfrd.solve(large_problem(name), "newton", tol=tol))
     return {
         "pairs": solution.problem.n * solution.problem.m,
-        "seconds": seconds, "gap_bits": solution.gap, "violation": violation(solution),
+        "seconds": seconds,
+        "gap_bits": solution.gap,
+        "violation": violation(solution),
         "codewords_used": len(solution.encoder.support),
         "peak_MiB": peak_MiB(),
     }
@@ -205,7 +211,10 @@ def limits():
         source = sources()[name]
         seconds, limit = timed(lambda: mfrd.limit(source, budgets(source, D, D_core)), 3)
         rows[f"{name}, D {D}, D' {D_core}"] = {
-            "seconds": seconds, "gap_bits": limit.gap, "codewords": len(limit.codebook)}
+            "seconds": seconds,
+            "gap_bits": limit.gap,
+            "codewords": len(limit.codebook),
+        }
         say(f"limit {name} {D} {D_core}", rows[f"{name}, D {D}, D' {D_core}"])
     return rows
 
@@ -223,8 +232,10 @@ def floors():
         exponentials, _ = timed(lambda: np.exp(np.negative(s, out=A), out=A), 15)
         product, _ = timed(lambda: dsyrk(1.0, A.T, lower=1), 15)
         rows[f"{n} x {m}"] = {
-            "iterations": point.steps, "iteration_ms": 1e3 * seconds / point.steps,
-            "ratio": seconds / point.steps / (exponentials + product)}
+            "iterations": point.steps,
+            "iteration_ms": 1e3 * seconds / point.steps,
+            "ratio": seconds / point.steps / (exponentials + product),
+        }
         say(f"floor {n} x {m}", rows[f"{n} x {m}"])
     return rows
 

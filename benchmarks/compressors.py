@@ -98,9 +98,14 @@ def searches():
             ours, found = best(lambda: search(samples))
             theirs, expected = best(lambda: tree.query(samples)[1])
             few = samples[: N >> 5]
-            plain, nearest = best(lambda: np.concatenate([
-                mfrd.squared_error(few[at : at + PIECE], source.x).argmin(axis=1) for at in range(0, len(few), PIECE)
-            ]))
+            plain, nearest = best(
+                lambda: np.concatenate(
+                    [
+                        mfrd.squared_error(few[at : at + PIECE], source.x).argmin(axis=1)
+                        for at in range(0, len(few), PIECE)
+                    ]
+                )
+            )
             assert (found == expected).all() and (found[: len(few)] == nearest).all()
             print(
                 f"nearest of {n:4d} in {k}-D, {kind:8s} {N / ours / 1e6:6.1f} million samples/s   "

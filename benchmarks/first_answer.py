@@ -64,7 +64,9 @@ def first_answer(install):
     parts = {"clone": clone_seconds, "environment": install_seconds, "example": seconds}
     return {
         "seconds": {**{name: round(value, 1) for name, value in parts.items()}, "total": round(sum(parts.values()), 1)},
-        "rate_bits": float(f"{rate:.7g}"), "gap_below_1e-6_bits": gap < 1e-6, "solver": solver,
+        "rate_bits": float(f"{rate:.7g}"),
+        "gap_below_1e-6_bits": gap < 1e-6,
+        "solver": solver,
     }
 
 

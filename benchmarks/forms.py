@@ -32,14 +32,17 @@ def problems():
     plane = mfrd.bumps(g, [1] * 4, [[-4, -4], [4, -4], [-4, 4], [4, 4]], [1] * 4, 0.1)
     draw = np.sort(np.random.default_rng(0).uniform(-8, 8, 64))
     core = lambda D, on: mfrd.Fidelity(D, on=on, name="core")
-    yield "gaussian_1d, D 0.6", mfrd.Problem(
-        mfrd.bumps(mfrd.grid(-3, 3, 50), [1], [0], [1]), mfrd.grid(-3, 3, 8), [mfrd.Fidelity(0.6)])
+    yield (
+        "gaussian_1d, D 0.6",
+        mfrd.Problem(mfrd.bumps(mfrd.grid(-3, 3, 50), [1], [0], [1]), mfrd.grid(-3, 3, 8), [mfrd.Fidelity(0.6)]),
+    )
     for name, codebook in (("64 even", mfrd.grid(-8, 8, 64)), ("64 random", draw)):
-        yield f"refine_1d, {name}, D' 0.02", mfrd.Problem(
-            line, codebook, [mfrd.Fidelity(0.6), core(0.02, abs(x) < 1)])
+        yield f"refine_1d, {name}, D' 0.02", mfrd.Problem(line, codebook, [mfrd.Fidelity(0.6), core(0.02, abs(x) < 1)])
     for D, inner in ((8, 0.15), (4, 0.1)):
-        yield f"refine_2d, D {D}, D' {inner}", mfrd.Problem(
-            plane, mfrd.grid(-8, 8, 6, 2), [mfrd.Fidelity(D), core(inner, np.hypot(*g.T) < 2)])
+        yield (
+            f"refine_2d, D {D}, D' {inner}",
+            mfrd.Problem(plane, mfrd.grid(-8, 8, 6, 2), [mfrd.Fidelity(D), core(inner, np.hypot(*g.T) < 2)]),
+        )
 
 
 def scaled(problem):
@@ -56,8 +59,9 @@ def primal(problem):
     J, q, p = cp.Variable((problem.n, problem.m)), cp.Variable(problem.m), problem.source.p
     product = p[:, None] @ cp.reshape(q, (1, problem.m), order="C")
     rows = [cp.sum(cp.multiply(C, J)) <= D for C, D in zip(costs, budgets)]
-    cp.Problem(cp.Minimize(cp.sum(cp.rel_entr(J, product))),
-               [*rows, cp.sum(J, axis=1) == p, cp.sum(J, axis=0) == q]).solve(solver="CLARABEL", **TIGHT)
+    cp.Problem(
+        cp.Minimize(cp.sum(cp.rel_entr(J, product))), [*rows, cp.sum(J, axis=1) == p, cp.sum(J, axis=0) == q]
+    ).solve(solver="CLARABEL", **TIGHT)
     if q.value is None:
         raise cp.SolverError("no answer")
     return np.maximum([float(r.dual_value) for r in rows], 0) / units, None, np.maximum(q.value, 0)
@@ -71,7 +75,8 @@ def dual_exponentials(problem):
     exponent = cp.reshape(a, (n, 1), order="C") @ np.ones((1, m)) - sum(lam[r] * C for r, C in enumerate(costs))
     masses = p @ u <= 1
     cp.Problem(cp.Maximize(p @ a - budgets @ lam), [masses, cp.ExpCone(exponent, np.ones((n, m)), u)]).solve(
-        solver="CLARABEL", **TIGHT)
+        solver="CLARABEL", **TIGHT
+    )
     if a.value is None:
         raise cp.SolverError("no answer")
     return np.maximum(lam.value, 0) / units, a.value, np.maximum(masses.dual_value, 0)

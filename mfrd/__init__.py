@@ -1,8 +1,8 @@
 """Mixed-fidelity rate-distortion: certified encoders, codebooks and compressors.
 
-    source   = mfrd.Source(points, pmf)
-    problem  = mfrd.Problem(source, codebook, [mfrd.Fidelity(0.6), mfrd.Fidelity(0.02, on=mask)])
-    solution = mfrd.solve(problem)      # .rate .gap .prices .distortions .encoder
+source   = mfrd.Source(points, pmf)
+problem  = mfrd.Problem(source, codebook, [mfrd.Fidelity(0.6), mfrd.Fidelity(0.02, on=mask)])
+solution = mfrd.solve(problem)      # .rate .gap .prices .distortions .encoder
 """
 
 import lazy_loader

@@ -144,7 +144,11 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notebook", type=Path)
     parser.add_argument(
-        "-p", dest="axes", metavar="name=values", action="append", default=[],
+        "-p",
+        dest="axes",
+        metavar="name=values",
+        action="append",
+        default=[],
         help="[0.1,0.2], 0..99 or one value; again for each parameter",
     )
     parser.add_argument("--jobs", type=int, default=1, help="processes; -1 for one a core")

@@ -24,9 +24,7 @@ def four_modes(D, D_core, side=40):
 def random_problem(rng, n=12, m=7, k=1, subsets=1):
     source = mfrd.Source(rng.normal(size=(n, k)), rng.dirichlet(np.ones(n)))
     codebook = rng.normal(size=(m, k))
-    core = [
-        mfrd.Fidelity(1.0, on=rng.permutation(n)[: n // 2], name=f"core {s}") for s in range(subsets)
-    ]
+    core = [mfrd.Fidelity(1.0, on=rng.permutation(n)[: n // 2], name=f"core {s}") for s in range(subsets)]
     problem = mfrd.Problem(source, codebook, [mfrd.Fidelity(1.0), *core])
     least = problem.least
     for f, low in zip(problem.fidelities, least):

@@ -24,9 +24,7 @@ def problems(draw, most=60, scales=(-6, 6), letters=True):
         p[1:][rng.random(n - 1) < 0.3] = 0.0
         p = p / p.sum() if p.sum() > 0 else np.eye(n)[0]
     source = mfrd.Source(x, p)
-    fidelities = [
-        fidelity(draw, rng, source, y, f"budget {k}", letters) for k in range(draw(st.integers(1, 4)))
-    ]
+    fidelities = [fidelity(draw, rng, source, y, f"budget {k}", letters) for k in range(draw(st.integers(1, 4)))]
     return mfrd.Problem(source, y, fidelities)
 
 
@@ -39,7 +37,10 @@ def fidelity(draw, rng, source, y, name, letters):
     kind = draw(st.sampled_from(MEASURES[:1] * 3 + MEASURES[1:]))
     matrix = rng.random((n, len(y))) * np.std(source.x) if n > 1 else rng.random((n, len(y)))
     measure = {
-        "squared": mfrd.squared_error, "absolute": mfrd.absolute_error, "hamming": mfrd.hamming, "matrix": matrix,
+        "squared": mfrd.squared_error,
+        "absolute": mfrd.absolute_error,
+        "hamming": mfrd.hamming,
+        "matrix": matrix,
     }[kind]
     options = dict(on=on, per=per, distortion=measure, name=name)
     alone = mfrd.Problem(source, y, [mfrd.Fidelity(1.0, **options)])

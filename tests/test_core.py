@@ -98,8 +98,11 @@ def test_price_is_the_derivative_of_the_rate(name):
 
 @pytest.mark.parametrize("name", ["every", "some"])
 def test_price_of_a_letter_fidelity_is_the_derivative(name):
-    per_letter = mfrd.Fidelity(0.2, per="letter", name="every") if name == "every" else \
-        mfrd.Fidelity(0.2, per="letter", on=[3, 20, 30], name="some")
+    per_letter = (
+        mfrd.Fidelity(0.2, per="letter", name="every")
+        if name == "every"
+        else mfrd.Fidelity(0.2, per="letter", on=[3, 20, 30], name="some")
+    )
     problem = gaussian_problem(mfrd.Fidelity(0.4), per_letter)
     h = 1e-4
     below, above = (mfrd.solve(problem.with_budget(name, 0.2 + s * h)).rate for s in (-1, 1))
@@ -109,9 +112,13 @@ def test_price_of_a_letter_fidelity_is_the_derivative(name):
 def test_forms_of_one_budget_agree():
     inside = abs(mfrd.grid(-3, 3, 50)) < 1
     probability = gaussian_problem().source.p[inside].sum()
-    joint, subset = (mfrd.solve(gaussian_problem(f)) for f in (
-        mfrd.Fidelity(0.05, on=inside, name="core"),
-        mfrd.Fidelity(0.05 / probability, on=inside, per="subset", name="core")))
+    joint, subset = (
+        mfrd.solve(gaussian_problem(f))
+        for f in (
+            mfrd.Fidelity(0.05, on=inside, name="core"),
+            mfrd.Fidelity(0.05 / probability, on=inside, per="subset", name="core"),
+        )
+    )
     assert joint.rate == pytest.approx(subset.rate, abs=BITS)
     assert joint.prices["core"] == pytest.approx(subset.prices["core"] / probability, rel=1e-4)
     letters = mfrd.solve(gaussian_problem(mfrd.Fidelity(0.2, on=inside, per="letter", name="core")))
@@ -136,8 +143,11 @@ def test_permutation_translation_scale(seed, scale):
 
 def test_several_measures_in_one_problem():
     matrix = np.abs(np.subtract.outer(mfrd.grid(-3, 3, 50), mfrd.grid(-3, 3, 8))) ** 3
-    fidelities = [mfrd.Fidelity(0.5), mfrd.Fidelity(0.5, distortion=mfrd.absolute_error, name="absolute"),
-                  mfrd.Fidelity(0.6, distortion=matrix, name="cubic")]
+    fidelities = [
+        mfrd.Fidelity(0.5),
+        mfrd.Fidelity(0.5, distortion=mfrd.absolute_error, name="absolute"),
+        mfrd.Fidelity(0.6, distortion=matrix, name="cubic"),
+    ]
     solution = mfrd.solve(gaussian_problem(*fidelities))
     assert solution.gap < BITS
     assert all(solution.distortions[f.name] <= f.D * (1 + 1e-12) for f in fidelities)
@@ -149,8 +159,10 @@ def test_mahalanobis_is_squared_error_in_whitened_coordinates():
     x, y, C = rng.normal(size=(15, 2)), rng.normal(size=(6, 2)), np.array([[2.0, 0.7], [0.7, 0.5]])
     W = np.linalg.inv(np.linalg.cholesky(C)).T
     p = np.full(15, 1 / 15)
-    rates = [mfrd.solve(mfrd.Problem(mfrd.Source(a, p), b, [mfrd.Fidelity(4.5, distortion=d)])).rate
-             for a, b, d in ((x, y, mfrd.mahalanobis(C)), (x @ W, y @ W, mfrd.squared_error))]
+    rates = [
+        mfrd.solve(mfrd.Problem(mfrd.Source(a, p), b, [mfrd.Fidelity(4.5, distortion=d)])).rate
+        for a, b, d in ((x, y, mfrd.mahalanobis(C)), (x @ W, y @ W, mfrd.squared_error))
+    ]
     assert rates[0] == pytest.approx(rates[1], abs=BITS)
 
 

@@ -52,11 +52,14 @@ def test_a_mixture_is_on_the_hull_of_what_it_was_given():
     assert mfrd.mixture(encoders[5], mfrd.Fidelity(0.6)).rate == encoders[5].output_entropy
 
 
-@pytest.mark.parametrize("D, partitions, said", [
-    (0.05, [[0, 0, 1, 1]] * 2, "no mixture of 2.*the least of high among them is 0.125: raise it"),
-    (0.05, [[0, 1, 2, 2], [0, 0, 1, 2]], "no mixture of 2.*the least of high among them is 0, so not all"),
-    (0.1, [[0, 1, 2, 2], [0, 0, 1, 2]], "none of 2.*the least of high among them is 0, so not all"),
-])
+@pytest.mark.parametrize(
+    "D, partitions, said",
+    [
+        (0.05, [[0, 0, 1, 1]] * 2, "no mixture of 2.*the least of high among them is 0.125: raise it"),
+        (0.05, [[0, 1, 2, 2], [0, 0, 1, 2]], "no mixture of 2.*the least of high among them is 0, so not all"),
+        (0.1, [[0, 1, 2, 2], [0, 0, 1, 2]], "none of 2.*the least of high among them is 0, so not all"),
+    ],
+)
 def test_a_mixture_out_of_reach_names_the_fidelity(D, partitions, said):
     """A pair of letters in one cell adds 1/8 to its distortion."""
     source = mfrd.Source([0.0, 1.0, 10.0, 11.0], [0.25] * 4)
@@ -71,8 +74,10 @@ def test_mixtures_of_what_does_not_belong_together_are_refused():
     encoder, narrow = mfrd.lloyd_max(source, 8), mfrd.lloyd_max(mfrd.Source(source.points / 10, source.p), 8)
     budget, matrix = mfrd.Fidelity(1.0), mfrd.Fidelity(1.0, distortion=np.ones((100, 3)))
     for encoders, fidelities, said in (
-        ([encoder, narrow], budget, "encoder 1 has the source"), ([], budget, "no encoders"),
-        ([encoder], [], "expected one or more mfrd.Fidelity"), ([encoder], [budget, budget], "'global'; expected"),
+        ([encoder, narrow], budget, "encoder 1 has the source"),
+        ([], budget, "no encoders"),
+        ([encoder], [], "expected one or more mfrd.Fidelity"),
+        ([encoder], [budget, budget], "'global'; expected"),
         ([encoder], matrix, r"\(100, 3\); expected \(100, 8\)"),
     ):
         with pytest.raises(ValueError, match=said):
@@ -135,8 +140,10 @@ def test_a_file_meets_both_fidelities_costs_more_than_its_bound_and_decodes_to_t
     mask = transform.spread_blocks(inside, picture.shape, 8)
     for m, each in zip((~mask, mask), D):
         assert 0.97 * each < np.mean((decoded - picture)[m] ** 2) <= each * (1 + 1e-9)
-    bounds = [water_filling.parallel_bound([water_filling.histogram(b, s / 8) for b in x[g].T], [g.sum()] * 64, each)
-              for g, s, each in zip((~inside, inside), steps, D)]
+    bounds = [
+        water_filling.parallel_bound([water_filling.histogram(b, s / 8) for b in x[g].T], [g.sum()] * 64, each)
+        for g, s, each in zip((~inside, inside), steps, D)
+    ]
     bits = sum(g.sum() * 64 * b.lower_bound for g, b in zip((~inside, inside), bounds))
     assert 0.5 * coded.payload_bits < bits < coded.payload_bits < 8 * coded.bytes
     assert bounds[0].price < bounds[1].price and all(b.lower_bound <= b.scalar_bound for b in bounds)

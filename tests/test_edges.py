@@ -12,64 +12,93 @@ import mfrd
 HALF = mfrd.Source([0.0, 1.0], [0.5, 0.5])
 
 
-@pytest.mark.parametrize("points, pmf, said", [
-    ([0, 1], [-0.1, 1.1], "-0.1"),
-    ([0, 1], [np.nan, 1], "nan"),
-    ([0, 1], [0.5, np.inf], "inf"),
-    ([0, 1], [0.5, 0.48], "sums to 0.98"),
-    ([0, 1, 2], [0.5, 0.5], r"\(2,\)"),
-    ([0, np.inf], [0.5, 0.5], "inf"),
-    ([], [], r"\(0,\)"),
-    (np.zeros((2, 2, 2)), [0.5, 0.5], r"\(2, 2, 2\)"),
-    ([0, 1], ["a", "b"], "pmf is no array of numbers"),
-    ([0, 1], np.array([0.5, 0.5j]), "pmf is no array of numbers .*complex"),
-    (np.array([0, 1j]), [0.5, 0.5], "points is no array of numbers .*complex"),
-    ([0, 1e160], [0.5, 0.5], r"1.e\+160.* in row 1"),
-])
+@pytest.mark.parametrize(
+    "points, pmf, said",
+    [
+        ([0, 1], [-0.1, 1.1], "-0.1"),
+        ([0, 1], [np.nan, 1], "nan"),
+        ([0, 1], [0.5, np.inf], "inf"),
+        ([0, 1], [0.5, 0.48], "sums to 0.98"),
+        ([0, 1, 2], [0.5, 0.5], r"\(2,\)"),
+        ([0, np.inf], [0.5, 0.5], "inf"),
+        ([], [], r"\(0,\)"),
+        (np.zeros((2, 2, 2)), [0.5, 0.5], r"\(2, 2, 2\)"),
+        ([0, 1], ["a", "b"], "pmf is no array of numbers"),
+        ([0, 1], np.array([0.5, 0.5j]), "pmf is no array of numbers .*complex"),
+        (np.array([0, 1j]), [0.5, 0.5], "points is no array of numbers .*complex"),
+        ([0, 1e160], [0.5, 0.5], r"1.e\+160.* in row 1"),
+    ],
+)
 def test_bad_source(points, pmf, said):
     with pytest.raises(ValueError, match=said) as error:
         mfrd.Source(points, pmf)
     assert "expected" in str(error.value)
 
 
-@pytest.mark.parametrize("D, options, said", [
-    ("a", {}, "'a'"), (1 + 2j, {}, r"\(1\+2j\)"), (1, {"distortion": [["a"]]}, "distortion is no array of numbers"),
-    (-0.1, {}, "-0.1"), (np.nan, {}, "nan"), (np.inf, {}, "inf"), ([1, 2], {}, "one finite number"),
-    (1, {"per": "pixel"}, "pixel"), (1, {"on": []}, "empty"),
-])
+@pytest.mark.parametrize(
+    "D, options, said",
+    [
+        ("a", {}, "'a'"),
+        (1 + 2j, {}, r"\(1\+2j\)"),
+        (1, {"distortion": [["a"]]}, "distortion is no array of numbers"),
+        (-0.1, {}, "-0.1"),
+        (np.nan, {}, "nan"),
+        (np.inf, {}, "inf"),
+        ([1, 2], {}, "one finite number"),
+        (1, {"per": "pixel"}, "pixel"),
+        (1, {"on": []}, "empty"),
+    ],
+)
 def test_bad_fidelity(D, options, said):
     with pytest.raises(ValueError, match=said) as error:
         mfrd.Fidelity(D, **options)
     assert "expected" in str(error.value)
 
 
-@pytest.mark.parametrize("codebook, fidelities, said", [
-    ([], [mfrd.Fidelity(1)], "codebook"),
-    ([[0.0, 1.0]], [mfrd.Fidelity(1)], "dimension 2"),
-    ([0, np.nan], [mfrd.Fidelity(1)], "nan"),
-    ([0.5], [], "fidelities"),
-    ([0.5], [mfrd.Fidelity(1), mfrd.Fidelity(2)], "'global'"),
-    ([0.5], [mfrd.Fidelity(1, on=[True, False, True])], r"\(3,\)"),
-    ([0.5], [mfrd.Fidelity(1, on=[False, False])], "empty"),
-    ([0.5], [mfrd.Fidelity(1, on=[5])], "0 to 1"),
-    ([0.5], [mfrd.Fidelity(1, distortion=np.ones((3, 1)))], r"\(3, 1\)"),
-    ([0.5], 0.5, "fidelities are 0.5"),
-    ([0.5], [mfrd.Fidelity(1, on=[1, 0, 1], name="core")], r"core: 3 indices name 2 letters.*on=mask.astype\(bool\)"),
-    ([0.5], [mfrd.Fidelity(1, on=[1, -1])], "2 indices name 1 letters"),
-    ([0.5], [mfrd.Fidelity(1, distortion=[[0], [-1]], name="own")], "own: distortion of letter 1 and codeword 0 is -1"),
-    ([0.5], [mfrd.Fidelity(1, distortion=[[np.nan], [0]])], "letter 0 and codeword 0 is nan.*mend"),
-])
+@pytest.mark.parametrize(
+    "codebook, fidelities, said",
+    [
+        ([], [mfrd.Fidelity(1)], "codebook"),
+        ([[0.0, 1.0]], [mfrd.Fidelity(1)], "dimension 2"),
+        ([0, np.nan], [mfrd.Fidelity(1)], "nan"),
+        ([0.5], [], "fidelities"),
+        ([0.5], [mfrd.Fidelity(1), mfrd.Fidelity(2)], "'global'"),
+        ([0.5], [mfrd.Fidelity(1, on=[True, False, True])], r"\(3,\)"),
+        ([0.5], [mfrd.Fidelity(1, on=[False, False])], "empty"),
+        ([0.5], [mfrd.Fidelity(1, on=[5])], "0 to 1"),
+        ([0.5], [mfrd.Fidelity(1, distortion=np.ones((3, 1)))], r"\(3, 1\)"),
+        ([0.5], 0.5, "fidelities are 0.5"),
+        (
+            [0.5],
+            [mfrd.Fidelity(1, on=[1, 0, 1], name="core")],
+            r"core: 3 indices name 2 letters.*on=mask.astype\(bool\)",
+        ),
+        ([0.5], [mfrd.Fidelity(1, on=[1, -1])], "2 indices name 1 letters"),
+        (
+            [0.5],
+            [mfrd.Fidelity(1, distortion=[[0], [-1]], name="own")],
+            "own: distortion of letter 1 and codeword 0 is -1",
+        ),
+        ([0.5], [mfrd.Fidelity(1, distortion=[[np.nan], [0]])], "letter 0 and codeword 0 is nan.*mend"),
+    ],
+)
 def test_bad_problem(codebook, fidelities, said):
     with pytest.raises(ValueError, match=said) as error:
         mfrd.Problem(HALF, codebook, fidelities)
     assert "expected" in str(error.value)
 
 
-@pytest.mark.parametrize("distortion, said", [
-    (lambda x, y: np.ones(3), r"own: distortion returned shape \(3,\); expected \(2, 1\)"),
-    (lambda x, y: x - 1 + 0 * y.T, "own: distortion of letter 0 and codeword 0 is -1; expected finite numbers >= 0"),
-    (lambda x, y: np.sqrt([[1.0], [np.inf]]), "own: distortion of letter 1 and codeword 0 is inf"),
-])
+@pytest.mark.parametrize(
+    "distortion, said",
+    [
+        (lambda x, y: np.ones(3), r"own: distortion returned shape \(3,\); expected \(2, 1\)"),
+        (
+            lambda x, y: x - 1 + 0 * y.T,
+            "own: distortion of letter 0 and codeword 0 is -1; expected finite numbers >= 0",
+        ),
+        (lambda x, y: np.sqrt([[1.0], [np.inf]]), "own: distortion of letter 1 and codeword 0 is inf"),
+    ],
+)
 def test_bad_distortion(distortion, said):
     problem = mfrd.Problem(HALF, [0.5], [mfrd.Fidelity(1, distortion=distortion, name="own")])
     with pytest.raises(ValueError, match=said):
@@ -83,13 +112,16 @@ def test_the_codeword_of_a_bad_distortion_is_named_in_a_codebook_seen_in_blocks(
         mfrd.solve(mfrd.Problem(HALF, np.arange(9.0), far))
 
 
-@pytest.mark.parametrize("call, said", [
-    (lambda: mfrd.Problem([0, 1], [0.5], mfrd.Fidelity(1)), r"source is \[0, 1\]; expected an mfrd.Source"),
-    (lambda: mfrd.solve(HALF), "problem is Source.*; expected an mfrd.Problem"),
-    (lambda: mfrd.grid(0, 1, 2.5), "n is 2.5 and dimension 1; expected whole numbers"),
-    (lambda: mfrd.lloyd_max(HALF, 2.0), "m is 2.0; expected an integer from 1 to 2"),
-    (lambda: mfrd.rd_curve(gaussian_problem(), "global", 0.5), "global: budgets are 0.5; expected several"),
-])
+@pytest.mark.parametrize(
+    "call, said",
+    [
+        (lambda: mfrd.Problem([0, 1], [0.5], mfrd.Fidelity(1)), r"source is \[0, 1\]; expected an mfrd.Source"),
+        (lambda: mfrd.solve(HALF), "problem is Source.*; expected an mfrd.Problem"),
+        (lambda: mfrd.grid(0, 1, 2.5), "n is 2.5 and dimension 1; expected whole numbers"),
+        (lambda: mfrd.lloyd_max(HALF, 2.0), "m is 2.0; expected an integer from 1 to 2"),
+        (lambda: mfrd.rd_curve(gaussian_problem(), "global", 0.5), "global: budgets are 0.5; expected several"),
+    ],
+)
 def test_what_is_of_another_kind_is_named(call, said):
     with pytest.raises(ValueError, match=said):
         call()
@@ -97,8 +129,9 @@ def test_what_is_of_another_kind_is_named(call, said):
 
 def test_what_a_caller_does_to_his_arrays_later_changes_nothing():
     mask, d = np.array([True, False]), np.array([[0.0, 1], [1, 0]])
-    problem = mfrd.Problem(HALF, [0, 1], [
-        mfrd.Fidelity(0.1, distortion=d), mfrd.Fidelity(0.01, on=mask, distortion=d, name="core")])
+    problem = mfrd.Problem(
+        HALF, [0, 1], [mfrd.Fidelity(0.1, distortion=d), mfrd.Fidelity(0.01, on=mask, distortion=d, name="core")]
+    )
     rate, asked = mfrd.solve(problem, "newton").rate, problem.with_budget("core", 0.01)
     mask[:], d[:] = True, 0
     assert len(asked.measures) == 1 and mfrd.solve(asked, "newton").rate == rate
@@ -136,8 +169,11 @@ def test_joint_infeasibility_of_two_measures():
 @pytest.mark.parametrize("seed, measures", [(0, 2), (3, 2), (5, 2), (0, 3), (2, 3)])
 def test_budgets_out_of_reach_together_are_met_where_those_named_are_raised_as_said(seed, measures):
     d, p = np.random.default_rng(seed).random((measures, 8, 5)), np.full(8, 1 / 8)
-    problem = mfrd.Problem(mfrd.Source(np.arange(8), p), np.arange(5), [
-        mfrd.Fidelity(p @ each.min(axis=1) + 0.01, distortion=each, name=f"d{k}") for k, each in enumerate(d)])
+    problem = mfrd.Problem(
+        mfrd.Source(np.arange(8), p),
+        np.arange(5),
+        [mfrd.Fidelity(p @ each.min(axis=1) + 0.01, distortion=each, name=f"d{k}") for k, each in enumerate(d)],
+    )
     with pytest.raises(mfrd.InfeasibleFidelity, match="not all together; .* raise d") as error:
         mfrd.solve(problem, "clarabel")
     levels = dict(re.findall(r"(d\d) from \S+ above ([\d.]+\d)", str(error.value)))
@@ -145,8 +181,12 @@ def test_budgets_out_of_reach_together_are_met_where_those_named_are_raised_as_s
     k = int(error.value.name[1])
     others = np.arange(measures) != k
     direct = linprog(  # over all encoders at once
-        (p[:, None] * d[k]).ravel(), A_ub=(p[:, None] * d[others]).reshape(-1, 40), b_ub=problem.budgets[others],
-        A_eq=np.kron(np.eye(8), np.ones(5)), b_eq=np.ones(8))
+        (p[:, None] * d[k]).ravel(),
+        A_ub=(p[:, None] * d[others]).reshape(-1, 40),
+        b_ub=problem.budgets[others],
+        A_eq=np.kron(np.eye(8), np.ones(5)),
+        b_eq=np.ones(8),
+    )
     assert direct.success == (len(levels) == 1)
     if direct.success:
         assert error.value.least == pytest.approx(direct.fun, abs=1e-9)
@@ -155,14 +195,26 @@ def test_budgets_out_of_reach_together_are_met_where_those_named_are_raised_as_s
     assert mfrd.solve(problem, "newton").gap < 1e-6
 
 
-@pytest.mark.parametrize("solver, per, D, rate", [
-    ("newton", "joint", 2 / 3, np.log2(3) - 2 / 3), ("clarabel", "joint", 2 / 3, np.log2(3) - 2 / 3),
-    ("newton", "letter", 1, 2 / 3),  # one letter reaches 1 at the least by itself, another because of the first budget
-])
+@pytest.mark.parametrize(
+    "solver, per, D, rate",
+    [
+        ("newton", "joint", 2 / 3, np.log2(3) - 2 / 3),
+        ("clarabel", "joint", 2 / 3, np.log2(3) - 2 / 3),
+        (
+            "newton",
+            "letter",
+            1,
+            2 / 3,
+        ),  # one letter reaches 1 at the least by itself, another because of the first budget
+    ],
+)
 def test_budgets_together_on_the_least_they_reach_are_told_by_how_much_to_raise(solver, per, D, rate):
     d = np.array([[[0, 0, 0], [0, 0, 0], [1, 0, 1]], [[1, 2, 1], [2, 2, 0], [1, 1, 0]]])
-    problem = mfrd.Problem(mfrd.Source([0, 1, 2], np.full(3, 1 / 3)), [0, 1, 2], [
-        mfrd.Fidelity(0, distortion=d[0]), mfrd.Fidelity(D, distortion=d[1], per=per, name="b")])
+    problem = mfrd.Problem(
+        mfrd.Source([0, 1, 2], np.full(3, 1 / 3)),
+        [0, 1, 2],
+        [mfrd.Fidelity(0, distortion=d[0]), mfrd.Fidelity(D, distortion=d[1], per=per, name="b")],
+    )
     said = f"raise b from {D:.10g}, the least it reaches with the others as they are, to "
     with pytest.raises(mfrd.NotCertified, match=said) as error:
         mfrd.solve(problem, solver)
@@ -172,16 +224,23 @@ def test_budgets_together_on_the_least_they_reach_are_told_by_how_much_to_raise(
 
 
 @pytest.mark.parametrize("solver", ["newton", "clarabel"])
-@pytest.mark.parametrize("pmf, codebook, fidelities, rate", [
-    ([0.5, 0.5], [0.5], [mfrd.Fidelity(0.25)], 0),
-    ([0.5, 0.5], [0.5, 5], [mfrd.Fidelity(0.25)], 0),  # on the edge, exceeded by others, at no rate
-    ([1], [0], [mfrd.Fidelity(0)], 0),
-    ([1], [0, 1], [mfrd.Fidelity(0)], 0),
-    ([0.3, 0.3, 0.4], [0, 2], [mfrd.Fidelity(0.5), mfrd.Fidelity(0.3, on=[1], name="mid")], 0.4297971),
-    ([0.5, 0.5, 0], [0, 1], [mfrd.Fidelity(0.1), mfrd.Fidelity(0, on=[2], name="never")], 0.5310044),
-    ([0.5, 0.5, 0], [0, 1, 2], [
-        mfrd.Fidelity(0.1), mfrd.Fidelity(0, on=[2], distortion=mfrd.absolute_error, name="never")], 0.5310044),
-])
+@pytest.mark.parametrize(
+    "pmf, codebook, fidelities, rate",
+    [
+        ([0.5, 0.5], [0.5], [mfrd.Fidelity(0.25)], 0),
+        ([0.5, 0.5], [0.5, 5], [mfrd.Fidelity(0.25)], 0),  # on the edge, exceeded by others, at no rate
+        ([1], [0], [mfrd.Fidelity(0)], 0),
+        ([1], [0, 1], [mfrd.Fidelity(0)], 0),
+        ([0.3, 0.3, 0.4], [0, 2], [mfrd.Fidelity(0.5), mfrd.Fidelity(0.3, on=[1], name="mid")], 0.4297971),
+        ([0.5, 0.5, 0], [0, 1], [mfrd.Fidelity(0.1), mfrd.Fidelity(0, on=[2], name="never")], 0.5310044),
+        (
+            [0.5, 0.5, 0],
+            [0, 1, 2],
+            [mfrd.Fidelity(0.1), mfrd.Fidelity(0, on=[2], distortion=mfrd.absolute_error, name="never")],
+            0.5310044,
+        ),
+    ],
+)
 def test_a_budget_on_its_edge_that_costs_nothing_has_price_zero(solver, pmf, codebook, fidelities, rate):
     solution = mfrd.solve(mfrd.Problem(mfrd.Source(np.arange(len(pmf)), pmf), codebook, fidelities), solver)
     assert solution.rate == pytest.approx(rate, abs=1e-6)

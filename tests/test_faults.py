@@ -217,8 +217,10 @@ def test_a_set_whose_staged_files_are_gone_names_the_command_that_makes_it_again
     journal_then_stop(tmp_path / "root", staging, monkeypatch)
     shutil.rmtree(staging)
     publication.mend(tmp_path / "root", line)
-    assert "figures/01_a_b.svg, results/01_a.json is gone from runs/; make the set again with: " \
-           "python -m mfrd report --only 01_a" in line.getvalue()
+    assert (
+        "figures/01_a_b.svg, results/01_a.json is gone from runs/; make the set again with: "
+        "python -m mfrd report --only 01_a" in line.getvalue()
+    )
 
 
 def test_a_journal_that_is_none_is_an_error(tmp_path, monkeypatch, capsys):
@@ -329,11 +331,15 @@ def mounted(tmp_path, *options):
     return place
 
 
-@pytest.mark.parametrize("cell", [
-    "from mfrd.report.outputs import write_atomic, directory\n"
-    "write_atomic(directory() / 'figures/01_a_a.svg', bytes(2**21))",
-    "print('a line of many\\n' * 2**17)",
-], ids=["a figure", "the notebook"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "from mfrd.report.outputs import write_atomic, directory\n"
+        "write_atomic(directory() / 'figures/01_a_a.svg', bytes(2**21))",
+        "print('a line of many\\n' * 2**17)",
+    ],
+    ids=["a figure", "the notebook"],
+)
 def test_a_full_disk_is_an_error_that_leaves_the_last_good_files(cell, tmp_path, monkeypatch, capsys):
     root = mounted(tmp_path, "-t", "tmpfs", "-o", "size=1m", "tmpfs")
     try:
@@ -353,8 +359,10 @@ def test_a_full_disk_is_an_error_that_leaves_the_last_good_files(cell, tmp_path,
 
 
 def test_a_limit_on_file_sizes_is_an_error_of_the_cell(tmp_path):
-    cell = ("import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-            "from mfrd.report.outputs import save_results; save_results('01_a', {'x': list(range(9999))})")
+    cell = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "from mfrd.report.outputs import save_results; save_results('01_a', {'x': list(range(9999))})"
+    )
     write_notebook(tmp_path, "01_a", cell)
     with pytest.raises(NotebookFailed, match="File too large: .*; expected room .*: raise the limit on file sizes"):
         report(tmp_path, stream=io.StringIO())
@@ -364,6 +372,7 @@ def test_a_limit_on_file_sizes_is_an_error_of_the_cell(tmp_path):
 @pytest.fixture
 def executed(monkeypatch):
     """Notebooks are not executed: each "writes" its files of version 2."""
+
     def execute(source, output, **options):
         for path in FILES[source.stem]:
             outputs.write_atomic(output.parent / path, whole(2))

@@ -89,7 +89,8 @@ def test_limit_of_the_trimodal_source(D, D_core, codewords):
 
 def test_limit_is_no_more_than_a_refined_codebook_costs():
     problem = mfrd.Problem(
-        trimodal_source(), mfrd.grid(-8, 8, 64), [mfrd.Fidelity(0.6), mfrd.Fidelity(0.05, on=CORE, name="core")])
+        trimodal_source(), mfrd.grid(-8, 8, 64), [mfrd.Fidelity(0.6), mfrd.Fidelity(0.05, on=CORE, name="core")]
+    )
     refined = mfrd.refine(problem, solver="newton").solution
     found = mfrd.limit(problem.source, problem.fidelities)
     assert found.lower_bound <= refined.rate + 1e-9 and found.rate <= refined.rate + 1e-6
@@ -257,23 +258,29 @@ def test_an_interrupt_returns_what_there_is(monkeypatch, rounds):
     assert (found.lower_bound > 1) == (rounds == 1)  # after a round the bound is worth something
 
 
-@pytest.mark.parametrize("source, fidelity, said", [
-    (gaussian(), mfrd.Fidelity(0.5, distortion=mfrd.absolute_error), "absolute_error"),
-    (mfrd.Source(np.eye(4), np.full(4, 0.25)), mfrd.Fidelity(0.5), "dimension 4"),
-])
+@pytest.mark.parametrize(
+    "source, fidelity, said",
+    [
+        (gaussian(), mfrd.Fidelity(0.5, distortion=mfrd.absolute_error), "absolute_error"),
+        (mfrd.Source(np.eye(4), np.full(4, 0.25)), mfrd.Fidelity(0.5), "dimension 4"),
+    ],
+)
 def test_what_the_limit_cannot_do(source, fidelity, said):
     with pytest.raises(ValueError, match=said):
         mfrd.limit(source, [fidelity])
 
 
-@pytest.mark.parametrize("options, said", [
-    ({"codebook": [0, 1, 2, 3]}, "codebook has dimension 1; expected 2"),
-    ({"codebook": np.zeros((2, 4))}, "codebook has dimension 4; expected 2"),
-    ({"codebook": [[0, np.nan]]}, "codebook holds"),
-    ({"tol": np.nan}, "tol is nan; expected a number > 0"),
-    ({"tol": -1}, "tol is -1; expected a number > 0"),
-    ({"tol": 0}, "tol is 0; expected a number > 0"),
-])
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        ({"codebook": [0, 1, 2, 3]}, "codebook has dimension 1; expected 2"),
+        ({"codebook": np.zeros((2, 4))}, "codebook has dimension 4; expected 2"),
+        ({"codebook": [[0, np.nan]]}, "codebook holds"),
+        ({"tol": np.nan}, "tol is nan; expected a number > 0"),
+        ({"tol": -1}, "tol is -1; expected a number > 0"),
+        ({"tol": 0}, "tol is 0; expected a number > 0"),
+    ],
+)
 def test_what_the_limit_is_asked_is_checked(options, said):
     source = mfrd.Source(np.eye(2), [0.5, 0.5])
     with pytest.raises(ValueError, match=said):
@@ -282,7 +289,8 @@ def test_what_the_limit_is_asked_is_checked(options, said):
 
 def test_where_the_bound_starts_is_checked():
     bound = lambda start: mfrd.lower_bound_all_codebooks(
-        gaussian(), [mfrd.Fidelity(0.5)], [1.0], np.zeros(50), start=start)
+        gaussian(), [mfrd.Fidelity(0.5)], [1.0], np.zeros(50), start=start
+    )
     assert bound([0.0, 1.0]) == pytest.approx(bound(None), abs=1e-7)
     for start, said in (([[np.nan]], "start holds"), ([[0.0, 1.0]], "start has dimension 2; expected 1")):
         with pytest.raises(ValueError, match=said):

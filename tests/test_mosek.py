@@ -106,8 +106,11 @@ def solve_with_clarabel(sense, c, A, rows, columns, F, g, cones):
             blocks.append(sp.vstack([row for row, _ in chosen]))
             right.extend(b for _, b in chosen)
             kinds.append(cone(len(chosen)))
-    simple = {mosek.domaintype.rzero: clarabel.ZeroConeT, mosek.domaintype.rplus: clarabel.NonnegativeConeT,
-              mosek.domaintype.rminus: clarabel.NonnegativeConeT}
+    simple = {
+        mosek.domaintype.rzero: clarabel.ZeroConeT,
+        mosek.domaintype.rplus: clarabel.NonnegativeConeT,
+        mosek.domaintype.rminus: clarabel.NonnegativeConeT,
+    }
     for kind, size, index, b in cones:
         if kind in simple:
             sign_of_rows = -1 if kind == mosek.domaintype.rminus else 1

@@ -25,9 +25,7 @@ def newton(problem, **options):
 def overshoot(solution):
     """The largest relative violation of a budget."""
     p = solution.problem
-    return max(
-        (solution.distortions[f.name] - f.D) / max(f.D, 1e-12 * p.scale[0]) for f in p.fidelities
-    )
+    return max((solution.distortions[f.name] - f.D) / max(f.D, 1e-12 * p.scale[0]) for f in p.fidelities)
 
 
 def joint_shortfall(problem):
@@ -39,8 +37,12 @@ def joint_shortfall(problem):
     A = np.column_stack([cost.reshape(R, -1) / unit[:, None], -np.ones(R)])
     rows = np.kron(np.eye(n), np.ones(m))
     answer = linprog(
-        np.append(np.zeros(n * m), 1.0), A_ub=A, b_ub=problem.budgets / unit,
-        A_eq=np.column_stack([rows, np.zeros(n)]), b_eq=np.ones(n), bounds=[(0, None)] * (n * m) + [(None, None)],
+        np.append(np.zeros(n * m), 1.0),
+        A_ub=A,
+        b_ub=problem.budgets / unit,
+        A_eq=np.column_stack([rows, np.zeros(n)]),
+        b_eq=np.ones(n),
+        bounds=[(0, None)] * (n * m) + [(None, None)],
     )
     return answer.fun
 
@@ -78,12 +80,20 @@ def test_newton_and_clarabel_agree_within_their_gaps(problem):
     assert ours.lower_bound <= theirs.rate + 1e-12 and theirs.lower_bound <= ours.rate + 1e-12
 
 
-@pytest.mark.parametrize("problem", [
-    gaussian_problem(), four_modes(8, 1), four_modes(4, 0.1),
-    mfrd.Problem(trimodal_source(), mfrd.grid(-8, 8, 64), [mfrd.Fidelity(0.6)]),
-    mfrd.Problem(trimodal_source(), mfrd.grid(-8, 8, 64),
-                 [mfrd.Fidelity(0.6), mfrd.Fidelity(0.02, on=abs(mfrd.grid(-8, 8, 100)) < 1)]),
-])
+@pytest.mark.parametrize(
+    "problem",
+    [
+        gaussian_problem(),
+        four_modes(8, 1),
+        four_modes(4, 0.1),
+        mfrd.Problem(trimodal_source(), mfrd.grid(-8, 8, 64), [mfrd.Fidelity(0.6)]),
+        mfrd.Problem(
+            trimodal_source(),
+            mfrd.grid(-8, 8, 64),
+            [mfrd.Fidelity(0.6), mfrd.Fidelity(0.02, on=abs(mfrd.grid(-8, 8, 100)) < 1)],
+        ),
+    ],
+)
 def test_the_reports_problems_to_nine_digits(problem):
     solution = newton(problem)
     assert 0 <= solution.gap + 1e-14 and solution.gap <= 1e-9 and overshoot(solution) <= 1e-12
@@ -127,7 +137,8 @@ def test_rate_ignores_order_origin_and_unit(seed):
     translated = mfrd.Problem(mfrd.Source(s.x + 64.0, s.p), y + 64.0, f)
     c = 10.0 ** rng.uniform(-6, 6)
     scaled = mfrd.Problem(
-        mfrd.Source(s.x * c, s.p), y * c, [mfrd.Fidelity(g.D * c**2, on=g.on, name=g.name) for g in f])
+        mfrd.Source(s.x * c, s.p), y * c, [mfrd.Fidelity(g.D * c**2, on=g.on, name=g.name) for g in f]
+    )
     for other in (permuted, translated, scaled):
         assert newton(other).rate == pytest.approx(rate, abs=1e-9)
 
@@ -213,8 +224,9 @@ def test_budgets_far_below_the_unit_that_contradict_each_other_are_infeasible():
     """One letter must be exact in one measure and nearest in another, on other codewords, at distortions of 1e-9."""
     source = mfrd.Source([6.7e-5, 0.0], [1.0, 0.0])
     other = np.array([[4e-7, 4e-6], [1e-6, 1e-6]])
-    problem = mfrd.Problem(source, [0.0, 6.7e-5], [
-        mfrd.Fidelity(0.0), mfrd.Fidelity(4.0004e-7, distortion=other, name="other")])
+    problem = mfrd.Problem(
+        source, [0.0, 6.7e-5], [mfrd.Fidelity(0.0), mfrd.Fidelity(4.0004e-7, distortion=other, name="other")]
+    )
     with pytest.raises(mfrd.InfeasibleFidelity, match="not all together"):
         newton(problem)
 
@@ -222,9 +234,14 @@ def test_budgets_far_below_the_unit_that_contradict_each_other_are_infeasible():
 def test_a_letter_of_no_weight_and_great_distortion_does_not_defeat_the_feasibility_check():
     source = mfrd.Source([0.0, 1.0, 2.0], [1 - 1e-20, 1e-20, 0.0])
     wide = np.array([[1e-6, 2e-6], [3e14, 4e14], [1.0, 1.0]])
-    problem = mfrd.Problem(source, [0.0, 1.0], [
-        mfrd.Fidelity(0.0, per="letter", on=[0]),
-        mfrd.Fidelity(4e14, per="letter", distortion=wide, name="wide"),
-        mfrd.Fidelity(1.9e-6, on=[0], distortion=wide[:, ::-1].copy(), name="reversed")])
+    problem = mfrd.Problem(
+        source,
+        [0.0, 1.0],
+        [
+            mfrd.Fidelity(0.0, per="letter", on=[0]),
+            mfrd.Fidelity(4e14, per="letter", distortion=wide, name="wide"),
+            mfrd.Fidelity(1.9e-6, on=[0], distortion=wide[:, ::-1].copy(), name="reversed"),
+        ],
+    )
     with pytest.raises(mfrd.InfeasibleFidelity, match="not all together"):
         newton(problem)

@@ -39,7 +39,7 @@ def without_calls(text):
                 if depth == 0:
                     break
             end += 1
-        kept.append(text[at:match.start()])
+        kept.append(text[at : match.start()])
         at = end
     return "".join([*kept, text[at:]])
 
@@ -60,12 +60,24 @@ def test_no_number_is_typed_by_hand():
 
 
 def test_the_scan_for_typed_numbers_finds_them():
-    for line in ("It takes 3 rounds.", "a rate of $R = 0.35$ bits", "#num(0.352, 3) bits", "#num(3, 0)",
-                 "within 1.2 per cent", "#num(r.x, 3) and 0.25"):
+    for line in (
+        "It takes 3 rounds.",
+        "a rate of $R = 0.35$ bits",
+        "#num(0.352, 3) bits",
+        "#num(3, 0)",
+        "within 1.2 per cent",
+        "#num(r.x, 3) and 0.25",
+    ):
         assert typed_numbers(line), line
-    for line in ("#num(r.at(\"D_0.6\").x, 3) bits", "$sum_(i = 1)^n 2 x_i$", "// 2019", "@shannon1959 in @sec-2",
-                 "#num(calc.max(..r.map(s => s.x - 1)), 2)\nbits", "#table(inset: 0.35em)",
-                 "notebook 02_duals"):
+    for line in (
+        '#num(r.at("D_0.6").x, 3) bits',
+        "$sum_(i = 1)^n 2 x_i$",
+        "// 2019",
+        "@shannon1959 in @sec-2",
+        "#num(calc.max(..r.map(s => s.x - 1)), 2)\nbits",
+        "#table(inset: 0.35em)",
+        "notebook 02_duals",
+    ):
         assert not typed_numbers(line), line
 
 
@@ -117,8 +129,11 @@ NOTEBOOK_ONLY = {
 
 def test_every_figure_is_in_the_paper_or_is_left_to_its_notebook_and_names_it():
     shown = re.findall(r'#(?:fig\("([\w]+)"|row\(\(([^)]*)\)), "(\w+)"', PAPER)
-    notebook_of = {name: notebook for single, several, notebook in shown
-                   for name in ([single] if single else re.findall(r'"(\w+)"', several))}
+    notebook_of = {
+        name: notebook
+        for single, several, notebook in shown
+        for name in ([single] if single else re.findall(r'"(\w+)"', several))
+    }
     assert sorted([*notebook_of, *NOTEBOOK_ONLY]) == sorted(path.stem for path in (ROOT / "figures").glob("*.svg"))
     for name, notebook in notebook_of.items():
         assert f'"{name}"' in (ROOT / "notebooks" / f"{notebook}.py").read_text(), (name, notebook)
@@ -135,7 +150,9 @@ def headings():
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda path: path.stem)
 def test_each_notebook_links_its_section(path):
-    (number, title), = re.findall(r"\[paper\]\(\.\./paper/paper\.pdf\): section ([\d.]+), (.*?)\.\*", path.read_text())
+    ((number, title),) = re.findall(
+        r"\[paper\]\(\.\./paper/paper\.pdf\): section ([\d.]+), (.*?)\.\*", path.read_text()
+    )
     assert headings()[number] == title
 
 

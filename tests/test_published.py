@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 PUBLISHED = json.loads((Path(__file__).parent / "published.json").read_text())
 CASES = [
     (notebook, place, key, *number)
-    for notebook, places in PUBLISHED.items() if notebook != "source"
+    for notebook, places in PUBLISHED.items()
+    if notebook != "source"
     for place, numbers in places.items()
     for key, number in numbers.items()
 ]
@@ -24,7 +25,7 @@ def look_up(results, place):
     if place in results:
         return results[place]
     head = next(k for k in results if place.startswith(k + "."))
-    return look_up(results[head], place[len(head) + 1:])
+    return look_up(results[head], place[len(head) + 1 :])
 
 
 @pytest.mark.parametrize("notebook, place, key, value, tolerance", CASES)

@@ -214,12 +214,14 @@ def test_uniform_source_between_two_sizes_shares_time(m):
 
 def partitions(n):
     """All set partitions of n letters as restricted growth strings."""
+
     def grow(prefix, top):
         if len(prefix) == n:
             yield np.array(prefix)
             return
         for j in range(top + 2):
             yield from grow(prefix + [j], max(top, j))
+
     yield from grow([0], 0)
 
 
@@ -471,12 +473,15 @@ def test_one_start_may_be_given_by_its_name(start):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("points, pmf", [
-    ([1.0], [1.0]),
-    ([1.0, 1.0], [0.5, 0.5]),
-    ([[1 / 3, 1e9]] * 3, [1 / 3] * 3),
-    ([0.0, 1.0, 2.0, 3.0], [1 - 3e-12, 1e-12, 1e-12, 1e-12]),  # each codeword of the last three dies in annealing
-])
+@pytest.mark.parametrize(
+    "points, pmf",
+    [
+        ([1.0], [1.0]),
+        ([1.0, 1.0], [0.5, 0.5]),
+        ([[1 / 3, 1e9]] * 3, [1 / 3] * 3),
+        ([0.0, 1.0, 2.0, 3.0], [1 - 3e-12, 1e-12, 1e-12, 1e-12]),  # each codeword of the last three dies in annealing
+    ],
+)
 def test_a_budget_of_zero_on_one_point_or_rare_letters(points, pmf):
     q = mfrd.ecvq(mfrd.Source(points, pmf), mfrd.Fidelity(0.0))
     assert q.distortion == 0 and q.rate < 1e-9

@@ -67,5 +67,5 @@ def test_a_part_without_a_writer_is_an_error(tmp_path):
 def test_every_figure_names_its_notebook():
     for block in re.findall(r"!\[[^]]*\]\(figures/(\w+)\.svg\)\n\n(.*?)\n\n", README + "\n\n", re.DOTALL):
         name, caption = block
-        notebook, = re.findall(r"\(notebooks/(\w+)\.ipynb\)", caption)
+        (notebook,) = re.findall(r"\(notebooks/(\w+)\.ipynb\)", caption)
         assert f'"{name}"' in (ROOT / "notebooks" / f"{notebook}.py").read_text()

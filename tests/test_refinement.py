@@ -101,10 +101,18 @@ def test_merge_keeps_mass_and_respects_thresholds(seed, mass, distance):
     assert len(y) == 1 or (d.min() >= distance and (q >= min(mass, q.max())).all())
 
 
-@pytest.mark.parametrize("options, said", [
-    ({"step": "newton"}, "'newton'"), ({"eta": 0.7}, "0.7"), ({"max_iter": 0}, "0"),
-    ({"merge_mass": np.nan}, "merge_mass is nan"), ({"merge_mass": 1.5}, "merge_mass is 1.5"),
-    ({"merge_distance": np.nan}, "merge_distance is nan"), ({"merge_distance": -1.0}, "merge_distance is -1.0")])
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        ({"step": "newton"}, "'newton'"),
+        ({"eta": 0.7}, "0.7"),
+        ({"max_iter": 0}, "0"),
+        ({"merge_mass": np.nan}, "merge_mass is nan"),
+        ({"merge_mass": 1.5}, "merge_mass is 1.5"),
+        ({"merge_distance": np.nan}, "merge_distance is nan"),
+        ({"merge_distance": -1.0}, "merge_distance is -1.0"),
+    ],
+)
 def test_bad_options(options, said):
     with pytest.raises(ValueError, match=said):
         mfrd.refine(gaussian_problem(), **options)

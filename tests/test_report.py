@@ -33,7 +33,10 @@ def test_notebooks_run_in_order_publish_and_repeat_byte_for_byte(root):
     stream = io.StringIO()
     paths = report(root, stream=stream)
     assert [str(path) for path in paths] == [
-        "figures/fig_01_first.svg", "results/01_first.json", "figures/fig_02_second.svg", "results/02_second.json",
+        "figures/fig_01_first.svg",
+        "results/01_first.json",
+        "figures/fig_02_second.svg",
+        "results/02_second.json",
     ]
     lines = stream.getvalue().splitlines()
     assert [line.split()[0] for line in lines] == ["01_first", "02_second", "total"]
@@ -64,8 +67,19 @@ def test_a_root_without_notebooks_is_an_error(tmp_path):
 
 @pytest.mark.parametrize(
     "text, value",
-    [("3", 3), ("1e-3", 1e-3), (".5", 0.5), ("[1, 2.5]", [1, 2.5]), ("(1, 2)", [1, 2]), ("true", True),
-     ("None", None), ("mosek", "mosek"), ("'a b'", "a b"), ("a=b", "a=b"), ("", "")],
+    [
+        ("3", 3),
+        ("1e-3", 1e-3),
+        (".5", 0.5),
+        ("[1, 2.5]", [1, 2.5]),
+        ("(1, 2)", [1, 2]),
+        ("true", True),
+        ("None", None),
+        ("mosek", "mosek"),
+        ("'a b'", "a b"),
+        ("a=b", "a=b"),
+        ("", ""),
+    ],
 )
 def test_parameter_values_are_literals_or_strings(text, value):
     assert parse_parameters([f"n={text}"]) == {"n": value}
@@ -171,10 +185,13 @@ def test_exit_status_of_the_command_line(root, monkeypatch, capsys):
     ],
 )
 def test_what_a_notebook_reads_is_found_in_its_code(cell, found):
-    notebook = nbformat.v4.new_notebook(cells=[
-        nbformat.v4.new_markdown_cell('`load_results("01_a")`'), nbformat.v4.new_code_cell("n = 1"),
-        nbformat.v4.new_code_cell(cell),
-    ])
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell('`load_results("01_a")`'),
+            nbformat.v4.new_code_cell("n = 1"),
+            nbformat.v4.new_code_cell(cell),
+        ]
+    )
     assert reads(notebook, ["01_a", "02_b", "03_c"]) == found
 
 
@@ -231,7 +248,8 @@ def test_keep_going_runs_what_does_not_read_a_failure_and_lists_the_rest(jobs, f
     assert main(["report", "--keep-going", "--jobs", jobs]) == 1
     said = capsys.readouterr().err
     assert sorted(path for path in published(failing) if path.startswith("results")) == [
-        "results/02_alone.json", "results/05_alone.json",
+        "results/02_alone.json",
+        "results/05_alone.json",
     ]
     assert "error: 01_fails failed at code cell 2 of 3, under 'Title of 01_fails': ValueError: budget below" in said
     partial = failing / "runs/01_fails/01_fails.ipynb"

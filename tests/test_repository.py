@@ -123,7 +123,8 @@ def test_module_is_short_and_documented_and_asserts_nothing(path):
     assert text.count("\n") < 300
     assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
     public = [
-        node for node in tree.body
+        node
+        for node in tree.body
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
     ]
     assert [node.name for node in [tree, *public] if not ast.get_docstring(node)] == []

@@ -32,6 +32,7 @@ def lines(caplog):
 
 def changed(change):
     """DualProgram.solve with its honest answer (multipliers, potentials, q) passed through `change`."""
+
     def solve(self, problem, backend, **options):
         return change(*(values.copy() for values in HONEST(self, problem, backend, **options)))
 
@@ -266,5 +267,5 @@ def test_a_rejected_warm_start_is_forgotten(monkeypatch):
     assert list(choice.newton_proposals(PROBLEM, "newton", kept, reasons)) == []
     assert kept == {} and len(reasons) == 1
     monkeypatch.undo()
-    solution, = choice.newton_proposals(PROBLEM, "newton", kept, reasons)  # asked for more: it was not accepted
+    (solution,) = choice.newton_proposals(PROBLEM, "newton", kept, reasons)  # asked for more: it was not accepted
     assert solution.gap <= choice.TOLERANCE and kept == {}

@@ -111,8 +111,18 @@ def files(tmp_path):
 
 @pytest.mark.parametrize(
     "name, columns",
-    [("bare.csv", 0), ("bare.csv", "0"), ("titled.csv", "volt"), ("titled.csv", 0), ("titled.csv", ["volt"]),
-     ("table.npy", 0), ("table.npy", np.int64(0)), ("line.npy", None), ("one.npz", None), ("two.npz", "volt")],
+    [
+        ("bare.csv", 0),
+        ("bare.csv", "0"),
+        ("titled.csv", "volt"),
+        ("titled.csv", 0),
+        ("titled.csv", ["volt"]),
+        ("table.npy", 0),
+        ("table.npy", np.int64(0)),
+        ("line.npy", None),
+        ("one.npz", None),
+        ("two.npz", "volt"),
+    ],
 )
 def test_a_column_of_a_file_is_the_source_of_its_samples(files, name, columns):
     found, wanted = mfrd.Source.from_file(files / name, columns=columns, bins=40), mfrd.Source.from_samples(LINE, 40)
@@ -121,8 +131,13 @@ def test_a_column_of_a_file_is_the_source_of_its_samples(files, name, columns):
 
 @pytest.mark.parametrize(
     "name, columns",
-    [("bare.csv", None), ("titled.csv", ["volt", "power"]), ("table.npy", None), ("table.npy", [0, 1]),
-     ("two.npz", ["volt", "power"])],
+    [
+        ("bare.csv", None),
+        ("titled.csv", ["volt", "power"]),
+        ("table.npy", None),
+        ("table.npy", [0, 1]),
+        ("two.npz", ["volt", "power"]),
+    ],
 )
 def test_columns_of_a_file_are_dimensions_in_the_order_asked_for(files, name, columns):
     found = mfrd.Source.from_file(str(files / name), columns=columns, bins=9)
@@ -199,4 +214,5 @@ def test_a_source_says_what_it_is_in_one_line():
     source = mfrd.Source([-1.0, 1.0], [0.5, 0.5])
     assert repr(source) == "Source(2 letters in R^1, mean [0.], variance 1)"
     assert repr(mfrd.Problem(source, [0.0], mfrd.Fidelity(1.5))) == (
-        "Problem(2 letters, 1 codewords, Fidelity(1.5, per joint, name 'global'))")
+        "Problem(2 letters, 1 codewords, Fidelity(1.5, per joint, name 'global'))"
+    )

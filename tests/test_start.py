@@ -17,7 +17,8 @@ EXAMPLES = ("Codec", "Fidelity", "Problem", "Source", "ecsq", "limit", "refine",
 x = mfrd.grid(-3, 3, 50)
 GAUSSIAN = mfrd.bumps(x, [1], [0], [1])
 BUDGETS = [
-    mfrd.Fidelity(0.5), mfrd.Fidelity(0.05, on=abs(x) < 0.5, name="core"),
+    mfrd.Fidelity(0.5),
+    mfrd.Fidelity(0.05, on=abs(x) < 0.5, name="core"),
     mfrd.Fidelity(9.0, on=x > 2, per="letter", name="<tail>"),
 ]
 
@@ -40,8 +41,11 @@ def space():
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_example_of_a_docstring_runs_as_it_says(name):
     thing = getattr(mfrd, name)
-    tests = [t for t in doctest.DocTestFinder(recurse=True).find(thing, name, importlib.import_module(thing.__module__))
-             if t.examples]
+    tests = [
+        t
+        for t in doctest.DocTestFinder(recurse=True).find(thing, name, importlib.import_module(thing.__module__))
+        if t.examples
+    ]
     assert tests, f"{name} shows no example"
     for test in tests:
         said = []
@@ -65,7 +69,7 @@ def test_a_solution_is_a_table_with_a_row_for_each_budget(solution):
 
 
 def test_a_budget_out_of_reach_says_what_the_codebook_can_do(solution):
-    refused, = mfrd.rd_curve(solution.problem, "global", [1e-3], solver="newton")
+    (refused,) = mfrd.rd_curve(solution.problem, "global", [1e-3], solver="newton")
     cells = [td.get_text() for td in BeautifulSoup(refused._repr_html_(), "html.parser").tbody.tr("td")]
     assert cells == ["0.001", f"at least {solution.problem.least[0]:.6g}", "none", "out of reach"]
 
@@ -78,8 +82,13 @@ def test_a_budget_on_its_least_value_binds_at_any_price():
 
 
 @pytest.mark.parametrize(
-    "encoder, mark", [(mfrd.lloyd_max(GAUSSIAN, 6), "circle"), (plane(), "circle"), (space(), "rect"),
-                      (mfrd.Encoder(GAUSSIAN, [0.5], np.ones((50, 1))), "circle")],
+    "encoder, mark",
+    [
+        (mfrd.lloyd_max(GAUSSIAN, 6), "circle"),
+        (plane(), "circle"),
+        (space(), "rect"),
+        (mfrd.Encoder(GAUSSIAN, [0.5], np.ones((50, 1))), "circle"),
+    ],
     ids=["line", "plane", "space", "one"],
 )
 def test_an_encoder_is_a_figure_with_words_in_its_place(encoder, mark):
@@ -125,8 +134,14 @@ def test_plain_representations_are_one_line(solution):
     problem = mfrd.Problem(GAUSSIAN, mfrd.grid(-3, 3, 4), mfrd.Fidelity(0.5))
     quantiser = mfrd.ecsq(GAUSSIAN, 0.5)
     things = [
-        solution, solution.encoder, GAUSSIAN, *BUDGETS, mfrd.refine(problem, max_iter=1, solver="newton"),
-        mfrd.limit(GAUSSIAN, mfrd.Fidelity(0.5)), quantiser, mfrd.ecsq_hull(mfrd.lloyd_max(GAUSSIAN, 3).source)[0],
+        solution,
+        solution.encoder,
+        GAUSSIAN,
+        *BUDGETS,
+        mfrd.refine(problem, max_iter=1, solver="newton"),
+        mfrd.limit(GAUSSIAN, mfrd.Fidelity(0.5)),
+        quantiser,
+        mfrd.ecsq_hull(mfrd.lloyd_max(GAUSSIAN, 3).source)[0],
     ]
     for thing in things:
         assert repr(thing).startswith(type(thing).__name__ + "(") and "\n" not in repr(thing)

@@ -83,12 +83,15 @@ def test_budgets_may_come_one_by_one():
     assert [contents(row) for row in once] == [contents(row) for row in whole]
 
 
-@pytest.mark.parametrize("budgets, said", [
-    ({"global": [0.5]}, r"1 fidelities \(global\); expected two"),
-    ({"global": [0.5], "locale": [0.1]}, "no fidelity is named 'locale'; known: global, core"),
-    ({"global": [0.5], "core": [-1]}, "budget is -1"),
-    ({"global": 0.5, "core": [0.1]}, "global: budgets are 0.5; expected several"),
-])
+@pytest.mark.parametrize(
+    "budgets, said",
+    [
+        ({"global": [0.5]}, r"1 fidelities \(global\); expected two"),
+        ({"global": [0.5], "locale": [0.1]}, "no fidelity is named 'locale'; known: global, core"),
+        ({"global": [0.5], "core": [-1]}, "budget is -1"),
+        ({"global": 0.5, "core": [0.1]}, "global: budgets are 0.5; expected several"),
+    ],
+)
 def test_a_wrong_surface_is_refused(budgets, said):
     with pytest.raises(ValueError, match=said):
         mfrd.rd_surface(two_budgets(), budgets)
@@ -119,6 +122,7 @@ def test_a_bar_counts_the_budgets_on_a_terminal_only(monkeypatch, stream, shown)
 
 def killer(folder, test_process):
     """Squared error that notes which process receives it; the fourth time outside the tests' process, it kills that."""
+
     class Measure:
         def __call__(self, x, y):
             return mfrd.squared_error(x, y)
@@ -145,7 +149,8 @@ def test_a_cluster_that_loses_a_worker_gives_the_serial_surface(tmp_path):
 
     measure = killer(tmp_path, os.getpid())
     problem = gaussian_problem(
-        mfrd.Fidelity(1.0, distortion=measure), mfrd.Fidelity(0.02, on=range(24, 26), distortion=measure, name="core"))
+        mfrd.Fidelity(1.0, distortion=measure), mfrd.Fidelity(0.02, on=range(24, 26), distortion=measure, name="core")
+    )
     budgets = {"global": list(np.linspace(0.3, 1.2, 8)), "core": list(np.linspace(0.005, 0.03, 5))}
     with (
         LocalCluster(n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,

@@ -57,8 +57,7 @@ class Refinement:
 
 
 def refine(
-    problem, *, step="priced", eta=0.5, merge_mass=1e-3, merge_distance=1e-3,
-    max_iter=20, tol=1e-5, solver="auto",
+    problem, *, step="priced", eta=0.5, merge_mass=1e-3, merge_distance=1e-3, max_iter=20, tol=1e-5, solver="auto"
 ):
     """Refine the codebook of a problem by alternating minimisation.
 
@@ -106,7 +105,9 @@ def refine(
         log.warning(
             "refine: merging raised the rate from %.6g to %.6g bits; expected no rise: lower merge_mass or "
             "merge_distance (squared units of x)%s.",
-            history[0].rate, history[-1].rate, "" if step == "priced" else ", or take step='priced'",
+            history[0].rate,
+            history[-1].rate,
+            "" if step == "priced" else ", or take step='priced'",
         )
     return Refinement(solution, tuple(history), converged)
 
@@ -155,8 +156,12 @@ def record(solution):
     """The history entry of a solution."""
     e = solution.encoder
     return Step(
-        solution.problem.codebook, e.rate, e.output_entropy, e.conditional_entropy,
-        solution.distortions, solution.problem.m,
+        solution.problem.codebook,
+        e.rate,
+        e.output_entropy,
+        e.conditional_entropy,
+        solution.distortions,
+        solution.problem.m,
     )
 
 

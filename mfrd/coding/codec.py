@@ -62,9 +62,7 @@ class Codec:
             return np.zeros(0, np.int32)
         points = as_points(samples, "samples")
         if points.shape[1] != k:
-            raise ValueError(
-                f"samples have shape {samples.shape}; expected (N, {k}){' or (N,)' * (k == 1)}"
-            )
+            raise ValueError(f"samples have shape {samples.shape}; expected (N, {k}){' or (N,)' * (k == 1)}")
         return self.nearest(points)
 
     def cross_entropy(self, samples):

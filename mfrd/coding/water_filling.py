@@ -133,8 +133,13 @@ def parallel_bound(sources, counts, D, *, rounds=12, tol=1e-2):
     scalar = [scalar_dual(source, price) for source in sources]
     bits = lambda dual: max(0.0, float(share @ dual) - price * D / NATS_PER_BIT)
     return ParallelBound(
-        bits(dual), float(share @ rates / NATS_PER_BIT), float(share @ spent), price / NATS_PER_BIT, bits(scalar),
-        rates / NATS_PER_BIT, spent,
+        bits(dual),
+        float(share @ rates / NATS_PER_BIT),
+        float(share @ spent),
+        price / NATS_PER_BIT,
+        bits(scalar),
+        rates / NATS_PER_BIT,
+        spent,
     )
 
 

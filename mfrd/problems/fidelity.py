@@ -63,9 +63,7 @@ class Fidelity:
         on = None if on is None else own(np.asarray(on))
         if not callable(distortion):
             distortion = own(real_array(distortion, f"{name}: distortion", "(n, m), source letters by codewords"))
-        for field, value in zip(
-            ("D", "on", "per", "distortion", "name"), (float(D), on, per, distortion, name)
-        ):
+        for field, value in zip(("D", "on", "per", "distortion", "name"), (float(D), on, per, distortion, name)):
             object.__setattr__(self, field, value)
 
     def __repr__(self):
@@ -83,15 +81,12 @@ class Fidelity:
         on = np.asarray(self.on)
         if on.dtype == bool:
             if on.shape != (n,):
-                raise ValueError(
-                    f"{self.name}: mask has shape {on.shape}; expected ({n},), one flag a letter"
-                )
+                raise ValueError(f"{self.name}: mask has shape {on.shape}; expected ({n},), one flag a letter")
             mask = on
         else:
             if on.dtype.kind not in "iu" or on.ndim != 1 or on.min() < -n or on.max() >= n:
                 raise ValueError(
-                    f"{self.name}: indices are {on!r}; expected a boolean mask ({n},) "
-                    f"or integers from 0 to {n - 1}"
+                    f"{self.name}: indices are {on!r}; expected a boolean mask ({n},) or integers from 0 to {n - 1}"
                 )
             mask = np.zeros(n, bool)
             mask[on] = True

@@ -47,8 +47,7 @@ class Problem:
         y = as_points(self.codebook, "codebook")
         if y.shape[1] != self.source.x.shape[1]:
             raise ValueError(
-                f"codebook has dimension {y.shape[1]}; expected {self.source.x.shape[1]}, "
-                "that of the source points"
+                f"codebook has dimension {y.shape[1]}; expected {self.source.x.shape[1]}, that of the source points"
             )
         given = self.fidelities
         fidelities = (given,) if isinstance(given, Fidelity) else tuple(given) if np.iterable(given) else ()
@@ -104,10 +103,7 @@ class Problem:
         """(w, owner, measure): row weights (R, n), and for each row its fidelity and its measure."""
         weights = [f.weights(self.source.p) for f in self.fidelities]
         owner = np.repeat(np.arange(len(weights)), [len(w) for w in weights])
-        measure_of = [
-            next(g for g, d in enumerate(self.measures) if same(f.distortion, d))
-            for f in self.fidelities
-        ]
+        measure_of = [next(g for g, d in enumerate(self.measures) if same(f.distortion, d)) for f in self.fidelities]
         return np.vstack(weights), owner, np.array(measure_of)[owner]
 
     @cached_property
@@ -246,7 +242,9 @@ class Problem:
         raise InfeasibleFidelity(
             f"{f.name}: budget {f.D:g} < {least:.10g}, the least this codebook reaches{where}; "
             "raise the budget or add codewords near its letters",
-            name=f.name, budget=f.D, least=float(least),
+            name=f.name,
+            budget=f.D,
+            least=float(least),
         )
 
 

@@ -13,14 +13,10 @@ def as_points(values, what):
     if points.ndim == 1:
         points = points[:, None]
     if points.ndim != 2 or 0 in points.shape:
-        raise ValueError(
-            f"{what} has shape {np.shape(values)}; expected (n,) or (n, k) with n, k >= 1"
-        )
+        raise ValueError(f"{what} has shape {np.shape(values)}; expected (n,) or (n, k) with n, k >= 1")
     if not np.isfinite(points).all():
         row = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
-        raise ValueError(
-            f"{what} holds {points[row]} in row {row}; expected finite numbers: drop or mend that row"
-        )
+        raise ValueError(f"{what} holds {points[row]} in row {row}; expected finite numbers: drop or mend that row")
     return points
 
 
@@ -57,9 +53,7 @@ class Source:
             )
         p = measured.real_array(self.pmf, "pmf", "(n,)")
         if p.shape != (len(x),):
-            raise ValueError(
-                f"pmf has shape {p.shape}; expected ({len(x)},), one probability a source point"
-            )
+            raise ValueError(f"pmf has shape {p.shape}; expected ({len(x)},), one probability a source point")
         if not np.isfinite(p).all():
             raise ValueError(f"pmf holds {p[~np.isfinite(p)][0]}; expected finite numbers: mend it")
         if p.min() < 0:
@@ -67,9 +61,7 @@ class Source:
                 f"pmf holds {p.min():g} at index {p.argmin()}; expected numbers >= 0: mend it, or drop that letter"
             )
         if abs(p.sum() - 1) > 1e-9:
-            raise ValueError(
-                f"pmf sums to {p.sum():.10g}; expected 1 (within 1e-9): divide it by its sum"
-            )
+            raise ValueError(f"pmf sums to {p.sum():.10g}; expected 1 (within 1e-9): divide it by its sum")
         object.__setattr__(self, "points", np.array(self.points, float))
         object.__setattr__(self, "pmf", p / p.sum())
 

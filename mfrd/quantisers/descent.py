@@ -101,9 +101,7 @@ def split(priced, cells):
         table = priced.lookup(priced.codewords(halves, 2 * m))
         with np.errstate(divide="ignore"):
             bits = -np.log(q)
-        low, high = (
-            (priced.left * table[2 * cells + side]).sum(axis=1) + bits[2 * cells + side] for side in (0, 1)
-        )
+        low, high = ((priced.left * table[2 * cells + side]).sum(axis=1) + bits[2 * cells + side] for side in (0, 1))
         moved = high < low
         if (moved == upper).all():
             break

@@ -118,9 +118,7 @@ class Priced:
     def soft_codewords(self, Q):
         """The best codewords of a randomised encoder Q, (n, m) -> (m, k)."""
         share = (self.p[:, None] * Q).T
-        return self.best(
-            share @ self.theta.T, share @ self.pull, share.sum(axis=1), share @ self.budgets.x
-        )
+        return self.best(share @ self.theta.T, share @ self.pull, share.sum(axis=1), share @ self.budgets.x)
 
     def lookup(self, y):
         """Columns that `left` multiplies to the cost of each codeword, (m, k + G)."""

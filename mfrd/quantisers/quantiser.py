@@ -63,10 +63,7 @@ class Quantiser:
 
     @cached_property
     def distortions(self):
-        return {
-            f.name: float(max(sum(w * reached(f, e) for w, e in self.parts), default=0.0))
-            for f in self.fidelities
-        }
+        return {f.name: float(max(sum(w * reached(f, e) for w, e in self.parts), default=0.0)) for f in self.fidelities}
 
     @property
     def distortion(self):
@@ -79,10 +76,7 @@ class Quantiser:
         Raises ValueError where the quantiser was built without a bound.
         """
         if self.bound is None:
-            raise ValueError(
-                "this quantiser was built without a bound; "
-                "expected bound=mfrd.limit(source, fidelities)"
-            )
+            raise ValueError("this quantiser was built without a bound; expected bound=mfrd.limit(source, fidelities)")
         return float(getattr(self.bound, "lower_bound", self.bound))
 
     def deterministic(self):
@@ -94,9 +88,7 @@ class Quantiser:
 
     def __repr__(self):
         reached = ", ".join(f"{name} {value:.6g}" for name, value in self.distortions.items())
-        return (
-            f"Quantiser(rate {self.rate:.7g} bits, {reached}, {len(self.parts)} parts; {self.proven})"
-        )
+        return f"Quantiser(rate {self.rate:.7g} bits, {reached}, {len(self.parts)} parts; {self.proven})"
 
 
 def reached(fidelity, encoder):
@@ -169,7 +161,11 @@ def time_share(rates, distortions, budgets, names=None):
     rates, E, D = (np.asarray(a, float) for a in (rates, distortions, budgets))
     units = np.where(D > 0, D, np.maximum(E.max(axis=0), np.finfo(float).tiny))
     program = linprog(
-        rates, A_ub=(E / units).T, b_ub=D / units, A_eq=np.ones((1, len(rates))), b_eq=[1.0],
+        rates,
+        A_ub=(E / units).T,
+        b_ub=D / units,
+        A_eq=np.ones((1, len(rates))),
+        b_eq=[1.0],
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
     if program.status == 2:
@@ -186,7 +182,9 @@ def out_of_reach(what, E, D, names):
     alone = "" if least > D[r] else ", so not all budgets hold together"
     return InfeasibleFidelity(
         f"{what}; the least of {name} among them is {least:g}{alone}: raise it or add finer encoders",
-        name=name, budget=float(D[r]), least=least,
+        name=name,
+        budget=float(D[r]),
+        least=least,
     )
 
 

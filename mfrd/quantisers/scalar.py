@@ -105,9 +105,7 @@ class Hull:
 
     def __init__(self, source):
         if source.x.shape[1] != 1:
-            raise ValueError(
-                f"the source has dimension {source.x.shape[1]}; expected 1: use mfrd.ecvq"
-            )
+            raise ValueError(f"the source has dimension {source.x.shape[1]}; expected 1: use mfrd.ecvq")
         positive = source.p > 0
         x, where = np.unique(source.x[positive, 0], return_inverse=True)
         mass = np.bincount(where, source.p[positive])
@@ -127,14 +125,9 @@ class Hull:
 
     def below(self, chords):
         """For each chord (fine, coarse) the vertex furthest below it, or None where it is an edge."""
-        slopes = [
-            (coarse.distortion - fine.distortion) / (fine.rate - coarse.rate)
-            for fine, coarse in chords
-        ]
+        slopes = [(coarse.distortion - fine.distortion) / (fine.rate - coarse.rate) for fine, coarse in chords]
         found = []
-        for (fine, _), mu, edges in zip(
-            chords, slopes, self.cells.best(np.array(slopes) / NATS_PER_BIT)
-        ):
+        for (fine, _), mu, edges in zip(chords, slopes, self.cells.best(np.array(slopes) / NATS_PER_BIT)):
             vertex = self.vertex(edges)
             level = fine.distortion + mu * fine.rate
             gain = level - vertex.distortion - mu * vertex.rate

@@ -20,9 +20,7 @@ GAIN = 1e-9  # nats a round must gain to count
 KEEP = 6  # columns refined again at new prices
 
 
-def ecvq(
-    source, fidelities, *, rng=0, starts=STARTS, restarts=6, rounds=40, patience=3, convex=None, bound=None,
-):
+def ecvq(source, fidelities, *, rng=0, starts=STARTS, restarts=6, rounds=40, patience=3, convex=None, bound=None):
     """The least time-shared H(Y) found over quantisers of any dimension within all budgets.
 
         min sum_t w_t H(Y_t)  s.t.  sum_t w_t sum_i p_i w_ri d_r(x_i, Y_t(x_i)) <= D_r  for each row r.
@@ -46,12 +44,8 @@ def ecvq(
         raise ValueError(f"starts are {starts!r}; expected some of {', '.join(STARTS)}")
     search = Search(Budgets(source, fidelities), starts, restarts, np.random.default_rng(rng), convex)
     weights = search.run(rounds, patience)
-    parts = tuple(
-        (float(w), search.encoder(column)) for w, column in zip(weights, search.columns) if w > 0
-    )
-    return Quantiser(
-        source, search.budgets.fidelities, parts, search.encoder(search.safest()), BEST_FOUND, bound
-    )
+    parts = tuple((float(w), search.encoder(column)) for w, column in zip(weights, search.columns) if w > 0)
+    return Quantiser(source, search.budgets.fidelities, parts, search.encoder(search.safest()), BEST_FOUND, bound)
 
 
 class Search:

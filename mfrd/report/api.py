@@ -8,10 +8,26 @@ import sys
 import textwrap
 
 ORDER = (
-    "problems.source", "problems.fidelity", "problems.distortion", "problems.problem", "solvers.choice",
-    "solvers.solution", "solvers.encoder", "codebooks.refinement", "bounds.limits", "codebooks.lloyd",
-    "quantisers.scalar", "quantisers.vector", "quantisers.quantiser", "quantisers.annealing", "coding.codec",
-    "coding.container", "coding.stream", "solvers.certificate", "bounds.supremum", "solvers.blahut",
+    "problems.source",
+    "problems.fidelity",
+    "problems.distortion",
+    "problems.problem",
+    "solvers.choice",
+    "solvers.solution",
+    "solvers.encoder",
+    "codebooks.refinement",
+    "bounds.limits",
+    "codebooks.lloyd",
+    "quantisers.scalar",
+    "quantisers.vector",
+    "quantisers.quantiser",
+    "quantisers.annealing",
+    "coding.codec",
+    "coding.container",
+    "coding.stream",
+    "solvers.certificate",
+    "bounds.supremum",
+    "solvers.blahut",
 )  # modules; one that is missing here comes last
 LONG = 44  # characters of a default value from which it is left out
 CODE = re.compile(
@@ -42,12 +58,15 @@ def page():
     groups = grouped()
     names = "".join(
         f"<p class=names><b>{heading(module)[0]}.</b> "
-        + ", ".join(f'<a href="#{name}"><code>{name}</code></a>' for name in members) + "</p>\n"
+        + ", ".join(f'<a href="#{name}"><code>{name}</code></a>' for name in members)
+        + "</p>\n"
         for module, members in groups
     )
     sections = "".join(
         f"<section>\n<h2>{heading(module)[0]}</h2>\n<p>{heading(module)[1]}</p>\n"
-        + "".join(map(entry, members)) + "</section>\n" for module, members in groups
+        + "".join(map(entry, members))
+        + "</section>\n"
+        for module, members in groups
     )
     return (
         f"{STYLE}<div class=api>\n<h1>Every public name of mfrd</h1>\n"
@@ -121,8 +140,7 @@ def members(thing):
         call = re.sub(r"\(self(?:, )?", "(", signature(getattr(thing, name))) if callable(function) else ""
         owner = thing.__name__ if isinstance(member, (classmethod, staticmethod)) else ""
         found.append(
-            f"<dt><code>{html.escape(f'{owner}.{name}{call}')}</code></dt>"
-            f"<dd>{docstring(documented, lead='')}</dd>\n"
+            f"<dt><code>{html.escape(f'{owner}.{name}{call}')}</code></dt><dd>{docstring(documented, lead='')}</dd>\n"
         )
     return f"<dl>\n{''.join(found)}</dl>\n" if found else ""
 

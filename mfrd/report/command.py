@@ -10,28 +10,35 @@ def build_parser():
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
     report = commands.add_parser(
-        "report", help="run every notebook in order and write figures/ and results/",
+        "report",
+        help="run every notebook in order and write figures/ and results/",
         description="Run the notebooks in order through papermill, in runs/. A notebook that succeeds at the "
         "published defaults replaces its files in figures/ and results/, all or none; what a killed run left "
         "unfinished is completed first.",
     )
     _add_selection(report)
     report.add_argument(
-        "-p", dest="parameters", metavar="name=value", action="append", default=[],
+        "-p",
+        dest="parameters",
+        metavar="name=value",
+        action="append",
+        default=[],
         help="override a name of the parameters cells; figures/ and results/ then stay as they are",
     )
     report.add_argument("--solver", metavar="S", help="shorthand for -p solver=S")
     report.set_defaults(run=_report)
 
     refresh = commands.add_parser(
-        "refresh", help="re-execute the paired .ipynb in place",
+        "refresh",
+        help="re-execute the paired .ipynb in place",
         description="Re-execute each notebooks/*.ipynb from its .py; one that fails is left as it was.",
     )
     _add_selection(refresh)
     refresh.set_defaults(run=_refresh)
 
     claims = commands.add_parser(
-        "claims", help="judge every claim of the report from results/",
+        "claims",
+        help="judge every claim of the report from results/",
         description="Print each claim, what we measure and the verdict, computed from results/. The exit status is 1 "
         "when a verdict differs from the one recorded in results/claims.json.",
     )
@@ -47,7 +54,8 @@ def build_parser():
     paper.set_defaults(run=_paper)
 
     html = commands.add_parser(
-        "html", help="export the executed notebooks and an index to site/",
+        "html",
+        help="export the executed notebooks and an index to site/",
         description="Export notebooks/*.ipynb as pages that need no network, styles and formulas inside, to site/.",
     )
     html.set_defaults(run=_html)
@@ -74,15 +82,23 @@ def main(arguments=None):
 
 def _add_selection(parser):
     parser.add_argument(
-        "--only", metavar="NAME", nargs="+", action="extend", default=[],
+        "--only",
+        metavar="NAME",
+        nargs="+",
+        action="extend",
+        default=[],
         help="these notebooks only, each by its name or a unique prefix (01 for 01_validation)",
     )
     parser.add_argument(
-        "--jobs", metavar="N", type=int, default=1,
+        "--jobs",
+        metavar="N",
+        type=int,
+        default=1,
         help="run N notebooks at once, each in a process of its own and after those whose results it reads",
     )
     parser.add_argument(
-        "--keep-going", action="store_true",
+        "--keep-going",
+        action="store_true",
         help="after a failure run the notebooks that do not read what it would have published; the exit status is 1",
     )
 
@@ -97,9 +113,15 @@ def _report(options):
         return 2
     solver = [f"solver={options.solver}"] if options.solver is not None else []
     given = options.parameters + solver
-    status = _guard(lambda: report(
-        root(), only=options.only, parameters=parse_parameters(given), jobs=options.jobs, keep_going=options.keep_going,
-    ))
+    status = _guard(
+        lambda: report(
+            root(),
+            only=options.only,
+            parameters=parse_parameters(given),
+            jobs=options.jobs,
+            keep_going=options.keep_going,
+        )
+    )
     whole = not options.only and not given and (root() / "paper").is_dir()
     return _paper(options) if whole and not status else status
 
@@ -170,4 +192,3 @@ def _guard(action):
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
-

@@ -237,7 +237,11 @@ class Progress:
             from tqdm import tqdm
 
             self._bar = tqdm(
-                desc=self._label, file=self._stream, leave=False, dynamic_ncols=True, total=1,
+                desc=self._label,
+                file=self._stream,
+                leave=False,
+                dynamic_ncols=True,
+                total=1,
                 bar_format="{desc} |{bar:20}| {elapsed}{postfix}",
             )
             threading.Thread(target=self._tick, args=(self._bar,), daemon=True).start()

@@ -11,8 +11,12 @@ import numpy as np
 
 SIGNIFICANT_DIGITS = 10
 REMEDIES = {  # of a write that fails
-    errno.ENOSPC: "free some space", errno.EDQUOT: "free some space", errno.EFBIG: "raise the limit on file sizes",
-    errno.EACCES: "make it writable", errno.EPERM: "make it writable", errno.EROFS: "make it writable",
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EFBIG: "raise the limit on file sizes",
+    errno.EACCES: "make it writable",
+    errno.EPERM: "make it writable",
+    errno.EROFS: "make it writable",
     errno.ENOTDIR: "move away the file that stands where a directory belongs",
     errno.EEXIST: "move away the file that stands where a directory belongs",
 }
@@ -122,9 +126,7 @@ def load_results(notebook):
 
 def _check_name(name, what, example):
     if not isinstance(name, str) or not name or any(mark in name for mark in "/\\."):
-        raise ValueError(
-            f"{what} name {name!r}; expected a bare name without directory or suffix, such as {example!r}"
-        )
+        raise ValueError(f"{what} name {name!r}; expected a bare name without directory or suffix, such as {example!r}")
 
 
 def _plain(value, place):

@@ -35,16 +35,34 @@ SUBSET = dict(color=GREEN, alpha=0.16, linewidth=0)
 
 def use_style():
     """Set Matplotlib's parameters for every figure of this repository."""
-    plt.rcParams.update({
-        "font.family": "STIXGeneral", "mathtext.fontset": "stix", "font.size": 9,
-        "axes.titlesize": 9, "axes.labelsize": 9, "legend.fontsize": 8,
-        "xtick.labelsize": 8, "ytick.labelsize": 8, "axes.titlelocation": "left",
-        "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK,
-        "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
-        "lines.linewidth": 1.2, "lines.markersize": 3.5, "legend.frameon": False,
-        "figure.dpi": 120, "figure.constrained_layout.use": True, "image.cmap": "Greys",
-        "svg.hashsalt": "mfrd", "svg.fonttype": "path", "axes.formatter.useoffset": False,
-    })
+    plt.rcParams.update(
+        {
+            "font.family": "STIXGeneral",
+            "mathtext.fontset": "stix",
+            "font.size": 9,
+            "axes.titlesize": 9,
+            "axes.labelsize": 9,
+            "legend.fontsize": 8,
+            "xtick.labelsize": 8,
+            "ytick.labelsize": 8,
+            "axes.titlelocation": "left",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.edgecolor": INK,
+            "axes.linewidth": 0.6,
+            "xtick.major.width": 0.6,
+            "ytick.major.width": 0.6,
+            "lines.linewidth": 1.2,
+            "lines.markersize": 3.5,
+            "legend.frameon": False,
+            "figure.dpi": 120,
+            "figure.constrained_layout.use": True,
+            "image.cmap": "Greys",
+            "svg.hashsalt": "mfrd",
+            "svg.fonttype": "path",
+            "axes.formatter.useoffset": False,
+        }
+    )
 
 
 def panels(count, width=PAGE, height=2.3, **options):
@@ -82,11 +100,23 @@ def plane(schemes, kinds, bound):
     """
     figure, (left, right) = panels(2, height=3.1)
     drawn = [(np.transpose(schemes[name]), *kinds[name]) for name in kinds if name in schemes]
-    lines(left, [(D, rate, kind, label, *overrides) for (D, rate, _), kind, label, *overrides in drawn]
-          + [(*np.transpose(bound), "bound", "certified bound")],
-          "distortion $D$", "rate (bits a sample)", "Rate", log="x")
-    lines(right, [(D, rate - low, kind, "", *overrides) for (D, rate, low), kind, _, *overrides in drawn],
-          "distortion $D$", "rate over the bound (bits)", "Over the bound", log="x")
+    lines(
+        left,
+        [(D, rate, kind, label, *overrides) for (D, rate, _), kind, label, *overrides in drawn]
+        + [(*np.transpose(bound), "bound", "certified bound")],
+        "distortion $D$",
+        "rate (bits a sample)",
+        "Rate",
+        log="x",
+    )
+    lines(
+        right,
+        [(D, rate - low, kind, "", *overrides) for (D, rate, low), kind, _, *overrides in drawn],
+        "distortion $D$",
+        "rate over the bound (bits)",
+        "Over the bound",
+        log="x",
+    )
     right.axhline(0, **{**LOOKS["bound"], "linewidth": 1.2})
     handles, labels = left.get_legend_handles_labels()
     left.get_legend().remove()
@@ -134,8 +164,13 @@ def rug(ax, y, kind, label, level):
     """Codewords as a row of marks at a fraction `level` of the panel's height."""
     look = LOOKS[kind]
     ax.plot(
-        np.ravel(y), np.full(np.size(y), level), look["marker"] or "o", color=look["color"], label=label,
-        transform=ax.get_xaxis_transform(), clip_on=False,
+        np.ravel(y),
+        np.full(np.size(y), level),
+        look["marker"] or "o",
+        color=look["color"],
+        label=label,
+        transform=ax.get_xaxis_transform(),
+        clip_on=False,
     )
 
 
@@ -164,8 +199,13 @@ def source_2d(ax, source, title="", subset=None):
     side = int(round(np.sqrt(len(source.p))))
     x = source.x.reshape(side, side, 2)
     ax.pcolormesh(
-        x[:, :, 0], x[:, :, 1], source.p.reshape(side, side), shading="nearest",
-        rasterized=True, vmin=0, vmax=1.5 * source.p.max(),
+        x[:, :, 0],
+        x[:, :, 1],
+        source.p.reshape(side, side),
+        shading="nearest",
+        rasterized=True,
+        vmin=0,
+        vmax=1.5 * source.p.max(),
     )
     if subset is not None:
         circle = plt.Circle((0, 0), subset, fill=False, color=SUBSET["color"], linewidth=1.2)
@@ -180,8 +220,14 @@ def codebook_2d(ax, encoder, kind, label, title="", subset=None, threshold=1e-4)
     q, look = encoder.output_pmf, LOOKS[kind]
     used = q > threshold
     ax.scatter(
-        encoder.y[used, 0], encoder.y[used, 1], s=300 * q[used], marker=look["marker"],
-        facecolor="none", edgecolor=look["color"], linewidth=1.2, label=label,
+        encoder.y[used, 0],
+        encoder.y[used, 1],
+        s=300 * q[used],
+        marker=look["marker"],
+        facecolor="none",
+        edgecolor=look["color"],
+        linewidth=1.2,
+        label=label,
     )
     ax.scatter(encoder.y[used, 0], encoder.y[used, 1], s=3, color=look["color"])
     if label:
@@ -196,15 +242,27 @@ def history(steps, budgets):
     """
     figure, (rates, distortions, sizes) = panels(3)
     rounds = np.arange(len(steps))
-    lines(rates, [
-        (rounds, [s.output_entropy for s in steps], "entropy", "$H(Y)$"),
-        (rounds, [s.rate for s in steps], "convex", "$I(X;Y)$"),
-        (rounds, [s.conditional_entropy for s in steps], "noise", "$H(Y|X)$"),
-    ], "round", "bits", "Information")
-    lines(distortions, [
-        (rounds, [s.distortions[name] for s in steps], kind, f"{name}, reached")
-        for name, (_, kind) in budgets.items()
-    ], "round", "distortion", "Distortion and its budgets")
+    lines(
+        rates,
+        [
+            (rounds, [s.output_entropy for s in steps], "entropy", "$H(Y)$"),
+            (rounds, [s.rate for s in steps], "convex", "$I(X;Y)$"),
+            (rounds, [s.conditional_entropy for s in steps], "noise", "$H(Y|X)$"),
+        ],
+        "round",
+        "bits",
+        "Information",
+    )
+    lines(
+        distortions,
+        [
+            (rounds, [s.distortions[name] for s in steps], kind, f"{name}, reached")
+            for name, (_, kind) in budgets.items()
+        ],
+        "round",
+        "distortion",
+        "Distortion and its budgets",
+    )
     for D, kind in budgets.values():
         distortions.axhline(D, color=LOOKS[kind]["color"], linestyle="--", linewidth=0.7, zorder=0)
     distortions.set_ylim(0, None)
@@ -225,9 +283,16 @@ def pictures(images, titles, box=None, width=PAGE):
         ax.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         if box is not None:
             top, bottom, left, right = box
-            ax.add_patch(plt.Rectangle(
-                (left - 0.5, top - 0.5), right - left, bottom - top, fill=False, color=SUBSET["color"], linewidth=1.0,
-            ))
+            ax.add_patch(
+                plt.Rectangle(
+                    (left - 0.5, top - 0.5),
+                    right - left,
+                    bottom - top,
+                    fill=False,
+                    color=SUBSET["color"],
+                    linewidth=1.0,
+                )
+            )
         ax.set(title=title)
         ax.set_axis_off()
     return figure

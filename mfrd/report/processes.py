@@ -101,13 +101,15 @@ def _died(each):
     code = each.process.exitcode
     how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
     return (
-        f"{each.name} failed at code cell {i} of {n}" + (f", under {heading!r}" if heading else "")
+        f"{each.name} failed at code cell {i} of {n}"
+        + (f", under {heading!r}" if heading else "")
         + f": its process {how}; expected it to run to the end. Memory running out is the usual cause: use fewer --jobs"
     )
 
 
 def _child(pipe, environment, source, output, parameters):
     """In the new process: execute, tell the parent of each cell and of the end, and stop when the parent lets go."""
+
     def once(number, frame):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C and the parent's word come to the same
         raise KeyboardInterrupt

@@ -147,11 +147,14 @@ def mend(root, stream):
     if (root / JOURNAL).is_file():
         name, moved, lost = replay(root)
         if lost:
-            said = (f"{name}: a run was killed while it published, and {', '.join(lost)} is gone from runs/; "
-                    f"make the set again with: python -m mfrd report --only {name}")
+            said = (
+                f"{name}: a run was killed while it published, and {', '.join(lost)} is gone from runs/; "
+                f"make the set again with: python -m mfrd report --only {name}"
+            )
         else:
-            said = (f"{name}: a run was killed while it published; the set is complete now, "
-                    f"{len(moved)} files were missing")
+            said = (
+                f"{name}: a run was killed while it published; the set is complete now, {len(moved)} files were missing"
+            )
         print(said, file=stream, flush=True)
     for folder in WRITTEN:
         for path in (root / folder).glob(".*.tmp"):

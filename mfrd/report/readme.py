@@ -29,21 +29,33 @@ def findings(results, count):
     far, line = results["05_limit"]["distances"], results["03_refinement"]["refine_1d"]
     lloyd, tight = results["04_lloyd_max"]["lloyd_1d"], line["binding"]
     rows = [
-        (f"{count['claims']} claims of the report, judged by code",
-         f"{count['hold']} hold, {count['hold_where']} under a condition, {count['do_not_hold']} do not", "`python -m mfrd claims`"),
-        ("three modes on a line, D = 0.6, refined: certified distance to the best of all codebooks",
-         f"{power(far['trimodal, centroid']['at_most'])} bits", "[05_limit](notebooks/05_limit.ipynb)"),
-        (f"the same, D' = 0.02 on the core: refined by the centroid step, stalled after {tight['0.02 centroid']['rounds']} rounds, "
-         "against the priced step",
-         f"{fixed(tight['0.02 centroid']['I_bits'], 3)} against {fixed(tight['0.02 priced']['I_bits'], 3)} bits",
-         "[03_refinement](notebooks/03_refinement.ipynb)"),
-        (f"three modes on a line, Lloyd–Max's {lloyd['codewords']} codewords and its D = {fixed(lloyd['lloyd_max']['D'], 3)}: I(X;Y) of the "
-         "convex encoder against Lloyd–Max",
-         f"{fixed(lloyd['equal_distortion']['I_bits'], 3)} against {fixed(lloyd['lloyd_max']['I_bits'], 3)} bits",
-         "[04_lloyd_max](notebooks/04_lloyd_max.ipynb)"),
-        ("the same, H(Y), what a symbol-by-symbol code pays",
-         f"{fixed(lloyd['equal_distortion']['H_Y_bits'], 3)} against {fixed(lloyd['lloyd_max']['H_Y_bits'], 3)} bits",
-         "[04_lloyd_max](notebooks/04_lloyd_max.ipynb)"),
+        (
+            f"{count['claims']} claims of the report, judged by code",
+            f"{count['hold']} hold, {count['hold_where']} under a condition, {count['do_not_hold']} do not",
+            "`python -m mfrd claims`",
+        ),
+        (
+            "three modes on a line, D = 0.6, refined: certified distance to the best of all codebooks",
+            f"{power(far['trimodal, centroid']['at_most'])} bits",
+            "[05_limit](notebooks/05_limit.ipynb)",
+        ),
+        (
+            f"the same, D' = 0.02 on the core: refined by the centroid step, stalled after {tight['0.02 centroid']['rounds']} rounds, "
+            "against the priced step",
+            f"{fixed(tight['0.02 centroid']['I_bits'], 3)} against {fixed(tight['0.02 priced']['I_bits'], 3)} bits",
+            "[03_refinement](notebooks/03_refinement.ipynb)",
+        ),
+        (
+            f"three modes on a line, Lloyd–Max's {lloyd['codewords']} codewords and its D = {fixed(lloyd['lloyd_max']['D'], 3)}: I(X;Y) of the "
+            "convex encoder against Lloyd–Max",
+            f"{fixed(lloyd['equal_distortion']['I_bits'], 3)} against {fixed(lloyd['lloyd_max']['I_bits'], 3)} bits",
+            "[04_lloyd_max](notebooks/04_lloyd_max.ipynb)",
+        ),
+        (
+            "the same, H(Y), what a symbol-by-symbol code pays",
+            f"{fixed(lloyd['equal_distortion']['H_Y_bits'], 3)} against {fixed(lloyd['lloyd_max']['H_Y_bits'], 3)} bits",
+            "[04_lloyd_max](notebooks/04_lloyd_max.ipynb)",
+        ),
     ]
     return "| finding | measured | from |\n|---|---|---|\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows)
 

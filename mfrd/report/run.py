@@ -202,6 +202,7 @@ def _at_once(tasks, runs, stream, schedule, jobs):
     """Execute up to `jobs` tasks at once, each in a process of its own; yields as `_in_turn`."""
     running, done = [], 0
     with Progress(f"{jobs} at once", stream) as progress:
+
         def show():
             cells = (f"{each.name[:14]} {each.cell[0]}/{each.cell[1]}" for each in running)
             progress.show(done, len(tasks), "  ".join(cells))

@@ -46,7 +46,8 @@ def _literal(call):
 def _mentions_load_results(node):
     """Whether `node` names the function otherwise than by an import under its own name."""
     return (
-        getattr(node, "attr", None) == "load_results" or getattr(node, "id", None) == "load_results"
+        getattr(node, "attr", None) == "load_results"
+        or getattr(node, "id", None) == "load_results"
         or (isinstance(node, ast.alias) and node.name == "load_results" and node.asname is not None)
         or (isinstance(node, ast.Constant) and isinstance(node.value, str) and "load_results" in node.value)
     )

@@ -83,13 +83,16 @@ def write(path, title, body, links):
         f'<a href="{target}">{html.escape(text)}</a>' for target, text in [("index.html", "Contents"), *links]
     )
     page = body + bar + title
-    return write_atomic(path, (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="data:,">\n'
-        f"<title>{html.escape(title)}</title>\n<style>{fonts(page)}{STYLE}{code_style()}</style>\n</head>\n"
-        f"<body>\n<nav>{bar}</nav>\n{body}\n</body>\n</html>\n"
-    ).encode())
+    return write_atomic(
+        path,
+        (
+            f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+            f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="data:,">\n'
+            f"<title>{html.escape(title)}</title>\n<style>{fonts(page)}{STYLE}{code_style()}</style>\n</head>\n"
+            f"<body>\n<nav>{bar}</nav>\n{body}\n</body>\n</html>\n"
+        ).encode(),
+    )
 
 
 def fonts(page):
@@ -157,6 +160,7 @@ def notebook_page(root, path):
 
 def lift_formulas(text, formulas, name):
     """Markdown with each formula outside code replaced by a word of letters, its MathML appended to `formulas`."""
+
     def lift(match):
         tex = match["block"] or match["inline"]
         formulas.append(mathml(tex, "block" if match["block"] else "inline", name))
@@ -218,8 +222,14 @@ def index(root, entries):
 
 def claims(document):
     """The table of claims as HTML."""
-    columns = {"claim": "Claim", "where": "Section", "says": "The report says", "measured": "We measure",
-               "tolerance": "Tolerance", "verdict": "Verdict"}
+    columns = {
+        "claim": "Claim",
+        "where": "Section",
+        "says": "The report says",
+        "measured": "We measure",
+        "tolerance": "Tolerance",
+        "verdict": "Verdict",
+    }
     heads = "".join(f"<th>{name}</th>" for name in columns.values())
     rows = "".join(
         f"<tr{' class=correction' if row['corrects'] else ''}>"

@@ -21,13 +21,19 @@ log = logging.getLogger("mfrd")
 FEW = 128  # codewords up to which all are active
 ROUNDS = 60
 ATTEMPTS = (  # the first serves nearly always, the second where it does not, the others thin feasible sets
-    BOLD, STEADY,
-    Attempt(nats=0.05, far=np.inf), Attempt(nats=0.05, far=np.inf, damping=3.0, steps=300),
-    Attempt(nats=0.005, damping=10.0, steps=300), Attempt(nats=0.05, damping=10.0, steps=300),
-    Attempt(far=np.inf, damping=30.0, steps=300), Attempt(damping=100.0, steps=300), Attempt(nats=5.0),
+    BOLD,
+    STEADY,
+    Attempt(nats=0.05, far=np.inf),
+    Attempt(nats=0.05, far=np.inf, damping=3.0, steps=300),
+    Attempt(nats=0.005, damping=10.0, steps=300),
+    Attempt(nats=0.05, damping=10.0, steps=300),
+    Attempt(far=np.inf, damping=30.0, steps=300),
+    Attempt(damping=100.0, steps=300),
+    Attempt(nats=5.0),
 )
 ONWARD = (  # in turn from the best point so far
-    Attempt(lag=0.01, damping=100.0, steps=300), Attempt(lag=0.01, damping=1000.0, steps=300),
+    Attempt(lag=0.01, damping=100.0, steps=300),
+    Attempt(lag=0.01, damping=1000.0, steps=300),
     Attempt(lag=0.01, far=1.2, damping=100.0, steps=300),
 )
 TOLERANCE = 2e-10 * NATS_PER_BIT  # nats, of the interior point and of log max c
@@ -136,9 +142,7 @@ def solve_on(saddle, warm, tol):
 
 def price(problem, multipliers, a):
     """log c_j of every codeword, (m,), a block at a time."""
-    return np.concatenate(
-        [log_codeword_masses(problem, multipliers, a, block) for block in problem.blocks()]
-    )
+    return np.concatenate([log_codeword_masses(problem, multipliers, a, block) for block in problem.blocks()])
 
 
 def violators(problem, log_c, active, tol):

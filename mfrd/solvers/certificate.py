@@ -82,8 +82,7 @@ def dual_point(problem, multipliers, potentials):
     lam, a = np.asarray(multipliers, float), np.asarray(potentials, float)
     if lam.shape != problem.budgets.shape or a.shape != (problem.n,):
         raise ValueError(
-            f"multipliers {lam.shape} and potentials {a.shape}; "
-            f"expected {problem.budgets.shape} and ({problem.n},)"
+            f"multipliers {lam.shape} and potentials {a.shape}; expected {problem.budgets.shape} and ({problem.n},)"
         )
     if not (np.isfinite(lam).all() and (lam >= 0).all()):
         raise ValueError(f"multipliers are {lam}; expected finite numbers >= 0")

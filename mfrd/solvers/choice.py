@@ -19,10 +19,7 @@ log = logging.getLogger("mfrd")
 SOLVERS = ("auto", "mosek", "clarabel", "newton")
 TOLERANCE = 1e-6  # bits, the largest certified gap of an optimal solution
 SETTINGS: dict[str, list[dict]] = {  # tried in turn until the gap is certified
-    "mosek": [
-        {"mosek_params": {"MSK_DPAR_INTPNT_CO_TOL_REL_GAP": 1e-10}},
-        {},
-    ],
+    "mosek": [{"mosek_params": {"MSK_DPAR_INTPNT_CO_TOL_REL_GAP": 1e-10}}, {}],
     "clarabel": [
         dict(tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11, max_step_fraction=0.9),
         dict(tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9, static_regularization_constant=1e-10),
@@ -119,8 +116,10 @@ def certified(problem, order, tol, kept):
                 return solution
             reasons.append(f"{backend}: certified gap {solution.gap:.2g} bits")
     interior(problem)  # raises where the budgets cannot be met together
-    edge = [f"{name} from {least:.10g}, the least it reaches with the others as they are, to {enough:.10g}"
-            for name, (least, enough) in on_joint_edge(problem).items()]
+    edge = [
+        f"{name} from {least:.10g}, the least it reaches with the others as they are, to {enough:.10g}"
+        for name, (least, enough) in on_joint_edge(problem).items()
+    ]
     remedy = f"raise {' or '.join(edge)}" if edge else "raise tol or use another solver"
     if order == ["mosek"] and conic.mosek_licence():
         remedy = "name its licence in MOSEKLM_LICENSE_FILE, after pip install 'mfrd[mosek]', or use another solver"
@@ -129,6 +128,7 @@ def certified(problem, order, tol, kept):
 
 def newton_proposals(problem, backend, kept, reasons):
     """The answer of Newton's method, warm from the budget before; one that is not certified leaves nothing behind."""
+
     def run():
         multipliers, q, warm = newton(problem, kept.pop(backend, None))
         return _solution(problem, multipliers, None, q, backend), warm
@@ -145,6 +145,7 @@ def conic_proposals(problem, backend, kept, reasons):
 
     The compiled program, which keeps the solver's state and settings, outlives certified answers alone.
     """
+
     def run(options):
         if "dual" not in kept:
             kept["dual"] = conic.DualProgram(problem)

@@ -53,8 +53,10 @@ def returned(what, values, shape, least=0.0):
     if values is None or found.shape != shape:
         raise SolverFailed(f"returned {what} {'None' if values is None else found.shape}; expected shape {shape}")
     if not np.isfinite(found).all() or found.min(initial=np.inf) < least:
-        raise SolverFailed(f"returned {what} with {found[~(np.isfinite(found) & (found >= least))][0]:g}; "
-                           f"expected finite numbers{'' if least == -np.inf else f' >= {least:g}'}")
+        raise SolverFailed(
+            f"returned {what} with {found[~(np.isfinite(found) & (found >= least))][0]:g}; "
+            f"expected finite numbers{'' if least == -np.inf else f' >= {least:g}'}"
+        )
     return found
 
 
@@ -80,10 +82,7 @@ class DualProgram:
         keep = base < TINY_PRICE / 2
         pair = np.arange(n * m)[keep]
         excess = [problem.excess(h)[self.letters] for h in range(len(problem.measures))]
-        rates = [
-            (w[r, self.letters, None] * excess[g[r]]).ravel()[keep] / self.units[r]
-            for r in self.free
-        ]
+        rates = [(w[r, self.letters, None] * excess[g[r]]).ravel()[keep] / self.units[r] for r in self.free]
         i, j, k = pair // m, pair % m, np.arange(len(pair))
         self.a, t = cp.Variable(n), cp.Variable(m)
         self.lam, self.budget = cp.Variable(max(R, 1), nonneg=True), cp.Parameter(max(R, 1))
@@ -96,9 +95,7 @@ class DualProgram:
         self.masses = t <= 0  # its multiplier is q
         objective = p @ self.a - self.budget @ self.lam
         cones = cp.ExpCone(exponent, np.ones(len(pair)), u)
-        self.program = cp.Problem(
-            cp.Maximize(objective), [cones, of_codeword.T @ u <= 1, self.masses]
-        )
+        self.program = cp.Problem(cp.Maximize(objective), [cones, of_codeword.T @ u <= 1, self.masses])
 
     def set_budgets(self, problem):
         """Budgets of `problem`, in the units of this program."""

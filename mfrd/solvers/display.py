@@ -86,7 +86,8 @@ def stems(encoder, used):
     )
     marks = "".join(
         f'<line x1="{across(a):.1f}" x2="{across(a):.1f}" y1="{foot:.1f}" y2="{up(b):.1f}" stroke="{STEM}" '
-        f'stroke-width="2"/><circle cx="{across(a):.1f}" cy="{up(b):.1f}" r="3.2" fill="{STEM}"/>' for a, b in zip(y, q)
+        f'stroke-width="2"/><circle cx="{across(a):.1f}" cy="{up(b):.1f}" r="3.2" fill="{STEM}"/>'
+        for a, b in zip(y, q)
     )
     top = text(min(max(across(y[q.argmax()]), EDGE + 14), WIDTH - EDGE - 14), 11, f"{q.max():.3g}", "middle")
     ends = text(EDGE, HEIGHT - 6, f"{low:.4g}", "start") + text(WIDTH - EDGE, HEIGHT - 6, f"{high:.4g}", "end")
@@ -105,11 +106,14 @@ def circles(encoder, used):
     frame = f'<rect x="{left}" y="14" width="{side}" height="{side}" fill="none" stroke="currentColor"/>'
     marks = "".join(
         f'<circle cx="{across(a):.1f}" cy="{up(b):.1f}" r="{2 + 14 * np.sqrt(mass):.1f}" fill="{STEM}" '
-        f'fill-opacity="0.35" stroke="{STEM}"/>' for (a, b), mass in zip(y, q)
+        f'fill-opacity="0.35" stroke="{STEM}"/>'
+        for (a, b), mass in zip(y, q)
     )
     ends = (
-        text(left, HEIGHT - 8, f"{low[0]:.4g}", "middle") + text(right, HEIGHT - 8, f"{high[0]:.4g}", "middle")
-        + text(left - 5, side + 14, f"{low[1]:.4g}", "end") + text(left - 5, 22, f"{high[1]:.4g}", "end")
+        text(left, HEIGHT - 8, f"{low[0]:.4g}", "middle")
+        + text(right, HEIGHT - 8, f"{high[0]:.4g}", "middle")
+        + text(left - 5, side + 14, f"{low[1]:.4g}", "end")
+        + text(left - 5, 22, f"{high[1]:.4g}", "end")
     )
     return frame + marks + ends, "Circles: codewords, larger with more mass."
 
@@ -121,7 +125,8 @@ def bars(encoder, used):
     up = scale(0, q.max(), HEIGHT - 22, 18)
     marks = "".join(
         f'<rect x="{EDGE + wide * j:.1f}" y="{up(mass):.1f}" width="{0.8 * wide:.1f}" '
-        f'height="{up(0) - up(mass):.1f}" fill="{STEM}"/>' for j, mass in enumerate(q)
+        f'height="{up(0) - up(mass):.1f}" fill="{STEM}"/>'
+        for j, mass in enumerate(q)
     )
     labels = text(EDGE, 11, f"{q.max():.3g}", "start") + text(EDGE, HEIGHT - 6, f"1 to {len(q)}", "start")
     return marks + labels, "Bars: masses of the codewords, heaviest first."

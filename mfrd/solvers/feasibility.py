@@ -14,9 +14,7 @@ def deterministic(problem, slopes):
     """The codeword of each letter that minimises sum_g theta_gi e_g(i, j), (n,)."""
     best, choice = np.full(problem.n, np.inf), np.zeros(problem.n, int)
     for block in problem.blocks():
-        cost = sum(
-            theta[:, None] * problem.excess(g, block) for g, theta in enumerate(slopes)
-        )
+        cost = sum(theta[:, None] * problem.excess(g, block) for g, theta in enumerate(slopes))
         j = cost.argmin(axis=1)
         better = cost[np.arange(problem.n), j] < best
         choice[better] = block.start + j[better]
@@ -73,8 +71,10 @@ def least_shortfall(problem, found=()):
         A = np.column_stack([np.array(room).T / units[:, None], -np.ones(len(w))])
         program = linprog(
             np.append(np.zeros(len(room)), 1.0),
-            A_ub=A, b_ub=np.zeros(len(w)),
-            A_eq=[np.append(np.ones(len(room)), 0.0)], b_eq=[1.0],
+            A_ub=A,
+            b_ub=np.zeros(len(w)),
+            A_eq=[np.append(np.ones(len(room)), 0.0)],
+            b_eq=[1.0],
             bounds=[(0, None)] * len(room) + [(None, None)],
         )
         share, price = program.x[:-1], np.maximum(-program.ineqlin.marginals, 0)
@@ -120,12 +120,15 @@ def out_of_reach(problem):
     """The InfeasibleFidelity of budgets that cannot be met together; it says which to raise above what."""
     raised, names = together(problem)
     levels = " and ".join(
-        f"{name} from {problem.fidelity(name).D:g} above {raised.fidelity(name).D:.10g}" for name in names)
+        f"{name} from {problem.fidelity(name).D:g} above {raised.fidelity(name).D:.10g}" for name in names
+    )
     f = problem.fidelity(names[0])
     return InfeasibleFidelity(
         f"{', '.join(f.name for f in problem.fidelities)}: each budget is reachable alone, not all together; "
         f"with the others as they are, raise {levels}, or add codewords",
-        name=f.name, budget=f.D, least=raised.fidelity(f.name).D,
+        name=f.name,
+        budget=f.D,
+        least=raised.fidelity(f.name).D,
     )
 
 

@@ -66,10 +66,7 @@ class Solution:
         if self.encoder is not None and on_edge.any():
             infinite = (pinned_prices(self.problem) > 0) & (self.lower_bound > ROUNDING)
             prices = np.where(on_edge, np.where(infinite, np.inf, 0.0), prices)
-        return {
-            f.name: float(prices[owner == k].sum() / NATS_PER_BIT)
-            for k, f in enumerate(self.problem.fidelities)
-        }
+        return {f.name: float(prices[owner == k].sum() / NATS_PER_BIT) for k, f in enumerate(self.problem.fidelities)}
 
     @cached_property
     def distortions(self):
@@ -89,11 +86,16 @@ class Solution:
         if self.encoder is None:
             return {"I_bits": None, "status": self.status}
         return {
-            "I_bits": self.rate, "lower_bound_bits": self.lower_bound, "gap_bits": self.gap,
+            "I_bits": self.rate,
+            "lower_bound_bits": self.lower_bound,
+            "gap_bits": self.gap,
             "H_Y_bits": self.encoder.output_entropy,
             "H_Y_given_X_bits": self.encoder.conditional_entropy,
-            "distortions": self.distortions, "prices_bits": self.prices,
-            "codewords": len(self.encoder.codebook), "solver": self.solver, "status": self.status,
+            "distortions": self.distortions,
+            "prices_bits": self.prices,
+            "codewords": len(self.encoder.codebook),
+            "solver": self.solver,
+            "status": self.status,
         }
 
     def __repr__(self):

@@ -61,7 +61,8 @@ def changes(rows, record):
     found = {row.key: row.verdict for row in rows}
     lines = [
         f"{key}: {verdict!r}, recorded as {record.get(key, 'no row')!r}"
-        for key, verdict in found.items() if verdict != record.get(key)
+        for key, verdict in found.items()
+        if verdict != record.get(key)
     ]
     return lines + [f"{key}: no row, recorded as {record[key]!r}" for key in record if key not in found]
 
@@ -71,8 +72,13 @@ def tally(rows):
     claims = [row for row in rows if not row.corrects]
     hold = sum(row.verdict == "holds" for row in claims)
     where = sum(row.verdict.startswith("holds where") for row in claims)
-    return {"claims": len(claims), "hold": hold, "hold_where": where, "do_not_hold": len(claims) - hold - where,
-            "corrections": len(rows) - len(claims)}
+    return {
+        "claims": len(claims),
+        "hold": hold,
+        "hold_where": where,
+        "do_not_hold": len(claims) - hold - where,
+        "corrections": len(rows) - len(claims),
+    }
 
 
 def check(root, *, record=False, stream=None):
@@ -86,12 +92,17 @@ def check(root, *, record=False, stream=None):
     count = tally(rows)
     print(
         f"{count['claims']} claims: {count['hold']} hold, {count['hold_where']} hold where a condition is met, "
-        f"{count['do_not_hold']} do not hold; {count['corrections']} corrected claims", file=stream,
+        f"{count['do_not_hold']} do not hold; {count['corrections']} corrected claims",
+        file=stream,
     )
     differences = [] if record else changes(rows, recorded(root))
     if differences:
-        print("\nverdicts that are not the recorded ones (accept them with --record):", *differences,
-              sep="\n  ", file=stream)
+        print(
+            "\nverdicts that are not the recorded ones (accept them with --record):",
+            *differences,
+            sep="\n  ",
+            file=stream,
+        )
         return False
     document = {"tally": count, "rows": [asdict(row) for row in rows]}
     write_atomic(Path(root) / RECORD, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
@@ -100,6 +111,7 @@ def check(root, *, record=False, stream=None):
 
 def table(rows, widths=WIDTHS):
     """The rows as text, one block of wrapped columns each."""
+
     def block(cells):
         wrapped = [textwrap.wrap(cell, width) or [""] for cell, width in zip(cells, widths.values())]
         height = max(map(len, wrapped))
@@ -111,6 +123,8 @@ def table(rows, widths=WIDTHS):
         )
 
     rule = "  ".join("-" * width for width in widths.values())
-    body = [block([("└ " if row.corrects else "") + row.claim, *(getattr(row, k) for k in list(widths)[1:])])
-            for row in rows]
+    body = [
+        block([("└ " if row.corrects else "") + row.claim, *(getattr(row, k) for k in list(widths)[1:])])
+        for row in rows
+    ]
     return "\n".join([block([name for name in widths]), rule, ("\n").join(f"{text}\n" for text in body)])
