@@ -14,7 +14,7 @@ endif
 
 help:
 	@echo "make report    run every notebook; write figures/, results/ and the paper"
-	@echo "make test      pytest, and nbval on the paired notebooks; a part with ARGS=tests/test_core.py"
+	@echo "make test      pytest, and nbval on the paired notebooks; a part with ARGS=tests/solvers"
 	@echo "make claims    judge every claim of the report from results/"
 	@echo "make paper     set paper/paper.pdf from results/ and figures/"
 	@echo "make html      export the notebooks to site/, readable without a network"

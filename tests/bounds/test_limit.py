@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import entropy, four_modes, trimodal_source
+from helpers.cases import entropy, four_modes, trimodal_source
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from cases import trimodal_source
+from helpers.cases import trimodal_source
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image

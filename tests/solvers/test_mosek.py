@@ -6,7 +6,7 @@ import clarabel
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from cases import gaussian_problem
+from helpers.cases import gaussian_problem
 
 import mfrd
 from mfrd.solvers import choice, conic

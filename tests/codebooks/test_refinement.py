@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import gaussian_problem, trimodal_source
+from helpers.cases import gaussian_problem, trimodal_source
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from cases import entropy, gaussian_problem
+from helpers.cases import entropy, gaussian_problem
 from scipy.optimize import linprog
 
 import mfrd

@@ -5,9 +5,9 @@ import sys
 
 import numpy as np
 import pytest
-from cases import entropy, four_modes, gaussian_problem, random_problem, trimodal_source
+from helpers.cases import entropy, four_modes, gaussian_problem, random_problem, trimodal_source
+from helpers.random_problems import problems
 from hypothesis import HealthCheck, Phase, given, settings
-from random_problems import problems
 from scipy.optimize import linprog
 
 import mfrd

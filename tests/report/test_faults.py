@@ -14,7 +14,7 @@ from functools import partial
 import nbformat
 import psutil
 import pytest
-from notebook_factory import command, published, quick, write_notebook
+from helpers.notebook_factory import command, published, quick, write_notebook
 
 from mfrd.report import outputs, publication
 from mfrd.report.command import main
@@ -305,7 +305,7 @@ def test_ending_a_run_with_jobs_ends_its_processes_and_kernels(end, status, tmp_
 
 
 def test_a_module_without_its_repository_is_an_error_without_a_traceback(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(outputs, "__file__", str(tmp_path / "mfrd" / "outputs.py"))
+    monkeypatch.setattr(outputs, "__file__", str(tmp_path / "mfrd" / "report" / "outputs.py"))
     for arguments in (["report"], ["claims"]):
         assert main(arguments) == 1
         assert capsys.readouterr().err.startswith("error: no notebooks/ in ")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import entropy, four_modes, gaussian_problem, random_problem, trimodal_source
+from helpers.cases import entropy, four_modes, gaussian_problem, random_problem, trimodal_source
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 import pytest
-from cases import gaussian_problem
+from helpers.cases import gaussian_problem
 
 import mfrd
 from mfrd.solvers import choice, conic

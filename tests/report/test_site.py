@@ -16,7 +16,7 @@ from mfrd.report import api
 from mfrd.report.execution import ReportError
 from mfrd.report.site import POLICY, export, lift_formulas, put_back
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
     "--headless",

@@ -11,7 +11,7 @@ import pytest
 from mfrd.report.claims.table import ClaimError
 from mfrd.report.readme import readme
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 

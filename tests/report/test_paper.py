@@ -5,12 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from published_copy import change
+from helpers.published_copy import change
 
 from mfrd.report import command
 from mfrd.report.paper import PaperError, build, typeset
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAPER = (ROOT / "paper" / "paper.typ").read_text()
 UNITS = r"(?:pt|em|in|fr|%)"
 

@@ -7,13 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from published_copy import change
+from helpers.published_copy import change
 
 from mfrd.report import outputs
 from mfrd.report.claims.table import ClaimError, changes, check, measure, recorded, table
 from mfrd.report.command import main
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CHANGES = [  # claim, notebook, path of a value, another value, the verdict then
     ("ba-duals", "01_validation", "gaussian_1d/at_D_0.6/blahut_arimoto/prices_bits/global", 2.0, "holds"),
     ("price-ratio", "02_duals", "gaussian_1d_mixed_fidelity/smallest_price_ratio", 7.0, "does not hold"),

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from cases import four_modes, gaussian_problem
+from helpers.cases import four_modes, gaussian_problem
 from matplotlib.colors import same_color
 
 import mfrd

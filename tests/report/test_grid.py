@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pandas
 import pytest
-from notebook_factory import write_notebook
+from helpers.notebook_factory import write_notebook
 
 from mfrd.report.execution import ReportError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 spec = importlib.util.spec_from_file_location("grid", ROOT / "recipes" / "grid.py")
 grid = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(grid)

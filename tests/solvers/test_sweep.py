@@ -8,7 +8,7 @@ import joblib
 import numpy as np
 import pytest
 import tqdm.std
-from cases import gaussian_problem
+from helpers.cases import gaussian_problem
 from threadpoolctl import threadpool_limits
 
 import mfrd

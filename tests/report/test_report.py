@@ -8,8 +8,8 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
+from helpers.notebook_factory import published, quick, save, write_notebook
 from jupytext.compare import compare_notebooks
-from notebook_factory import published, quick, save, write_notebook
 
 from mfrd.report import execution, outputs
 from mfrd.report.command import main
@@ -327,7 +327,7 @@ def test_one_bar_names_the_notebooks_that_run(tmp_path):
 
 
 def test_a_notebook_is_the_same_bytes_whatever_ids_its_widgets_drew(tmp_path):
-    pair = Path(__file__).resolve().parent.parent / "notebooks" / "07_compressors.ipynb"
+    pair = Path(__file__).resolve().parents[2] / "notebooks" / "07_compressors.ipynb"
     executed = nbformat.read(pair, as_version=4)
     ids = execution.widget_ids(executed)
     text, rng = nbformat.writes(executed, version=4), random.Random(0)
