@@ -120,7 +120,7 @@ def blahut(problem, newton):
 
 def cyclic_bisection(problem, start):
     """Blahut-Arimoto for several budgets: (seconds, whether the certified gap came below GAP)."""
-    lam, width = 1 / problem.scale[problem.rows[2]], 8.0
+    lam, width = 1 / problem.units, 8.0
     while time.perf_counter() - start < BLAHUT_SECONDS:
         for r in range(len(lam)):
             low, high = np.log(lam[r]) - np.log(width), np.log(lam[r]) + np.log(width)

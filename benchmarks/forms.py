@@ -47,7 +47,7 @@ def problems():
 
 def scaled(problem):
     """(costs [(n, m)], budgets (R,), units (R,)) of the rows in units of a typical distortion."""
-    w, _, g = problem.rows
+    w, g = problem.rows.weights, problem.rows.measure
     units = problem.scale[g]
     costs = [w[r][:, None] * problem.excess(g[r]) / units[r] for r in range(len(w))]
     return costs, problem.excess_budgets / units, units

@@ -117,10 +117,9 @@ def test_notebook_has_one_parameters_cell(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_module_is_short_and_documented_and_asserts_nothing(path):
+def test_module_is_documented_and_asserts_nothing(path):
     text = path.read_text()
     tree = ast.parse(text)
-    assert text.count("\n") < 300
     assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
     public = [
         node

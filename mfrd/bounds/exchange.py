@@ -23,7 +23,7 @@ from ..solvers.certificate import dual_encoder, potentials
 from ..solvers.encoder import Encoder
 from ..solvers.feasibility import interior, repair
 from ..solvers.solution import Solution
-from .supremum import bound_over, codeword_mass, matrices, supremum
+from .supremum import bound_over, codeword_mass, supremum
 
 log = logging.getLogger("mfrd")
 
@@ -73,9 +73,9 @@ class Search:
             problem = Problem(self.source, self.shaped(start), self.fidelities)
             Q, support = interior(problem)
             encoder = Encoder(self.source, problem.codebook, Q, support)
-            nothing = np.zeros(len(problem.budgets)), np.zeros(problem.n)
+            nothing = np.zeros(len(problem.rows)), np.zeros(problem.n)
             self.solution = Solution(problem, encoder, *nothing, "exchange")
-        multipliers, a = self.proof or (np.zeros(len(self.solution.problem.budgets)), np.zeros(self.source.p.shape))
+        multipliers, a = self.proof or (np.zeros(len(self.solution.problem.rows)), np.zeros(self.source.p.shape))
         return self.solution, self.bound, multipliers, a
 
     def exchange(self, y, tol):
@@ -167,11 +167,11 @@ class Search:
         merged = np.array([np.average(y[part], axis=0, weights=point.q[part]) for part in parts])
         if (problem.excess_budgets <= 0).any():
             return merged
-        w, _, g = problem.rows
-        binding = multipliers * problem.budgets > 1e-9
-        rows = Rows(self.source.x, w[binding], matrices(problem)[g[binding]])
+        D = problem.rows.D
+        binding = multipliers * D > 1e-9
+        rows = Rows(self.source.x, problem.rows.weights[binding], problem.metrics[problem.rows.measure[binding]])
         q = np.bincount(label, point.q)
-        exact = stationary(rows, self.source.p, problem.budgets[binding], q, merged, multipliers[binding])
+        exact = stationary(rows, self.source.p, D[binding], q, merged, multipliers[binding])
         return merged if exact is None else exact
 
     def violators(self, point):
@@ -189,7 +189,7 @@ class Search:
     def prove(self, point):
         """Branch and bound: a better bound, and the maximiser of c as a codeword to add, (1, k)."""
         upper, best, _ = supremum(point.mass, 0.1 * self.tol * NATS_PER_BIT, point.y)
-        bound = bound_over(self.source.p, point.problem.budgets, point.multipliers, point.a, upper)
+        bound = bound_over(self.source.p, point.problem.rows.D, point.multipliers, point.a, upper)
         if bound > self.bound:
             self.bound, self.proof = bound, (point.multipliers, point.a)
         return best[None]
@@ -211,9 +211,9 @@ class Point:
         self.problem, self.multipliers, self.q, self.used = problem, multipliers, q, used
         self.y = problem.y[used]
         self.a = potentials(problem, multipliers, q, used)
-        self.mass = codeword_mass(problem, np.where(problem.budgets == 0, np.inf, multipliers), self.a)
+        self.mass = codeword_mass(problem, np.where(problem.rows.D == 0, np.inf, multipliers), self.a)
         p = problem.source.p
-        self.dual = p @ np.where(p > 0, self.a, 0.0) - multipliers @ problem.budgets
+        self.dual = p @ np.where(p > 0, self.a, 0.0) - multipliers @ problem.rows.D
 
 
 def groups(y, distance):

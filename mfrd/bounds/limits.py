@@ -9,10 +9,9 @@ import numpy as np
 
 from ..problems.fidelity import Fidelity
 from ..problems.problem import Problem
-from ..problems.units import NATS_PER_BIT
 from ..solvers.solution import Solution
 from .exchange import SEEDS, Search
-from .supremum import as_codewords, matrices
+from .supremum import as_codewords
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +54,8 @@ class Limit:
     def prices(self):
         problem, proven = self.solution.problem, self.lower_bound > 0  # nothing but zeros prove a bound of zero
         multipliers = self.multipliers if proven else self.solution.multipliers
-        prices = np.where((problem.budgets == 0) & (len(self.codebook) > 1), np.inf, multipliers)
-        owner = problem.rows[1]
-        return {f.name: float(prices[owner == r].sum() / NATS_PER_BIT) for r, f in enumerate(problem.fidelities)}
+        endless = (problem.rows.D == 0) & (len(self.codebook) > 1)
+        return problem.rows.prices(np.where(endless, np.inf, multipliers))
 
     @property
     def distortions(self):
@@ -96,6 +94,6 @@ def limit(source, fidelities, *, tol=1e-6, codebook=None, progress=False):
         raise ValueError(f"tol is {tol!r}; expected a number > 0, the largest certified gap in bits")
     points = np.unique(source.x[source.p > 0], axis=0)
     start = points if codebook is None else np.vstack([as_codewords(codebook, "codebook", k), points])
-    matrices(Problem(source, points[:1], fidelities))
+    _ = Problem(source, points[:1], fidelities).metrics  # refuses measures that are not quadratic
     fidelities = (fidelities,) if isinstance(fidelities, Fidelity) else tuple(fidelities)
     return Limit(*Search(source, fidelities, tol, progress).run(start))

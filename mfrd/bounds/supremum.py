@@ -23,7 +23,6 @@ p_i exp(a_i) to c at y = x_i and nothing elsewhere. The supremum is that of the 
 
 import numpy as np
 
-from ..problems.distortion import metric
 from ..problems.problem import Problem
 from ..problems.source import as_points
 from ..problems.units import NATS_PER_BIT
@@ -211,13 +210,13 @@ def lower_bound_all_codebooks(
     problem = Problem(source, source.mean[None], fidelities)
     given = np.asarray(multipliers, float)
     lam, a = dual_point(problem, np.where(given == np.inf, 0.0, given), potentials)
-    if (problem.budgets[given == np.inf] > 0).any():
+    if (problem.rows.D[given == np.inf] > 0).any():
         raise ValueError(f"multipliers are {given}; expected numbers >= 0, infinite at budgets of zero alone")
-    matrices(problem)
+    _ = problem.metrics  # refuses measures that are not quadratic
     start = None if start is None else as_codewords(start, "start", source.x.shape[1])
     mass = codeword_mass(problem, given, a)
     upper, _, _ = supremum(mass, tol * NATS_PER_BIT, start, max_boxes)
-    return bound_over(source.p, problem.budgets, lam, a, upper)
+    return bound_over(source.p, problem.rows.D, lam, a, upper)
 
 
 def bound_over(p, budgets, multipliers, potentials, upper):
@@ -232,9 +231,9 @@ def codeword_mass(problem, multipliers, potentials):
     endless = multipliers == np.inf
     with np.errstate(divide="ignore"):
         log_weights = np.log(problem.source.p) + potentials
-    exact = (problem.rows[0][endless] > 0).any(axis=0)
-    slopes = problem.slopes(np.where(endless, 0.0, multipliers))
-    return CodewordMass(problem.source.x, matrices(problem), slopes, log_weights, exact)
+    exact = (problem.rows.weights[endless] > 0).any(axis=0)
+    slopes = problem.rows.slopes(np.where(endless, 0.0, multipliers))
+    return CodewordMass(problem.source.x, problem.metrics, slopes, log_weights, exact)
 
 
 def as_codewords(values, what, k):
@@ -243,18 +242,3 @@ def as_codewords(values, what, k):
     if y.shape[1] != k:
         raise ValueError(f"{what} has dimension {y.shape[1]}; expected {k}, that of the source points")
     return y
-
-
-def matrices(problem):
-    """The matrix of each measure, (G, k, k).
-
-    Raises ValueError where a distortion is neither squared error nor Mahalanobis.
-    """
-    k = problem.source.x.shape[1]
-    for f in problem.fidelities:
-        if metric(f.distortion, k) is None:
-            raise ValueError(
-                f"{f.name}: distortion {getattr(f.distortion, '__name__', 'matrix')} is not quadratic; a bound over "
-                "all codebooks needs squared_error or mahalanobis: use lower_bound for a fixed codebook"
-            )
-    return np.array([metric(d, k) for d in problem.measures])

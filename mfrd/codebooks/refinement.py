@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..problems.distortion import metric, squared_error
+from ..problems.distortion import squared_error
 from ..problems.fidelity import InfeasibleFidelity
 from ..solvers.choice import solve
 from ..solvers.encoder import Encoder
@@ -85,13 +85,12 @@ def refine(
     Raises ValueError for options out of range, a measure without a gradient; otherwise as `solve`.
     Source: Blahut (1972) for the encoder, Lloyd (1982) for the alternation, with prices as weights.
     """
-    k = problem.source.x.shape[1]
     check_options(problem, step, eta, merge_mass, merge_distance, max_iter)
     still = tol * np.sqrt(np.trace(problem.source.covariance))
     solution = solve(problem, solver)
     history, converged = [record(solution)], False
     while len(history) <= max_iter and not converged:
-        target = targets(solution, step, k)
+        target = targets(solution, step)
         shift = abs(2 * eta * (target - solution.problem.y))
         q = solution.encoder.output_pmf
         used = q >= min(merge_mass, q.max())  # the heaviest is in use however light
@@ -144,12 +143,7 @@ def check_options(problem, step, eta, merge_mass, merge_distance, max_iter):
         raise ValueError(f"merge_distance is {merge_distance}; expected >= 0, where 0 merges none for its place")
     if max_iter < 1:
         raise ValueError(f"max_iter is {max_iter}; expected at least one round")
-    for f in problem.fidelities:
-        if metric(f.distortion, problem.source.x.shape[1]) is None:
-            raise ValueError(
-                f"{f.name}: refine moves codewords for squared_error and mahalanobis; "
-                "solve this measure on a fixed codebook"
-            )
+    _ = problem.metrics  # refuses measures without a gradient here
 
 
 def record(solution):
@@ -165,7 +159,7 @@ def record(solution):
     )
 
 
-def targets(solution, step, k):
+def targets(solution, step):
     """Where each codeword would go, (m, k); one that carries no mass stays."""
     problem, Q = solution.problem, solution.encoder.Q
     p, x = problem.source.p, problem.source.x
@@ -174,9 +168,8 @@ def targets(solution, step, k):
     y = np.where(mass[:, None] > 0, centroids, problem.y)
     if step == "centroid":
         return y
-    slopes = problem.slopes(solution.multipliers)  # w_i of each measure, (G, n)
-    metrics = [metric(d, k) for d in problem.measures]
-    weights = sum(np.multiply.outer(w, M) for w, M in zip(slopes, metrics))  # (n, k, k)
+    slopes = problem.rows.slopes(solution.multipliers)  # w_i of each measure, (G, n)
+    weights = sum(np.multiply.outer(w, M) for w, M in zip(slopes, problem.metrics))  # (n, k, k)
     A = np.einsum("i,ij,iab->jab", p, Q, weights)
     b = np.einsum("i,ij,iab,ib->ja", p, Q, weights, x)
     priced = np.trace(A, axis1=1, axis2=2) > 1e-9 * mass * np.trace(weights.max(axis=0))

@@ -1,10 +1,9 @@
 """The problem: a source, a codebook and fidelities, checked once and compiled into budget rows.
 
-A fidelity becomes one row (joint, subset) or one row a letter (letter). Row r asks
-    sum_i p_i w_ri E[d_g(x_i, Y) | X = x_i] <= D_r,      g = measure of r.
-Solvers work with the excess e_ij = d_ij - min_j d_ij over the nearest codeword and the excess
-budget D_r - sum_i p_i w_ri min_j d_ij: the same problem shifted by constants, exact near the least
-reachable budget, and feasible, for one measure, exactly where every excess budget is >= 0.
+Row r of its budgets (rows.py) asks sum_i p_i w_ri E[d_g(x_i, Y) | X = x_i] <= D_r, with g the measure of r.
+Solvers work with the excess e_ij = d_ij - min_j d_ij over the nearest codeword and the excess budget
+D_r - sum_i p_i w_ri min_j d_ij: the same problem shifted by constants, exact near the least reachable budget, and
+feasible, for one measure, exactly where every excess budget is >= 0.
 """
 
 from collections.abc import Sequence
@@ -13,7 +12,9 @@ from functools import cached_property
 
 import numpy as np
 
+from .distortion import metric
 from .fidelity import Fidelity, InfeasibleFidelity
+from .rows import BudgetRows
 from .source import Source, as_points
 
 BLOCK = 500_000  # entries of a distortion block: 4 MB stay in the cache, twice as fast as 32
@@ -90,26 +91,23 @@ class Problem:
         return self.codebook.reshape(self.m, -1)
 
     @cached_property
-    def measures(self):
-        """The distinct distortion measures, in order of appearance."""
-        distinct = []
+    def rows(self) -> BudgetRows:
+        """The rows of the budgets, R of them, with G distinct measures."""
+        return BudgetRows.of(self.fidelities, self.source.p)
+
+    @cached_property
+    def metrics(self) -> np.ndarray:
+        """The matrix M_g of each measure (x - y)' M_g (x - y), (G, k, k).
+
+        Raises ValueError where a measure is neither squared error nor Mahalanobis.
+        """
         for f in self.fidelities:
-            if not any(same(f.distortion, d) for d in distinct):
-                distinct.append(f.distortion)
-        return distinct
-
-    @cached_property
-    def rows(self):
-        """(w, owner, measure): row weights (R, n), and for each row its fidelity and its measure."""
-        weights = [f.weights(self.source.p) for f in self.fidelities]
-        owner = np.repeat(np.arange(len(weights)), [len(w) for w in weights])
-        measure_of = [next(g for g, d in enumerate(self.measures) if same(f.distortion, d)) for f in self.fidelities]
-        return np.vstack(weights), owner, np.array(measure_of)[owner]
-
-    @cached_property
-    def budgets(self):
-        """D_r of each row, (R,)."""
-        return np.array([f.D for f in self.fidelities])[self.rows[1]]
+            if metric(f.distortion, self.source.x.shape[1]) is None:
+                raise ValueError(
+                    f"{f.name}: distortion {getattr(f.distortion, '__name__', 'matrix')} is not quadratic; "
+                    "free codewords need squared_error or mahalanobis: solve this measure on a fixed codebook"
+                )
+        return np.array([metric(d, self.source.x.shape[1]) for d in self.rows.measures])
 
     def distortion(self, g, columns=slice(None)):
         """d_g on the chosen codewords, (n, columns), finite and >= 0; not to be written to."""
@@ -120,16 +118,16 @@ class Problem:
     @cached_property
     def _whole(self):
         """The distortions of a problem of one block, which are kept."""
-        return [self._measured(g, slice(None)) for g in range(len(self.measures))]
+        return [self._measured(g, slice(None)) for g in range(len(self.rows.measures))]
 
     def _measured(self, g, columns):
-        measure = self.measures[g]
+        measure = self.rows.measures[g]
         if not callable(measure):
             d = measure[:, columns]
         else:
             y = self.y[columns]
             d = np.asarray(measure(self.source.x, y), float)
-            name = next(f.name for f in self.fidelities if same(f.distortion, measure))
+            name = self.rows.names[np.argmax(self.rows.measure == g)]
             if d.shape != (self.n, len(y)):
                 raise ValueError(
                     f"{name}: distortion returned shape {d.shape}; expected ({self.n}, {len(y)}), "
@@ -146,9 +144,9 @@ class Problem:
     @cached_property
     def _extremes(self):
         """(nearest, scale): min_j d_g(i, j), (G, n), and the least mean distortion > 0 of one codeword, (G,)."""
-        nearest = np.full((len(self.measures), self.n), np.inf)
-        scale = np.full(len(self.measures), np.inf)
-        for g in range(len(self.measures)):
+        nearest = np.full((len(self.rows.measures), self.n), np.inf)
+        scale = np.full(len(self.rows.measures), np.inf)
+        for g in range(len(self.rows.measures)):
             for block in self.blocks():
                 d = self.distortion(g, block)
                 np.minimum(nearest[g], d.min(axis=1), out=nearest[g])
@@ -162,6 +160,11 @@ class Problem:
         return self._extremes[0]
 
     @property
+    def units(self) -> np.ndarray:
+        """A typical distortion of the measure of each row, (R,)."""
+        return self.scale[self.rows.measure]
+
+    @property
     def scale(self):
         """A typical distortion of each measure, (G,): that of the best single codeword which has any."""
         return self._extremes[1]
@@ -173,8 +176,7 @@ class Problem:
     @cached_property
     def floors(self):
         """w_ri min_j d_g(i, j), g = measure of r: what each letter adds to a row at the least, (R, n)."""
-        w, _, g = self.rows
-        return w * self.nearest[g]
+        return self.rows.weights * self.nearest[self.rows.measure]
 
     @cached_property
     def least(self):
@@ -184,13 +186,8 @@ class Problem:
     @cached_property
     def excess_budgets(self):
         """D_r - least_r, (R,), zero where the budget is on its least reachable value."""
-        slack = self.budgets - self.least
+        slack = self.rows.D - self.least
         return np.where(abs(slack) <= EDGE * self.least, 0.0, slack)
-
-    def slopes(self, multipliers):
-        """theta_gi = sum_r lam_r w_ri over the rows of measure g, (G, n): s_ij = sum_g theta_gi e_ij."""
-        w, _, g = self.rows
-        return np.array([multipliers * (g == h) @ w for h in range(len(self.measures))])
 
     def offset(self, multipliers):
         """sum_r lam_r w_ri min_j d_ij, (n,): by how much exponents fall short of those in d, nats."""
@@ -198,7 +195,7 @@ class Problem:
 
     def exponents(self, multipliers, columns=slice(None)):
         """s_ij = sum_g theta_gi e_g(i, j) on the chosen codewords, (n, columns), nats."""
-        first, *others = self.slopes(multipliers)
+        first, *others = self.rows.slopes(multipliers)
         s = first[:, None] * self.excess(0, columns)
         for g, theta in enumerate(others, start=1):
             s += theta[:, None] * self.excess(g, columns)
@@ -206,9 +203,8 @@ class Problem:
 
     def mean_excess(self, columns_Q, columns=slice(None)):
         """E_r = sum_i p_i w_ri sum_j Q_ij e_ij of an encoder on the chosen codewords, (R,)."""
-        w, _, g = self.rows
-        means = [(columns_Q * self.excess(h, columns)).sum(axis=1) for h in range(len(self.measures))]
-        return (w * np.array(means)[g]) @ self.source.p
+        means = [(columns_Q * self.excess(h, columns)).sum(axis=1) for h in range(len(self.rows.measures))]
+        return self.rows.means(np.array(means), self.source.p)
 
     def with_budget(self, name, D):
         """The same problem with another budget for one fidelity; what was computed of it is kept."""
@@ -218,7 +214,9 @@ class Problem:
             for f in self.fidelities
         )
         problem = replace(self, fidelities=fidelities)
-        for key in ("measures", "rows", "_extremes", "_whole", "floors", "least"):
+        if "rows" in self.__dict__:
+            problem.__dict__["rows"] = self.rows.with_fidelities(fidelities)
+        for key in ("metrics", "_extremes", "_whole", "floors", "least"):
             if key in self.__dict__:
                 problem.__dict__[key] = self.__dict__[key]
         return problem
@@ -236,9 +234,9 @@ class Problem:
         short = np.flatnonzero(self.excess_budgets < 0)
         if not len(short):
             return
-        worst = short[np.argmax((self.least - self.budgets)[short])]
-        f, least = self.fidelities[self.rows[1][worst]], self.least[worst]
-        where = "" if f.per != "letter" else f" for letter {np.argmax(self.rows[0][worst])}"
+        worst = short[np.argmax((self.least - self.rows.D)[short])]
+        f, least = self.fidelities[self.rows.owner[worst]], self.least[worst]
+        where = "" if f.per != "letter" else f" for letter {np.argmax(self.rows.weights[worst])}"
         raise InfeasibleFidelity(
             f"{f.name}: budget {f.D:g} < {least:.10g}, the least this codebook reaches{where}; "
             "raise the budget or add codewords near its letters",
@@ -246,13 +244,6 @@ class Problem:
             budget=f.D,
             least=float(least),
         )
-
-
-def same(measure, other):
-    """Whether two measures are one: the same function, or matrices of the same entries."""
-    if callable(measure) or callable(other):
-        return measure is other
-    return measure is other or np.array_equal(measure, other)
 
 
 def check_distortion(name, d, columns=None):

@@ -82,7 +82,7 @@ def anneal(solution, temperatures=TEMPERATURES, *, max_iter=200, tol=1e-9):
     for tau, moved, Q in path(priced, y, q / q.sum(), temperatures, max_iter, tol):
         points = (moved + source.mean).reshape((len(moved),) + source.points.shape[1:])
         now = Encoder(source, points, Q[budgets.letter])
-        distortions = {f.name: float(max(reached(f, now), default=0.0)) for f in budgets.fidelities}
+        distortions = {f.name: float(max(reached(f, now), default=0.0)) for f in budgets.rows.fidelities}
         steps.append(AnnealingStep(float(tau), now, distortions))
     return tuple(steps)
 

@@ -6,10 +6,11 @@ the rows r of measure g, and W_i = sum_g theta_gi M_g,
 one matrix product for all pairs, and the best codeword of a cell is (sum p_i W_i)^-1 sum p_i W_i x_i.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..problems.distortion import metric
 from ..problems.problem import Problem
 
 NO_BITS = 800.0  # nats that a codeword of the least probability does not cost
@@ -22,8 +23,7 @@ class Budgets:
     weight w_rg = sum_{i in g} p_i w_ri / p_g, so that E_r = sum_g p_g w_rg d_r(x_g, y).
 
     .source, .problem (on the mean as its codebook), .metrics (G, k, k), .x centred points (n, k), .p (n,) their
-    masses, .letter the index among them of each letter of the source; .w (R, n) and .D (R,) the rows, .measure (R,)
-    the metric of each, .names (R,) the fidelity.
+    masses, .letter the index among them of each letter of the source; .rows: BudgetRows on these points.
 
     Raises ValueError where a measure is neither squared error nor Mahalanobis.
     """
@@ -31,23 +31,16 @@ class Budgets:
     def __init__(self, source, fidelities):
         self.source = source
         self.problem = Problem(source, source.mean.reshape((1,) + source.points.shape[1:]), fidelities)
-        k = source.x.shape[1]
-        for f in self.problem.fidelities:
-            if metric(f.distortion, k) is None:
-                raise ValueError(
-                    f"{f.name}: codewords are moved for squared_error and mahalanobis only; "
-                    "expected one of them, or solve this measure on a fixed codebook"
-                )
-        self.metrics = np.stack([metric(d, k) for d in self.problem.measures])
-        w, owner, self.measure = self.problem.rows
-        self.names = [self.problem.fidelities[f].name for f in owner]
+        self.metrics = self.problem.metrics
         self.letter, first = same_points(source.x)
         self.x, self.p = source.x[first] - source.mean, np.bincount(self.letter, source.p)
         total, count = self.p[self.letter], np.bincount(self.letter)[self.letter]
         share = np.where(total > 0, source.p / np.where(total > 0, total, 1.0), 1 / count)  # p_i / p_g
-        self.w = np.array([np.bincount(self.letter, share * row) for row in w]).reshape(len(w), len(first))
+        w = self.problem.rows.weights
+        merged = np.array([np.bincount(self.letter, share * row) for row in w]).reshape(len(w), len(first))
+        self.rows = replace(self.problem.rows, weights=merged)
 
-        zero = (self.D == 0)[:, None] & (self.w > 0) & (self.p > 0)
+        zero = (self.rows.D == 0)[:, None] & (self.rows.weights > 0) & (self.p > 0)
         self.exact = zero.any(axis=0)  # letters whose codeword must be the letter itself
 
     def pin(self, prices):
@@ -56,27 +49,15 @@ class Budgets:
         if not self.exact.any() or len(letters) < 2:  # a single point is its own codeword at any price
             return prices
         gaps = cKDTree(letters).query(letters, k=2)[0]
-        scale = np.linalg.eigvalsh(self.metrics)[:, 0][self.measure] * np.min(gaps[:, 1]) ** 2
-        least = np.array([w[w > 0].min(initial=1.0) for w in self.w])
-        return np.where(self.D == 0, NO_BITS / np.maximum(scale * least, np.finfo(float).tiny), prices)
-
-    @property
-    def fidelities(self):
-        return self.problem.fidelities
-
-    @property
-    def D(self):
-        return self.problem.budgets
+        scale = np.linalg.eigvalsh(self.metrics)[:, 0][self.rows.measure] * np.min(gaps[:, 1]) ** 2
+        least = np.array([w[w > 0].min(initial=1.0) for w in self.rows.weights])
+        return np.where(self.rows.D == 0, NO_BITS / np.maximum(scale * least, np.finfo(float).tiny), prices)
 
     def distortions(self, cells, y):
         """E_r of the quantiser x_i -> y[cells_i] in centred coordinates, (R,)."""
         error = self.x - y[cells]
         d = np.einsum("na,gab,nb->gn", error, self.metrics, error)  # (G, n)
-        return (self.w * d[self.measure]) @ self.p
-
-    def slopes(self, multipliers):
-        """theta_gi = sum_r lam_r w_ri over the rows of measure g, (G, n)."""
-        return np.array([multipliers * (self.measure == g) @ self.w for g in range(len(self.metrics))])
+        return self.rows.means(d, self.p)
 
 
 def same_points(x):
@@ -96,7 +77,7 @@ class Priced:
         x, M = budgets.x, budgets.metrics
         self.budgets, self.multipliers = budgets, np.asarray(multipliers, float)
         self.p = budgets.p
-        self.theta = budgets.slopes(self.multipliers)  # (G, n)
+        self.theta = budgets.rows.slopes(self.multipliers)  # (G, n)
         self.pull = np.einsum("gn,gab,nb->na", self.theta, M, x)  # W_i x_i, (n, k)
         self.left = np.hstack([-2 * self.pull, self.theta.T])  # (n, k + G)
 

@@ -200,8 +200,8 @@ def mixture(encoders, fidelities, *, bound=None):
     """
     encoders = [encoders] if isinstance(encoders, Encoder) else list(encoders)
     problem = common_problem(encoders, fidelities)
-    names = [problem.fidelities[owner].name for owner in problem.rows[1]]
-    rates, D = np.array([encoder.output_entropy for encoder in encoders]), problem.budgets
+    names = problem.rows.names
+    rates, D = np.array([encoder.output_entropy for encoder in encoders]), problem.rows.D
     E = np.array([np.concatenate([reached(f, encoder) for f in problem.fidelities]) for encoder in encoders])
     shares, _ = time_share(rates, E, D, names)
     alone = np.flatnonzero((E <= D * (1 + ROUNDING)).all(axis=1))

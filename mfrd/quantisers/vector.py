@@ -45,7 +45,7 @@ def ecvq(source, fidelities, *, rng=0, starts=STARTS, restarts=6, rounds=40, pat
     search = Search(Budgets(source, fidelities), starts, restarts, np.random.default_rng(rng), convex)
     weights = search.run(rounds, patience)
     parts = tuple((float(w), search.encoder(column)) for w, column in zip(weights, search.columns) if w > 0)
-    return Quantiser(source, search.budgets.fidelities, parts, search.encoder(search.safest()), BEST_FOUND, bound)
+    return Quantiser(source, search.budgets.rows.fidelities, parts, search.encoder(search.safest()), BEST_FOUND, bound)
 
 
 class Search:
@@ -60,14 +60,14 @@ class Search:
                     f"convex is {convex!r}; expected a Solution with an encoder, or a result of mfrd.limit: "
                     "raise the budgets of an infeasible one"
                 )
-            prices = np.shape(getattr(convex, "multipliers", None)) == budgets.D.shape
+            prices = np.shape(getattr(convex, "multipliers", None)) == budgets.rows.D.shape
             self.convex_prices = [convex.multipliers] if prices else []
             q = convex.encoder.output_pmf
             y = convex.encoder.y - budgets.source.mean
             self.codebook = y[q > 1e-6], q[q > 1e-6] / q[q > 1e-6].sum()
         _, identity = np.unique(budgets.x, axis=0, return_inverse=True)
         identity = identity.ravel()
-        flat = Priced(budgets, np.ones(len(budgets.D)))
+        flat = Priced(budgets, np.ones(len(budgets.rows)))
         self.columns = [  # every letter its own codeword meets all budgets; one codeword costs nothing
             Column(budgets, identity, flat.codewords(identity, identity.max() + 1)),
             Column(budgets, np.zeros(len(budgets.x), int), flat.codewords(np.zeros(len(budgets.x), int), 1)),
@@ -90,13 +90,13 @@ class Search:
 
     def guess(self):
         """Prices of high resolution, -dR/dD_r = P(S_r) k / (2 D_r) nats, before any are known."""
-        mass = (self.budgets.w > 0) @ self.budgets.p
+        mass = (self.budgets.rows.weights > 0) @ self.budgets.p
         spread = self.columns[1].E
-        return mass * self.budgets.x.shape[1] / (2 * np.maximum(self.budgets.D, 1e-6 * spread + 1e-300))
+        return mass * self.budgets.x.shape[1] / (2 * np.maximum(self.budgets.rows.D, 1e-6 * spread + 1e-300))
 
     def share(self):
         weights, prices = time_share(
-            [c.rate for c in self.columns], [c.E for c in self.columns], self.budgets.D, self.budgets.names
+            [c.rate for c in self.columns], [c.E for c in self.columns], self.budgets.rows.D, self.budgets.rows.names
         )
         return weights, prices, float(weights @ [c.rate for c in self.columns])
 
@@ -164,7 +164,7 @@ class Search:
 
     def safest(self):
         """The column of least rate that meets every budget alone."""
-        D = self.budgets.D
+        D = self.budgets.rows.D
         safe = [c for c in self.columns if (c.E <= D * (1 + 1e-12)).all()]
         return min(safe, key=lambda c: c.rate)
 

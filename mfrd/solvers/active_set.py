@@ -45,7 +45,7 @@ def newton(problem, warm=None, tol=TOLERANCE):
 
     warm: what an earlier call returned for the same problem with other budgets, or None; tol: nats.
     """
-    pinned = np.zeros(len(problem.budgets))
+    pinned = np.zeros(len(problem.rows))
     if (problem.excess_budgets <= 0).any():
         pinned = pinned_prices(problem)
     active = first_codewords(problem, pinned) if warm is None else warm[0]
@@ -102,7 +102,7 @@ def first_codewords(problem, pinned):
     if problem.m <= FEW:
         return np.arange(problem.m)
     order, count = np.argsort(np.arange(problem.m) * 0.6180339887498949 % 1, kind="stable"), FEW  # prefixes are spread
-    if pinned.any() or len(problem.measures) > 1:
+    if pinned.any() or len(problem.rows.measures) > 1:
         return np.union1d(order[:count], interior(problem)[1])
     while count < problem.m and Saddle(problem, order[:count], pinned).D.min() <= 0:
         count *= 2

@@ -29,13 +29,13 @@ def blahut_arimoto(problem, *, tol=1e-7, max_iterations=1_000_000):
     meets the budget, NotCertified where the updates run out before the gap is within tol.
     Source: Blahut (1972), Arimoto (1972); stopping rule of Blahut (1972), theorem 6.
     """
-    if len(problem.budgets) != 1:
+    if len(problem.rows) != 1:
         raise ValueError(
-            f"Blahut-Arimoto bisects on one slope; found {len(problem.budgets)} budget rows, "
+            f"Blahut-Arimoto bisects on one slope; found {len(problem.rows)} budget rows, "
             'expected 1: use solver="newton" or "clarabel"'
         )
     problem.check_feasible()
-    cost = problem.rows[0][0][:, None] * problem.excess(0)  # w_i e_ij, (n, m)
+    cost = problem.rows.weights[0][:, None] * problem.excess(0)  # w_i e_ij, (n, m)
     p, D = problem.source.p, problem.excess_budgets[0]
     best = int((p @ cost).argmin())
     if p @ cost[:, best] <= D:  # one codeword meets the budget: the rate is zero

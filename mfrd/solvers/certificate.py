@@ -80,9 +80,9 @@ def dual_point(problem, multipliers, potentials):
     Potentials of letters of probability zero have no say: they are zero.
     """
     lam, a = np.asarray(multipliers, float), np.asarray(potentials, float)
-    if lam.shape != problem.budgets.shape or a.shape != (problem.n,):
+    if lam.shape != problem.rows.D.shape or a.shape != (problem.n,):
         raise ValueError(
-            f"multipliers {lam.shape} and potentials {a.shape}; expected {problem.budgets.shape} and ({problem.n},)"
+            f"multipliers {lam.shape} and potentials {a.shape}; expected {problem.rows.D.shape} and ({problem.n},)"
         )
     if not (np.isfinite(lam).all() and (lam >= 0).all()):
         raise ValueError(f"multipliers are {lam}; expected finite numbers >= 0")

@@ -181,7 +181,7 @@ def _solution(problem, multipliers, proposed, q, backend):
 
     Raises SolverFailed where these are no dual variables of `problem`.
     """
-    multipliers = conic.returned("multipliers", multipliers, problem.budgets.shape)
+    multipliers = conic.returned("multipliers", multipliers, problem.rows.D.shape)
     q = conic.returned("an output pmf", q, (problem.m,))
     support = np.flatnonzero(q)
     Q = best = np.nan

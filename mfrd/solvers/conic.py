@@ -70,18 +70,18 @@ class DualProgram:
     def __init__(self, problem):
         import cvxpy as cp  # a second to import, and not needed by Newton's method
 
-        w, _, g = problem.rows
+        w, g = problem.rows.weights, problem.rows.measure
         self.letters = np.flatnonzero(problem.source.p > 0)
         self.pinned = pinned_prices(problem)
         self.free = np.flatnonzero((self.pinned == 0) & (problem.excess_budgets > 0))
-        self.units = problem.scale[g]  # solve in prices per typical distortion
+        self.units = problem.units  # solve in prices per typical distortion
         p = problem.source.p[self.letters]
         n, m, R = len(self.letters), problem.m, len(self.free)
 
         base = problem.exponents(self.pinned)[self.letters].ravel()
         keep = base < TINY_PRICE / 2
         pair = np.arange(n * m)[keep]
-        excess = [problem.excess(h)[self.letters] for h in range(len(problem.measures))]
+        excess = [problem.excess(h)[self.letters] for h in range(len(problem.rows.measures))]
         rates = [(w[r, self.letters, None] * excess[g[r]]).ravel()[keep] / self.units[r] for r in self.free]
         i, j, k = pair // m, pair % m, np.arange(len(pair))
         self.a, t = cp.Variable(n), cp.Variable(m)

@@ -36,7 +36,7 @@ def interior(problem):
     Raises InfeasibleFidelity where some budget, or all of them together, cannot be met.
     """
     problem.check_feasible()
-    if len(problem.measures) == 1:
+    if len(problem.rows.measures) == 1:
         return one_hot(deterministic(problem, np.ones((1, problem.n))))
     share, found, shortfall, _ = least_shortfall(problem)
     if shortfall > ROUNDING:
@@ -58,28 +58,27 @@ def least_shortfall(problem, found=()):
     positive where the budgets cannot be met together; price: (R,) per unit of each budget, with which
     shortfall <= sum_r price_r (E_r - D_r) for every encoder.
     """
-    w, _, g = problem.rows
-    units = problem.scale[g] * (w @ problem.source.p)
-    G = len(problem.measures)
+    units = problem.units * (problem.rows.weights @ problem.source.p)
+    G = len(problem.rows.measures)
     nearest = [] if found else [deterministic(problem, row[:, None] * np.ones(problem.n)) for row in np.eye(G)]
     found = [*found, *((choice, mean_excess(problem, choice)) for choice in nearest)]
     room = [E - problem.excess_budgets for _, E in found]
     units = np.maximum(units, 1e-9 * abs(np.array(room[:G])).max(axis=0))  # entries above 1e15 defeat linprog
     units[units == 0] = 1.0  # a budget of zero on letters of probability zero, which nothing exceeds
-    shortfall, proof = -np.inf, np.zeros(len(w))
+    shortfall, proof = -np.inf, np.zeros(len(problem.rows))
     for _ in range(500):
-        A = np.column_stack([np.array(room).T / units[:, None], -np.ones(len(w))])
+        A = np.column_stack([np.array(room).T / units[:, None], -np.ones(len(problem.rows))])
         program = linprog(
             np.append(np.zeros(len(room)), 1.0),
             A_ub=A,
-            b_ub=np.zeros(len(w)),
+            b_ub=np.zeros(len(problem.rows)),
             A_eq=[np.append(np.ones(len(room)), 0.0)],
             b_eq=[1.0],
             bounds=[(0, None)] * len(room) + [(None, None)],
         )
         share, price = program.x[:-1], np.maximum(-program.ineqlin.marginals, 0)
         price = price / price.sum() / units
-        candidate = deterministic(problem, problem.slopes(price))
+        candidate = deterministic(problem, problem.rows.slopes(price))
         E = mean_excess(problem, candidate)
         excess = E - problem.excess_budgets
         if price @ excess > shortfall:  # weak duality: min over encoders of price . (E - D) bounds t from below
@@ -101,14 +100,14 @@ def together(problem, first=None):
     name is returned, its budget is the least that its fidelity reaches with the others as they are. It is `first` or
     that of the largest price; where raising it helps no more, the next follows.
     """
-    _, owner, g = problem.rows
+    owner = problem.rows.owner
     names, found = [] if first is None else [first], ()
     for _ in range(200):
         _, found, shortfall, price = least_shortfall(problem, found)
         if shortfall <= ROUNDING:
             break
         known = [f.name for f in problem.fidelities]
-        slope, weight = (np.bincount(owner, price * unit, len(known)) for unit in (1.0, problem.scale[g]))
+        slope, weight = (np.bincount(owner, price * unit, len(known)) for unit in (1.0, problem.units))
         if not names or weight[known.index(names[-1])] <= LP_TOLERANCE * weight.max():
             names.append(known[weight.argmax()])
         f = problem.fidelity(names[-1])
@@ -138,13 +137,12 @@ def on_joint_edge(problem):
     enough: the budget from which solvers have room.
     """
     found = {}
-    _, owner, g = problem.rows
-    for k, f in enumerate(problem.fidelities if len(problem.measures) > 1 else ()):
-        rows = owner == k
+    for k, f in enumerate(problem.fidelities if len(problem.rows.measures) > 1 else ()):
+        rows = problem.rows.owner == k
         if (problem.excess_budgets[rows] <= 0).all():
             continue  # on the least it reaches by itself, which solvers know
         raised, names = together(problem.with_budget(f.name, problem.least[rows].max()), f.name)
-        least, margin = raised.fidelity(f.name).D, 1e-6 * problem.scale[g[rows]].max()
+        least, margin = raised.fidelity(f.name).D, 1e-6 * problem.units[rows].max()
         if names == [f.name] and f.D < least + margin / 2:
             found[f.name] = least, least + margin
     return found
@@ -170,13 +168,13 @@ def repair(problem, Q, support):
     mixed, target = np.zeros((2, problem.n, len(union)))
     mixed[:, np.searchsorted(union, support)] = Q
     target[:, np.searchsorted(union, inner_support)] = inner
-    for own in (np.count_nonzero(problem.rows[0], axis=1) == 1, np.zeros(len(room), bool)):
+    for own in (np.count_nonzero(problem.rows.weights, axis=1) == 1, np.zeros(len(room), bool)):
         over = overshoot(problem, mixed, union)
         broken = over > 0
         steps = np.zeros(len(over))
         steps[broken] = np.minimum(1.0, (1 + 1e-9) * over[broken] / np.maximum(over + room, over)[broken])
         t = np.zeros(problem.n)
-        np.maximum.at(t, problem.rows[0][own].argmax(axis=1), steps[own])
+        np.maximum.at(t, problem.rows.weights[own].argmax(axis=1), steps[own])
         if not own.any():
             t[:] = steps.max()
         mixed = mixed + t[:, None] * (target - mixed)
@@ -187,7 +185,7 @@ def repair(problem, Q, support):
 def overshoot(problem, Q, support):
     """E_r - (D_r - least_r), (R,), zero where rounding alone leads over a budget on its least reachable value."""
     over = problem.mean_excess(Q, support) - problem.excess_budgets
-    return np.where((problem.excess_budgets <= 0) & (over <= ROUNDING * problem.budgets), 0.0, over)
+    return np.where((problem.excess_budgets <= 0) & (over <= ROUNDING * problem.rows.D), 0.0, over)
 
 
 def pinned_prices(problem):
@@ -196,11 +194,11 @@ def pinned_prices(problem):
     Such a budget admits nearest codewords only; no finite price is optimal, and any price at which
     exp(-price x smallest excess) underflows says the same in double precision.
     """
-    w, _, g = problem.rows
-    prices = np.zeros(len(w))
+    w, g = problem.rows.weights, problem.rows.measure
+    prices = np.zeros(len(problem.rows))
     for r in np.flatnonzero(problem.excess_budgets <= 0):
         letters = (w[r] > 0) & (problem.source.p > 0)
         cost = w[r, letters, None] * problem.excess(g[r])[letters]
-        above = cost[cost > 1e-10 * problem.scale[g[r]]]
+        above = cost[cost > 1e-10 * problem.units[r]]
         prices[r] = TINY_PRICE / above.min() if len(above) else 0.0
     return prices

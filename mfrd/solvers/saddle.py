@@ -33,7 +33,7 @@ class Saddle:
     """
 
     def __init__(self, problem, columns, pinned):
-        w, _, g = problem.rows
+        w, g = problem.rows.weights, problem.rows.measure
         letters = slice(None) if problem.source.p.min() > 0 else problem.source.p > 0
         share = (w > 0) @ problem.source.p  # the probability of each row's letters
         idle = (share <= NEGLIGIBLE) & (np.count_nonzero(w, axis=1) == 1)
@@ -41,12 +41,12 @@ class Saddle:
         self.free = free[np.argsort(g[free], kind="stable")]  # measure by measure
         self.share = share[self.free]
         self.p, self.root = problem.source.p[letters], np.sqrt(problem.source.p[letters])
-        self.unit = problem.scale[g[self.free]]
+        self.unit = problem.units[self.free]
         self.base = None
         if pinned.any():
             self.base = -problem.exponents(pinned, columns)[letters]
         least, self.groups = np.empty(len(self.free)), []
-        for h in range(len(problem.measures)):
+        for h in range(len(problem.rows.measures)):
             rows = slice(*np.searchsorted(g[self.free], [h, h + 1]))
             e = problem.excess(h, columns)[letters]
             nearest = e.min(axis=1)
@@ -59,7 +59,7 @@ class Saddle:
             group = SimpleNamespace(rows=rows, w=w_h, wp=w_h * self.p, e=e, Ae=np.empty_like(e), eb=None)
             if w_h.shape[0]:
                 self.groups.append(group)
-        self.inset = INSET * problem.budgets[self.free] / self.unit
+        self.inset = INSET * problem.rows.D[self.free] / self.unit
         self.D = (problem.excess_budgets[self.free] - least) / self.unit - self.inset
         self.n, self.m, self.R = len(self.p), e.shape[1], len(self.free)
         self.A, self.work = np.empty_like(e), np.empty_like(e)

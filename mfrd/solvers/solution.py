@@ -6,7 +6,6 @@ from functools import cached_property
 import numpy as np
 
 from ..problems.problem import Problem
-from ..problems.units import NATS_PER_BIT
 from .certificate import lower_bound
 from .encoder import Encoder
 from .feasibility import pinned_prices
@@ -61,25 +60,20 @@ class Solution:
         Infinite where the budget lies on the least reachable value, some encoder exceeds it and the rate is not zero;
         no number where infeasible.
         """
-        owner, prices = self.problem.rows[1], self.multipliers
+        prices = self.multipliers
         on_edge = self.problem.excess_budgets <= 0
         if self.encoder is not None and on_edge.any():
             infinite = (pinned_prices(self.problem) > 0) & (self.lower_bound > ROUNDING)
             prices = np.where(on_edge, np.where(infinite, np.inf, 0.0), prices)
-        return {f.name: float(prices[owner == k].sum() / NATS_PER_BIT) for k, f in enumerate(self.problem.fidelities)}
+        return self.problem.rows.prices(prices)
 
     @cached_property
     def distortions(self):
         """What each budget bounds, by name; for per="letter" the largest over the letters."""
         if self.encoder is None:
             return {f.name: np.nan for f in self.problem.fidelities}
-        w, owner, _ = self.problem.rows
-        reached = {}
-        for k, f in enumerate(self.problem.fidelities):
-            per_letter = self.encoder.distortion(f.distortion)
-            bounded = w[owner == k] @ (self.problem.source.p * per_letter)
-            reached[f.name] = float(max(bounded, default=0.0))
-        return reached
+        per_letter = np.array([self.encoder.distortion(measure) for measure in self.problem.rows.measures])
+        return self.problem.rows.largest(self.problem.rows.means(per_letter, self.problem.source.p))
 
     def summary(self):
         """What a result file keeps: rate, certificate, entropies (bits), distortions, prices, solver."""

@@ -109,7 +109,7 @@ def _solve_run(run, order, tol):
 
 def _infeasible(problem):
     """The entry of a sweep at budgets that no encoder meets."""
-    nothing = np.full(len(problem.budgets), np.nan)
+    nothing = np.full(len(problem.rows), np.nan)
     return Solution(problem, None, nothing, np.full(problem.n, np.nan), "none", "infeasible")
 
 

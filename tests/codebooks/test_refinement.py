@@ -119,7 +119,7 @@ def test_bad_options(options, said):
 
 
 def test_measures_without_a_gradient_are_refused():
-    with pytest.raises(ValueError, match="squared_error and mahalanobis"):
+    with pytest.raises(ValueError, match="squared_error or mahalanobis"):
         mfrd.refine(gaussian_problem(mfrd.Fidelity(0.6, distortion=mfrd.absolute_error)))
 
 

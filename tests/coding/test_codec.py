@@ -82,7 +82,7 @@ def test_of_equal_letters_the_first_counts_and_zero_has_no_sign():
 
 
 def test_letters_that_share_a_slot_of_the_table_are_still_found(monkeypatch):
-    monkeypatch.setattr("mfrd.nearest.SLOTS", 1 / 8)  # eight letters a slot
+    monkeypatch.setattr("mfrd.coding.nearest.SLOTS", 1 / 8)  # eight letters a slot
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 2))
     search = nearest_letter(x, np.arange(300, dtype=np.int32), rng.dirichlet(np.ones(300)))

@@ -454,7 +454,7 @@ def test_ecvq_repeats_itself_from_the_same_seed():
 
 
 def test_ecvq_refuses_what_it_cannot_do():
-    with pytest.raises(ValueError, match="squared_error and mahalanobis"):
+    with pytest.raises(ValueError, match="squared_error or mahalanobis"):
         mfrd.ecvq(trimodal(), mfrd.Fidelity(1.0, distortion=mfrd.absolute_error))
     for starts in (("best",), "best", ()):
         with pytest.raises(ValueError, match="expected some of columns"):

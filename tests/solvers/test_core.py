@@ -62,7 +62,7 @@ def test_any_dual_point_is_a_lower_bound(seed):
     problem = random_problem(rng)
     rate = mfrd.solve(problem).rate
     for _ in range(20):
-        multipliers, potentials = rng.exponential(size=len(problem.budgets)), rng.normal(size=problem.n)
+        multipliers, potentials = rng.exponential(size=len(problem.rows)), rng.normal(size=problem.n)
         assert mfrd.lower_bound(problem, multipliers, potentials) <= rate + 1e-9
 
 

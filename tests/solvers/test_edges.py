@@ -106,7 +106,7 @@ def test_bad_distortion(distortion, said):
 
 
 def test_the_codeword_of_a_bad_distortion_is_named_in_a_codebook_seen_in_blocks(monkeypatch):
-    monkeypatch.setattr("mfrd.problem.BLOCK", 2)
+    monkeypatch.setattr("mfrd.problems.problem.BLOCK", 2)
     far = mfrd.Fidelity(1, distortion=lambda x, y: np.where(y.T > 6, np.nan, abs(x - y.T)))
     with pytest.raises(ValueError, match="letter 0 and codeword 7 is nan"):
         mfrd.solve(mfrd.Problem(HALF, np.arange(9.0), far))
@@ -134,7 +134,7 @@ def test_what_a_caller_does_to_his_arrays_later_changes_nothing():
     )
     rate, asked = mfrd.solve(problem, "newton").rate, problem.with_budget("core", 0.01)
     mask[:], d[:] = True, 0
-    assert len(asked.measures) == 1 and mfrd.solve(asked, "newton").rate == rate
+    assert len(asked.rows.measures) == 1 and mfrd.solve(asked, "newton").rate == rate
     assert asked.fidelity("core").mask(2).tolist() == [True, False]
     assert problem.fidelity("core").distortion is asked.fidelity("core").distortion
 
@@ -183,7 +183,7 @@ def test_budgets_out_of_reach_together_are_met_where_those_named_are_raised_as_s
     direct = linprog(  # over all encoders at once
         (p[:, None] * d[k]).ravel(),
         A_ub=(p[:, None] * d[others]).reshape(-1, 40),
-        b_ub=problem.budgets[others],
+        b_ub=problem.rows.D[others],
         A_eq=np.kron(np.eye(8), np.ones(5)),
         b_eq=np.ones(8),
     )

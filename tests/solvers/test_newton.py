@@ -30,7 +30,7 @@ def overshoot(solution):
 
 def joint_shortfall(problem):
     """min over encoders of the largest excess over a budget, in typical distortions, by one linear program."""
-    w, _, g = problem.rows
+    w, g = problem.rows.weights, problem.rows.measure
     n, m, R = problem.n, problem.m, len(w)
     cost = np.array([(w[r] * problem.source.p)[:, None] * problem.distortion(g[r]) for r in range(R)])
     unit = problem.scale[g] * (w @ problem.source.p)
@@ -39,7 +39,7 @@ def joint_shortfall(problem):
     answer = linprog(
         np.append(np.zeros(n * m), 1.0),
         A_ub=A,
-        b_ub=problem.budgets / unit,
+        b_ub=problem.rows.D / unit,
         A_eq=np.column_stack([rows, np.zeros(n)]),
         b_eq=np.ones(n),
         bounds=[(0, None)] * (n * m) + [(None, None)],
@@ -58,7 +58,7 @@ def test_every_problem_ends_certified_or_in_the_right_error(part):
             solution = newton(problem, tol=1e-7)
         except mfrd.InfeasibleFidelity:
             seen["infeasible"] += 1
-            assert (problem.budgets < problem.least).any() or joint_shortfall(problem) > -1e-7
+            assert (problem.rows.D < problem.least).any() or joint_shortfall(problem) > -1e-7
             return
         seen["optimal"] += 1
         assert -1e-12 <= solution.gap <= 1e-7

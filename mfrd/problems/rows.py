@@ -1,0 +1,83 @@
+"""Rows of budgets: what fidelities state, letter by letter, once a source is given.
+
+A fidelity becomes one row (joint, subset) or one row a letter (letter). Row r asks
+    sum_i p_i w_ri E[d_g(x_i, Y) | X = x_i] <= D_r,      g = the measure of r,
+and at multipliers lam_r >= 0 the rows of one measure act on a letter through one number,
+    theta_gi = sum_{r of measure g} lam_r w_ri,   s_ij = sum_g theta_gi d_g(x_i, y_j).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .fidelity import Fidelity
+from .units import NATS_PER_BIT
+
+
+@dataclass(frozen=True, eq=False)
+class BudgetRows:
+    """The R rows of K fidelities with G distinct measures on n letters.
+
+    fidelities: (K,); measures: the distinct distortion measures in order of appearance, (G,); weights: w, (R, n);
+    owner: the fidelity that states each row, (R,) indices; measure: its measure, (R,) indices; D: its budget, (R,).
+    """
+
+    fidelities: tuple[Fidelity, ...]
+    measures: tuple
+    weights: np.ndarray
+    owner: np.ndarray
+    measure: np.ndarray
+    D: np.ndarray
+
+    @classmethod
+    def of(cls, fidelities: Sequence[Fidelity], pmf: np.ndarray) -> "BudgetRows":
+        """The rows that `fidelities` state on letters of probability pmf, (n,)."""
+        fidelities, measures = tuple(fidelities), []
+        for f in fidelities:
+            if not any(same(f.distortion, d) for d in measures):
+                measures.append(f.distortion)
+        weights = [f.weights(pmf) for f in fidelities]
+        owner = np.repeat(np.arange(len(weights)), [len(w) for w in weights])
+        measure_of = [next(g for g, d in enumerate(measures) if same(f.distortion, d)) for f in fidelities]
+        D = np.array([f.D for f in fidelities])[owner]
+        return cls(fidelities, tuple(measures), np.vstack(weights), owner, np.array(measure_of)[owner], D)
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+    def with_fidelities(self, fidelities: Sequence[Fidelity]) -> "BudgetRows":
+        """The same rows at other budgets, those of `fidelities`, which differ from these in D alone."""
+        return replace(self, fidelities=tuple(fidelities), D=np.array([f.D for f in fidelities])[self.owner])
+
+    def slopes(self, multipliers: np.ndarray) -> np.ndarray:
+        """theta_gi = sum_r lam_r w_ri over the rows of measure g, (G, n)."""
+        return np.array([multipliers * (self.measure == g) @ self.weights for g in range(len(self.measures))])
+
+    def means(self, per_letter: np.ndarray, pmf: np.ndarray) -> np.ndarray:
+        """sum_i p_i w_ri v_gi of what a letter has by each measure, per_letter (G, n) -> (R,)."""
+        return (self.weights * per_letter[self.measure]) @ pmf
+
+    def by_name(self, values: np.ndarray, merge: Callable[[np.ndarray], float]) -> dict[str, float]:
+        """{fidelity name: merge(its rows' values)} of values (R,)."""
+        return {f.name: float(merge(values[self.owner == k])) for k, f in enumerate(self.fidelities)}
+
+    def prices(self, multipliers: np.ndarray) -> dict[str, float]:
+        """Bits per unit of each fidelity's budget, from multipliers (R,) in nats: the sum over its rows."""
+        return self.by_name(multipliers, lambda lam: lam.sum() / NATS_PER_BIT)
+
+    def largest(self, values: np.ndarray) -> dict[str, float]:
+        """The largest of each fidelity's values (R,), zero where it has no row."""
+        return self.by_name(values, lambda v: v.max(initial=0.0))
+
+    @property
+    def names(self) -> list[str]:
+        """The name of the fidelity that states each row."""
+        return [self.fidelities[k].name for k in self.owner]
+
+
+def same(measure, other) -> bool:
+    """Whether two measures are one: the same function, or matrices of the same entries."""
+    if callable(measure) or callable(other):
+        return measure is other
+    return measure is other or np.array_equal(measure, other)
