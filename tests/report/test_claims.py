@@ -1,4 +1,4 @@
-"""Each entry's verdict follows from the results it declares, and can come out otherwise; a changed one fails the command."""
+"""Each verdict follows from the results that its entry declares, and can come out otherwise; a changed one fails."""
 
 import copy as copies
 import inspect
