@@ -6,14 +6,15 @@ Each function is the test of the claim with its name in claims.toml, which says 
 import numpy as np
 
 from .core import ADJECTIVE, CERTIFIED, ROUNDING
-from .verdicts import fixed, judge, percent, power
+from .verdicts import Judgement, fixed, judge, percent, power
 
 NEAR = 0.2  # units of x: a codeword near a mode
 ENTROPY = 0.5  # bits: a difference of H(Y) that no solver's version explains
 PRINTED = 5.1e-5  # half of the last printed digit, and rounding
 
 
-def lloyd_local(starts):
+def lloyd_local(starts: dict) -> Judgement:
+    """The spread of distortions over random starts."""
     least, largest = starts["least_D"], starts["largest_D"]
     return judge(
         f"distortion from {starts['starts']} random starts: {fixed(least, 3)} to {fixed(largest, 3)}",
@@ -21,7 +22,8 @@ def lloyd_local(starts):
     )
 
 
-def lloyd_heterogeneous(at):
+def lloyd_heterogeneous(at: dict) -> Judgement:
+    """Bits of Lloyd–Max for both budgets against those of a priced quantiser."""
     over = at["lloyd_max_bits"] / at["ecvq"]["bits"] - 1
     return judge(
         f"for both budgets its best time-sharing of sizes takes {fixed(at['lloyd_max_bits'], 3)} bits, a quantiser that knows "
@@ -30,7 +32,8 @@ def lloyd_heterogeneous(at):
     )
 
 
-def unclear_distance(quantisers, limit):
+def unclear_distance(quantisers: list, limit: dict) -> Judgement:
+    """The gap of the certified limit against the distances of Lloyd–Max to it."""
     away = [q["bits"] - q["lower_bound_bits"] for q in quantisers]
     return judge(
         f"Lloyd–Max is {fixed(min(away), 3)} to {fixed(max(away), 3)} bits above a certified limit of gap {power(limit['gap_bits'])}",
@@ -39,7 +42,8 @@ def unclear_distance(quantisers, limit):
     )
 
 
-def variants_region(at, D_core):
+def variants_region(at: dict, D_core: float) -> Judgement:
+    """A priced entropy-constrained quantiser against the subset's budget and the bound."""
     met = at["ecvq"]["distortions"]["core"] <= D_core * (1 + ROUNDING)
     over = at["ecvq"]["bits"] / at["ecvq"]["lower_bound_bits"] - 1
     return judge(
@@ -49,7 +53,8 @@ def variants_region(at, D_core):
     )
 
 
-def quantisers_express(at):
+def quantisers_express(at: dict) -> Judgement:
+    """Bits of three quantisers for both budgets against the bound."""
     bound = at["ecvq"]["lower_bound_bits"]
     bits = {"Lloyd–Max": at["lloyd_max_bits"], "uniform": at["uniform_bits"], "priced": at["ecvq"]["bits"]}
     over = {name: value / bound - 1 for name, value in bits.items()}
@@ -61,7 +66,8 @@ def quantisers_express(at):
     )
 
 
-def step_convex(merging):
+def step_convex(merging: dict) -> Judgement:
+    """Rates at which runs on equally many codewords settle."""
     settled = [run["I_bits"] for run in merging.values() if run["converged"] and run["codewords"] == 5]
     apart = max(settled) - min(settled)
     return judge(
@@ -71,7 +77,8 @@ def step_convex(merging):
     )
 
 
-def step_mixed(line):
+def step_mixed(line: dict) -> Judgement:
+    """Rates before and after refinement, the subset's budget slack and binding."""
     least = min(float(key.split()[0]) for key in line["binding"])
     centroid, priced = (line["binding"][f"{least:g} {step}"] for step in ("centroid", "priced"))
     rise = centroid["I_bits"] - centroid["initial"]["I_bits"]
@@ -86,11 +93,13 @@ def step_mixed(line):
     )
 
 
-def step_centroid(distance):
+def step_centroid(distance: float) -> Judgement:
+    """The largest distance of a settled codeword to its centroid."""
     return judge(f"codewords of the settled run are within {power(distance)} of E[X | Y = j]", true=distance <= 1e-3)
 
 
-def merge_mass(merging):
+def merge_mass(merging: dict) -> Judgement:
+    """Sums of masses and certified gaps after merging."""
     runs = [run for key, run in merging.items() if key != "0.0 0.0"]
     off, gap = max(abs(sum(run["masses"]) - 1) for run in runs), max(run["gap_bits"] for run in runs)
     return judge(
@@ -99,7 +108,8 @@ def merge_mass(merging):
     )
 
 
-def merging_size(merged, newton, conic):
+def merging_size(merged: int, newton: int, conic: int) -> Judgement:
+    """Codewords with mass, with merging and without it on two backends."""
     return judge(
         f"masses above 10⁻⁶ after 15 rounds: {merged} with merging; without it {conic} by the conic backend, {newton} by Newton",
         true=min(conic, newton) > merged,
@@ -107,7 +117,8 @@ def merging_size(merged, newton, conic):
     )
 
 
-def merging_lowers(five, doubled):
+def merging_lowers(five: dict, doubled: dict) -> Judgement:
+    """H(Y) and I(X;Y) with each codeword once and twice."""
     adds, moves = doubled["H_Y_bits"] - five["H_Y_bits"], abs(doubled["I_bits"] - five["I_bits"])
     return judge(
         f"each final codeword doubled: H(Y) grows by {fixed(adds, 3)} bits, I(X;Y) moves by {power(max(moves, ROUNDING))}; "
@@ -116,7 +127,8 @@ def merging_lowers(five, doubled):
     )
 
 
-def merging_entropy(merged, newton, conic):
+def merging_entropy(merged: float, newton: dict, conic: dict) -> Judgement:
+    """H(Y) without merging on two backends against H(Y) with it."""
     above = [run["H_Y_bits"][-1] - merged for run in (conic, newton)]
     return judge(
         f"without merging H(Y) ends higher by {fixed(above[0], 2)} bits by the conic backend, by {fixed(above[1], 2)} by Newton",
@@ -127,7 +139,8 @@ def merging_entropy(merged, newton, conic):
     )
 
 
-def pipeline_compact(line, plane):
+def pipeline_compact(line: list, plane: list) -> Judgement:
+    """Codewords and rates from round to round."""
     grows = max(np.diff([step["codewords"] for step in run]).max() for run in (line, plane))
     rises = max(np.diff([step["I_bits"] for step in run]).max() for run in (line, plane))
     return judge(
@@ -136,7 +149,8 @@ def pipeline_compact(line, plane):
     )
 
 
-def entropy_near_rate(line, plane, broad):
+def entropy_near_rate(line: dict, plane: dict, broad: dict) -> Judgement:
+    """H(Y) against I(X;Y) of three runs."""
     over = {
         name: run["H_Y_bits"] / run["I_bits"] - 1 for name, run in (("line", line), ("plane", plane), ("broad", broad))
     }
@@ -148,7 +162,8 @@ def entropy_near_rate(line, plane, broad):
     )
 
 
-def fidelity_met(line):
+def fidelity_met(line: dict) -> Judgement:
+    """Distortions against both budgets, and the subset's price."""
     b, spent, price = line["budgets"], line["distortions"], line["prices_bits"]["core"]
     met = all(spent[name] <= b[name] * (1 + ROUNDING) for name in b)
     return judge(
@@ -159,7 +174,8 @@ def fidelity_met(line):
     )
 
 
-def appendix_same(spike):
+def appendix_same(spike: dict) -> Judgement:
+    """Codebook sizes, budget against variance, and the rate."""
     D, variance, words = (
         spike["budgets"]["global"],
         spike["variance"],
@@ -173,7 +189,8 @@ def appendix_same(spike):
     )
 
 
-def initial_redundant(line):
+def initial_redundant(line: dict) -> Judgement:
+    """How many codewords go, and what their going does to the rate."""
     start, end = line["initial"], line["codewords"]
     dearer = line["I_bits"] - start["I_bits"]
     return judge(
@@ -182,7 +199,8 @@ def initial_redundant(line):
     )
 
 
-def modes_1d(codebook, masses, modes):
+def modes_1d(codebook: list, masses: list, modes: list) -> Judgement:
+    """The mass of the codewords near a mode."""
     near = abs(np.subtract.outer(codebook, modes)).min(axis=1) <= NEAR
     share = np.array(masses)[near].sum()
     return judge(
@@ -192,7 +210,8 @@ def modes_1d(codebook, masses, modes):
     )
 
 
-def modes_2d(codebook, modes, spacing):
+def modes_2d(codebook: list, modes: list, spacing: float) -> Judgement:
+    """The largest distance between a codeword and its mode, either way."""
     off = np.linalg.norm(np.subtract(np.array(codebook)[:, None], modes), axis=2)
     worst = max(off.min(axis=0).max(), off.min(axis=1).max())
     return judge(
@@ -201,7 +220,8 @@ def modes_2d(codebook, modes, spacing):
     )
 
 
-def disc_2d(budgets, spent, price, probability):
+def disc_2d(budgets: dict, spent: float, price: float, probability: float) -> Judgement:
+    """The disc's distortion against its budget, and its price."""
     return judge(
         f"spends {fixed(spent, 3)} of {budgets['core']:g} at price {power(round(price, 6))}; joint, it allows a mean of "
         f"{fixed(budgets['core'] / probability, 1)} in the disc, where D = {budgets['global']:g}",
@@ -210,7 +230,8 @@ def disc_2d(budgets, spent, price, probability):
     )
 
 
-def mean_2d(codebook, masses, mean):
+def mean_2d(codebook: list, masses: list, mean: list) -> Judgement:
+    """The mean of the codewords against that of the source."""
     off = np.linalg.norm(np.array(masses) @ np.array(codebook) - mean)
     return judge(
         f"|E[Y] − E[X]| ≤ {power(max(off, ROUNDING))}",
@@ -219,7 +240,8 @@ def mean_2d(codebook, masses, mean):
     )
 
 
-def adapts_mixed(price, binding):
+def adapts_mixed(price: float, binding: dict) -> Judgement:
+    """The disc's price, and the two steps where its budget binds."""
     centroid, priced = (binding[f"8.0 0.15 {step}"] for step in ("centroid", "priced"))
     above = centroid["I_bits"] - priced["I_bits"]
     return judge(
@@ -230,26 +252,29 @@ def adapts_mixed(price, binding):
     )
 
 
-def falls(values):
+def falls(values: list) -> float:
     """The share of its first value that a quantity has lost after a third of the rounds."""
     return 1 - values[len(values) // 3] / values[0]
 
 
-def rate_falls(history):
+def rate_falls(history: list) -> Judgement:
+    """The share of I(X;Y) lost in the first third of the rounds."""
     fall = falls([step["I_bits"] for step in history])
     return judge(
         f"by {percent(fall, 1)} in the first {len(history) // 3} of {len(history) - 1} rounds", true=fall >= ADJECTIVE
     )
 
 
-def entropy_falls(history):
+def entropy_falls(history: list) -> Judgement:
+    """The share of H(Y) lost in the first third of the rounds."""
     fall = falls([step["H_Y_bits"] for step in history])
     return judge(
         f"by {percent(fall, 1)} in the first {len(history) // 3} of {len(history) - 1} rounds", true=fall >= ADJECTIVE
     )
 
 
-def falls_while_merging(history):
+def falls_while_merging(history: list) -> Judgement:
+    """The share of the fall of H(Y) in rounds that merge."""
     H, words = (np.diff([step[key] for step in history]) for key in ("H_Y_bits", "codewords"))
     share = H[words < 0].sum() / H.sum()
     return judge(
@@ -257,11 +282,13 @@ def falls_while_merging(history):
     )
 
 
-def size_falls(start, end):
+def size_falls(start: int, end: int) -> Judgement:
+    """The first and the last number of codewords."""
     return judge(f"{start} to {end}", true=start > 60 and end == 5)
 
 
-def distortion_converges(history, D):
+def distortion_converges(history: list, D: float) -> Judgement:
+    """The last distortion against its budget."""
     off = [abs(step["distortions"]["global"] - D) for step in history]
     return judge(
         f"the last is within {power(max(off[-1], ROUNDING))} of D = {D:g}",
@@ -270,7 +297,8 @@ def distortion_converges(history, D):
     )
 
 
-def converges_quickly(line, plane, rounds):
+def converges_quickly(line: dict, plane: dict, rounds: int) -> Judgement:
+    """Rounds until nothing moves."""
     return judge(
         f"nothing moves any more after {line['rounds']} rounds on the line, {plane['rounds']} in the plane",
         f"the broad source of A.3 needs {rounds} beyond its 15",
@@ -278,7 +306,8 @@ def converges_quickly(line, plane, rounds):
     )
 
 
-def lloyd_positions(convex, lloyd, modes):
+def lloyd_positions(convex: list, lloyd: list, modes: list) -> Judgement:
+    """Codewords of both methods against the modes and against each other."""
     off = max(abs(np.subtract.outer(codebook, modes)).min(axis=0).max() for codebook in (convex, lloyd))
     apart = abs(np.subtract(convex, lloyd))
     return judge(
@@ -287,7 +316,8 @@ def lloyd_positions(convex, lloyd, modes):
     )
 
 
-def lloyd_minimises(D, least):
+def lloyd_minimises(D: float, least: float) -> Judgement:
+    """The published distortion of Lloyd–Max against its best from random starts."""
     return judge(
         f"D = {fixed(D, 4)} from the published start, {fixed(least, 4)} from the best of random ones",
         true=D <= least * (1 + 1e-3),
@@ -295,7 +325,8 @@ def lloyd_minimises(D, least):
     )
 
 
-def method_minimises(distances):
+def method_minimises(distances: list) -> Judgement:
+    """Certified distances of refined encoders to the limit over all codebooks."""
     above = [row["at_most"] for row in distances]
     return judge(
         f"I(X;Y) at most {power(above[0])} bits above the limit over all codebooks on the line, {power(above[1])} in the plane",
@@ -303,7 +334,8 @@ def method_minimises(distances):
     )
 
 
-def lower_rate(convex, lloyd, fair):
+def lower_rate(convex: dict, lloyd: dict, fair: dict) -> Judgement:
+    """I(X;Y) and H(Y) of both methods, and whether at one distortion."""
     less = {key: 1 - convex[f"{key}_bits"] / lloyd[f"{key}_bits"] for key in ("I", "H_Y")}
     return judge(
         f"lower by {percent(less['I'])} in I and {percent(less['H_Y'])} in H(Y), at D = {fixed(convex['D'], 3)} against {fixed(lloyd['D'], 3)}",
@@ -315,7 +347,8 @@ def lower_rate(convex, lloyd, fair):
     )
 
 
-def lloyd_distortion(convex, lloyd, fair):
+def lloyd_distortion(convex: dict, lloyd: dict, fair: dict) -> Judgement:
+    """Distortion and rate of both methods."""
     return judge(
         f"D {fixed(lloyd['D'], 4)} against {fixed(convex['D'], 4)}, I {fixed(lloyd['I_bits'], 4)} against {fixed(convex['I_bits'], 4)} bits",
         f"at Lloyd–Max's I the program reaches D = {fixed(fair['D'], 4)}",
@@ -323,7 +356,8 @@ def lloyd_distortion(convex, lloyd, fair):
     )
 
 
-def lloyd_cost(convex, lloyd, fair):
+def lloyd_cost(convex: dict, lloyd: dict, fair: dict) -> Judgement:
+    """H(Y) of both methods, and whether at one distortion."""
     return judge(
         f"H(Y) {fixed(lloyd['H_Y_bits'], 4)} against {fixed(convex['H_Y_bits'], 4)} bits, at D = {fixed(lloyd['D'], 3)} against {fixed(convex['D'], 3)}",
         unlike=f"at equal D Lloyd–Max's H(Y) is {fixed(lloyd['H_Y_bits'], 4)}, the program's {fixed(fair['H_Y_bits'], 4)} bits"
@@ -333,21 +367,24 @@ def lloyd_cost(convex, lloyd, fair):
     )
 
 
-def printed(found, I_bits, H_Y_bits, D):
+def printed(found: dict, I_bits: float, H_Y_bits: float, D: float) -> Judgement:
     """Three numbers printed in section 4.4 against those found."""
     off = max(abs(found["I_bits"] - I_bits), abs(found["H_Y_bits"] - H_Y_bits), abs(found["D"] - D))
     return judge(f"off by {fixed(off, 6)} at most", true=off <= PRINTED)
 
 
-def printed_convex(found):
+def printed_convex(found: dict) -> Judgement:
+    """The three numbers printed for the convex method."""
     return printed(found, 1.6777, 1.7969, 0.6000)
 
 
-def printed_lloyd(found):
+def printed_lloyd(found: dict) -> Judgement:
+    """The three numbers printed for Lloyd–Max."""
     return printed(found, 1.9099, 1.9099, 0.4170)
 
 
-def pushes_to_limit(D, budget, spike):
+def pushes_to_limit(D: float, budget: float, spike: dict) -> Judgement:
+    """The distortion against the budget, here and in appendix A.2."""
     spare = spike["budgets"]["global"] - spike["D"]
     return judge(
         f"here within {power(max(abs(D - budget), ROUNDING))} of D = {budget:g}; in A.2 {fixed(spare, 1)} of {spike['budgets']['global']:g} unspent",
@@ -356,7 +393,8 @@ def pushes_to_limit(D, budget, spike):
     )
 
 
-def control_distortion(convex, budgets):
+def control_distortion(convex: dict, budgets: dict) -> Judgement:
+    """Distortions against budgets, the global price and the gap."""
     met = all(convex["distortions"][name] <= budgets[name] * (1 + 1e-9) for name in budgets)
     return judge(
         f"D = {fixed(convex['D'], 4)} of {budgets['global']:g} at price {fixed(convex['prices_bits']['global'], 3)} bits per unit, gap "
@@ -366,7 +404,8 @@ def control_distortion(convex, budgets):
     )
 
 
-def lloyd_no_control(sizes):
+def lloyd_no_control(sizes: list) -> Judgement:
+    """H(Y) from each size of Lloyd–Max's codebook to the next."""
     H = np.array([size["H_Y_bits"] for size in sizes])
     step = H[1:] / H[:-1] - 1
     return judge(
@@ -376,7 +415,8 @@ def lloyd_no_control(sizes):
     )
 
 
-def spike_final(spike):
+def spike_final(spike: dict) -> Judgement:
+    """Whether the compared run had settled, and what it settles to."""
     at, settled = spike["convex"], spike["settled"]
     return judge(
         f"after 15 rounds {at['codewords']} codewords, H(Y) = {fixed(at['H_Y_bits'], 3)}; {settled['rounds']} rounds later, settled, "

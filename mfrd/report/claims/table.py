@@ -82,8 +82,9 @@ def row(entry: dict, results: dict) -> Row:
     else:
         found = examine(entry, declared(entry, results))
         criterion = entry["criterion"] + (f" Turns at: {entry['turns']}." if "turns" in entry else "")
-    report = (entry[name] for name in ("key", "section", "paragraph", "quote", "claim"))
-    return Row(*report, criterion, entry.get("why", ""), found.verdict.value, found.measured, found.beside)
+    report = {name: entry[name] for name in ("key", "section", "paragraph", "quote", "claim")}
+    outcome = {"verdict": found.verdict.value, "measured": found.measured, "beside": found.beside}
+    return Row(**report, criterion=criterion, why=entry.get("why", ""), **outcome)
 
 
 def measure(root: Path) -> list[Row]:
