@@ -252,7 +252,7 @@ path = outputs.save_figure(figure, "fig05_refine_2d_history")
 # First the report's own settings, the centroid step for 15 rounds, with no merging at all, by both backends. $I(X;Y)$ comes
 # out the same. $H(Y)$ does not: by Newton it is that of the run which merges, by the conic backend it first falls and then climbs.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 bare = {"step": "centroid", "merge_mass": 0.0, "merge_distance": 0.0, "max_iter": rounds}
 unmerged = {name: mfrd.refine(problem, solver=name, **bare) for name in ("newton", "clarabel")}
 for name, r in unmerged.items():

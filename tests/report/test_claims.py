@@ -180,9 +180,9 @@ def test_a_root_without_results_is_an_error(tmp_path):
         check(tmp_path, stream=io.StringIO())
 
 
-def test_what_is_printed_fits_120_columns_and_explains_its_verdicts():
+def test_what_is_printed_fits_120_columns_and_explains_its_verdicts(copy):
     stream = io.StringIO()
-    assert check(ROOT, stream=stream)
+    assert check(copy, stream=stream)
     printed = stream.getvalue()
     assert max(map(len, printed.splitlines())) <= 120
     assert all(f"{v.value}: {v.message}" in printed for v in Verdict)
