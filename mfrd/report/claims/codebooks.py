@@ -321,7 +321,7 @@ def lloyd_minimises(D: float, least: float) -> Judgement:
     return judge(
         f"D = {fixed(D, 4)} from the published start, {fixed(least, 4)} from the best of random ones",
         true=D <= least * (1 + 1e-3),
-        condition="a local minimum is meant",
+        condition="compared with codebooks near the one where it ends: the minimum is local",
     )
 
 
@@ -395,7 +395,7 @@ def pushes_to_limit(D: float, budget: float, spike: dict) -> Judgement:
 
 def control_distortion(convex: dict, budgets: dict) -> Judgement:
     """Distortions against budgets, the global price and the gap."""
-    met = all(convex["distortions"][name] <= budgets[name] * (1 + 1e-9) for name in budgets)
+    met = all(convex["distortions"][name] <= budgets[name] * (1 + ROUNDING) for name in budgets)
     return judge(
         f"D = {fixed(convex['D'], 4)} of {budgets['global']:g} at price {fixed(convex['prices_bits']['global'], 3)} bits per unit, gap "
         f"{power(convex['gap_bits'])} bits",
@@ -422,5 +422,5 @@ def spike_final(spike: dict) -> Judgement:
         f"after 15 rounds {at['codewords']} codewords, H(Y) = {fixed(at['H_Y_bits'], 3)}; {settled['rounds']} rounds later, settled, "
         f"{settled['codewords']} and {fixed(settled['H_Y_bits'], 3)} bits",
         true=at["converged"],
-        condition="final means where 15 rounds end",
+        condition="the run is ended after 15 rounds, as in the author's code",
     )

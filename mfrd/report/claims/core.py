@@ -48,7 +48,7 @@ def entropy_constrained(equal: dict, lloyd: dict) -> Judgement:
     return judge(
         f"at D = {fixed(equal['D'], 3)} the program's H(Y) exceeds Lloyd–Max's by {fixed(over, 3)} bits",
         true=over <= ROUNDING,
-        condition="the rate meant is I(X;Y); the program neither bounds nor minimises the entropy H(Y)",
+        condition="the rate is I(X;Y), as the next sentence has it; the program neither bounds nor minimises H(Y)",
     )
 
 
@@ -213,7 +213,7 @@ def subset_probable(probability: float, letters: int, inside: int) -> Judgement:
     return judge(
         f"P(S) = {fixed(probability, 3)}, on {inside} of {letters} letters",
         true=probability >= 0.5,
-        condition=f"each of its letters is meant: {fixed(likelier, 1)} times as likely as the average"
+        condition=f"letters are compared one by one: those of S are {fixed(likelier, 1)} times as likely as the average"
         if likelier >= 1 + ADJECTIVE
         else "",
     )
