@@ -46,7 +46,6 @@ table { border-collapse: collapse; font-size: .82rem; line-height: 1.35; margin:
 th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; }
 thead th { border-top: 1.5px solid var(--ink); border-bottom: 1px solid var(--ink); }
 tbody tr:last-child td { border-bottom: 1.5px solid var(--ink); }
-tr.correction td:first-child { padding-left: 1rem; color: var(--grey); }
 .wide { width: min(72rem, 94vw); margin-left: 50%; transform: translateX(-50%); overflow-x: auto; }
 """
 
@@ -222,25 +221,16 @@ def index(root, entries):
 
 def claims(document):
     """The table of claims as HTML."""
-    columns = {
-        "claim": "Claim",
-        "where": "Section",
-        "says": "The report says",
-        "measured": "We measure",
-        "tolerance": "Tolerance",
-        "verdict": "Verdict",
-    }
-    heads = "".join(f"<th>{name}</th>" for name in columns.values())
+    columns = ["section", "claim", "criterion", "measured", "verdict", "beside"]
+    heads = "".join(f"<th>{name.capitalize()}</th>" for name in columns)
     rows = "".join(
-        f"<tr{' class=correction' if row['corrects'] else ''}>"
+        f'<tr title="{html.escape(row["quote"])}">'
         + "".join(f"<td>{html.escape(row[key])}</td>" for key in columns)
         + "</tr>\n"
         for row in document["rows"]
     )
-    count = document["tally"]
+    meanings = "".join(f"<li>{t['claims']} {t['verdict']}: {t['means']}</li>" for t in document["tally"])
     return (
-        f"<h2>Every claim and its verdict</h2>\n<p>{count['claims']} claims: {count['hold']} hold, "
-        f"{count['hold_where']} hold under a condition, {count['do_not_hold']} do not hold. "
-        "An indented row states the claim above it correctly.</p>\n"
+        f"<h2>Every claim and its verdict</h2>\n<ul>{meanings}</ul>\n"
         f'<div class="wide"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>'
     )

@@ -92,7 +92,7 @@ def test_a_changed_result_changes_the_paper(copy):
     change(copy, "02_duals", "gaussian_1d_mixed_fidelity/smallest_price_ratio", 99.5)
     after = typeset(copy)
     assert after != before
-    change(copy, "claims", "tally/hold", 3)
+    change(copy, "claims", "tally", [{"verdict": "false", "means": "it does not pass", "claims": 3}])
     assert typeset(copy) != after
     assert build(copy).read_bytes() != before
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mfrd.report.claims.table import ClaimError
+from mfrd.report.claims.verdicts import Verdict
 from mfrd.report.readme import readme
 
 ROOT = Path(__file__).parents[2]
@@ -60,8 +61,15 @@ def test_its_numbers_are_those_of_results():
 def test_a_part_without_a_writer_is_an_error(tmp_path):
     (tmp_path / "results").symlink_to(ROOT / "results")
     (tmp_path / "README.md").write_text("<!-- from results/: weather -->\n<!-- end -->")
-    with pytest.raises(ClaimError, match="'weather' is unknown; expected one of hero, findings, first_answer"):
+    with pytest.raises(
+        ClaimError, match="'weather' is unknown; expected one of hero, findings, first_answer, verdicts"
+    ):
         readme(tmp_path)
+
+
+def test_a_tally_explains_its_verdicts():
+    written = re.search(r"<!-- from results/: verdicts -->\n(.*?)<!-- end -->", README, re.DOTALL)[1]
+    assert all(f"| {verdict.value} | {verdict.message} |" in written for verdict in Verdict)
 
 
 def test_every_figure_names_its_notebook():

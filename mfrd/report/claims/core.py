@@ -1,30 +1,22 @@
-"""Claims of the report's sections 1 to 4.2 and A.1: the convex core and its prices."""
+"""Tests of the claims about the convex core and its prices: report, sections 1 to 4.2 and A.1.
+
+Each function is the test of the claim with its name in claims.toml, which says what its arguments are.
+"""
+
+from collections.abc import Iterator
 
 import numpy as np
 
-from .rows import Row, fixed, judge, power
+from .verdicts import Judgement, fixed, judge, percent, power, ranges
 
 CERTIFIED = 1e-6  # bits: the largest gap that counts as solved
+ROUNDING = 1e-9  # bits: what rounding may add to a difference of rates
 CLOSE = 0.01  # bits: a close match of two rates
-RATIO = 10.0  # an order of magnitude
+ADJECTIVE = 0.10  # the share at which "noticeably", "sharply", "significantly", "close" are judged
 
 
-def rows(results):
-    """The rows, in the order of the report."""
-    validation, duals = results["01_validation"], results["02_duals"]["gaussian_1d_mixed_fidelity"]
-    return [
-        *formulation(results, validation["gaussian_1d"]),
-        *blahut(validation, duals),
-        *closed_form(validation["gaussian_1d"]),
-        *plane(validation["gaussian_2d"]),
-        *subset(duals),
-        *prices(duals),
-        *curve(duals),
-    ]
-
-
-def column(sweep, *path):
-    """The values at a path of keys in the optimal entries of a sweep."""
+def column(sweep: list, *path: str) -> np.ndarray:
+    """The values at a path of keys in the optimal entries of a sweep, shape (N,)."""
     values = []
     for entry in sweep:
         if entry["status"] == "optimal":
@@ -34,371 +26,305 @@ def column(sweep, *path):
     return np.array(values)
 
 
-def certified(node):
+def certified(node: dict | list) -> Iterator[dict]:
     """Every solved entry below a node of results/, blahut-arimoto's witnesses left out."""
     if isinstance(node, dict):
         if "gap_bits" in node and node["solver"] != "blahut-arimoto":
             yield node
-        for child in node.values():
-            yield from certified(child)
-    elif isinstance(node, list):
-        for child in node:
-            yield from certified(child)
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for child in children:
+        yield from certified(child)
 
 
-def formulation(results, gaussian):
-    """Convexity and global optimality."""
-    c = gaussian["convexity"]
-    solved = [
-        entry for n in ("01_validation", "02_duals", "03_refinement", "04_lloyd_max") for entry in certified(results[n])
-    ]
-    gap = max(entry["gap_bits"] for entry in solved)
-    in_Q, in_p = c["largest_excess_in_Q_bits"], c["largest_excess_in_p_bits"]
-    return [
-        Row(
-            "convex-in-Q",
-            "I(X;Y) is jointly convex in the stochastic matrix Q",
-            "3.2",
-            "jointly convex",
-            f"rate of a mixture minus mean rate, largest of {c['pairs']} random pairs: {fixed(in_Q, 4)} bits",
-            "≤ 0",
-            judge(in_Q <= 0),
-        ),
-        Row(
-            "convex-in-p",
-            "It is not convex in the source p, which is fixed throughout",
-            "3.2",
-            "—",
-            f"the same for random pairs of sources: +{fixed(in_p, 4)} bits",
-            "> 0",
-            judge(in_p > 0),
-            corrects="convex-in-Q",
-        ),
-        Row(
-            "global-optimum",
-            "The encoder is globally optimal for its codebook",
-            "3.2",
-            "globally optimal",
-            f"largest certified gap of {len(solved)} solved problems: {power(gap)} bits",
-            f"{power(CERTIFIED)} bits",
-            judge(gap <= CERTIFIED),
-        ),
-    ]
+def over_chord(D: np.ndarray, rates: np.ndarray) -> float:
+    """The largest excess of a rate over the chord of its neighbours, in bits; at most zero for a convex curve."""
+    share = (D[1:-1] - D[:-2]) / (D[2:] - D[:-2])
+    return (rates[1:-1] - (1 - share) * rates[:-2] - share * rates[2:]).max()
 
 
-def blahut(validation, duals):
-    """What the report says of Blahut-Arimoto."""
-    conic = validation["gaussian_1d"]["at_D_0.6"]
-    ba = conic["blahut_arimoto"]
-    apart, slope = abs(conic["I_bits"] - ba["I_bits"]), ba["prices_bits"]["global"]
-    price = conic["prices_bits"]["global"]
-    two = duals["blahut_arimoto_at_these_prices"]
-    two_apart = abs(two["I_bits"] - two["conic_I_bits"])
-    return [
-        Row(
-            "ba-stationary",
-            "Blahut–Arimoto converges to stationary points",
-            "2",
-            "stationary points",
-            f"from the convex optimum: at most {power(max(apart, 1e-10))} bits; its own certified gap: {power(ba['gap_bits'])} bits",
-            f"{power(CERTIFIED)} bits",
-            judge(
-                apart > CERTIFIED,
-                "stationary means globally optimal, by convexity" if max(apart, ba["gap_bits"]) <= CERTIFIED else "",
-            ),
-        ),
-        Row(
-            "ba-duals",
-            "Blahut–Arimoto exposes no dual information",
-            "2",
-            "none",
-            f"its slope {fixed(slope, 4)}, the dual price {fixed(price, 4)} bits per unit",
-            "differ by 10⁻³",
-            judge(abs(slope - price) > 1e-3 * price),
-        ),
-        Row(
-            "ba-mixed",
-            "Blahut–Arimoto has no mechanism for several fidelities",
-            "2",
-            "none",
-            f"run at the two prices it finds the rate within {power(two_apart)} bits, the core's distortion "
-            f"{fixed(two['distortions']['core'], 4)}",
-            f"{power(CERTIFIED)} bits",
-            judge(two_apart > CERTIFIED),
-        ),
-    ]
-
-
-def closed_form(gaussian):
-    """The line source against Shannon's closed form."""
-    D, rates = column(gaussian["sweep"], "D"), column(gaussian["sweep"], "I_bits")
-    variance, by = gaussian["variance"], gaussian["by_codewords"]
-    formula = 0.5 * np.log2(variance / D)
-    deviation = abs(rates - np.maximum(formula, 0))
-    close = (deviation <= CLOSE) & (D < variance)
-    least, most = D[close].min(), D[close].max()
-    inside = close[(D >= least) & (D <= most)].all()
-    few, many = (
-        np.array([d for d in by["deviation_bits"][m] if d is not None])
-        for m in (min(by["deviation_bits"], key=int), max(by["deviation_bits"], key=int))
+def entropy_constrained(equal: dict, lloyd: dict) -> Judgement:
+    """H(Y) of the program at Lloyd–Max's distortion against Lloyd–Max's."""
+    over = equal["H_Y_bits"] - lloyd["H_Y_bits"]
+    return judge(
+        f"at D = {fixed(equal['D'], 3)} the program's H(Y) exceeds Lloyd–Max's by {fixed(over, 3)} bits",
+        true=over <= ROUNDING,
+        condition="the rate is I(X;Y), as the next sentence has it; the program neither bounds nor minimises H(Y)",
     )
-    sizes = sorted(by["deviation_bits"], key=int)
-    at = gaussian["at_D_0.6"]
-    off = abs(at["I_nats"] - 0.2438043295518)
-    off_H = max(abs(at["H_Y_nats"] - 1.085566783851), abs(at["H_Y_given_X_nats"] - 0.8417624542993))
-    return [
-        Row(
-            "gaussian-match",
-            "The discrete solution closely matches the Gaussian R(D)",
-            "4.1",
-            "close match",
-            f"largest deviation {fixed(deviation.max(), 4)} bits at D = {fixed(D[deviation.argmax()], 2)}; within "
-            f"{CLOSE:g} from D = {fixed(least, 2)} to {fixed(most, 2)}",
-            f"{CLOSE:g} bits",
-            judge(deviation.max() <= CLOSE, f"{fixed(least, 2)} ≤ D ≤ {fixed(most, 2)}" if inside else ""),
-        ),
-        Row(
-            "gaussian-formula",
-            "R(D) = ½ log(σ²/D) over the sweep",
-            "4.1",
-            "½ log(σ²/D)",
-            f"{int((D > variance).sum())} of {len(D)} budgets exceed σ² = {fixed(variance, 4)}, where the formula is "
-            f"negative (down to {fixed(formula.min(), 2)} bits) and the rate zero",
-            "formula ≥ 0",
-            judge(
-                (D <= variance).all(),
-                f"D ≤ σ² = {fixed(variance, 3)}" if rates[D > 1.2 * variance].max() < 1e-6 else "",
-            ),
-        ),
-        Row(
-            "gaussian-codebook",
-            "The deviations all come from the codebook's discretisation",
-            "4.1",
-            "codebook",
-            f"{sizes[0]} codewords: {fixed(few.min(), 4)} to +{fixed(few.max(), 4)} bits; {sizes[-1]}: {fixed(many.min(), 4)} to "
-            f"{fixed(many.max(), 4)}: what lies above goes, what lies below is the source's",
-            f"gone with {sizes[-1]}",
-            judge(abs(many).max() < 1e-4, "the rate lies above the closed form" if many.max() < 0 < few.max() else ""),
-        ),
-        Row(
-            "gaussian-printed",
-            "I, H(Y) and H(Y|X) printed at D = 0.6",
-            "4.1",
-            "0.243804, 1.085567, 0.841762 nats",
-            f"off by {power(off)} nats in I, {power(off_H)} in the entropies: the error of its solver",
-            "3·10⁻⁸ and 6·10⁻⁶",
-            judge(off <= 3e-8 and off_H <= 6e-6),
-        ),
-    ]
 
 
-def plane(gaussian):
-    """The Gaussian in the plane."""
-    D, rates = column(gaussian["sweep"], "D"), column(gaussian["sweep"], "I_bits")
-    closed = lambda D: np.maximum(np.log2(gaussian["variance"] / D), 0)
-    refused = len(gaussian["sweep"]) - len(D)
-    bends = np.diff(np.diff(rates) / np.diff(D)).min()
-    off = (rates - closed(D)).max()
-    D7, rates7 = column(gaussian["sweep_7_by_7"], "D"), column(gaussian["sweep_7_by_7"], "I_bits")
-    off7 = abs(rates7 - closed(D7)).max()
-    return [
-        Row(
-            "plane-convex",
-            "The two-dimensional curve is convex",
-            "A.1",
-            "verified convex",
-            f"smallest change of slope {power(max(bends, 0))} or more over {len(D)} budgets; {refused} of "
-            f"{len(gaussian['sweep'])} budgets are infeasible",
-            "≥ −10⁻⁶",
-            judge(
-                bends >= -1e-6 and not refused,
-                f"D ≥ {fixed(gaussian['least_D'], 3)}, the least reachable" if bends >= -1e-6 else "",
-            ),
-        ),
-        Row(
-            "plane-match",
-            "The plane conveys the same as the line: a close match",
-            "4.1",
-            "similar conclusion",
-            f"4 × 4 codebook: up to {fixed(off, 3)} bits above log(2σ²/D)",
-            f"{CLOSE:g} bits",
-            judge(off <= CLOSE),
-        ),
-        Row(
-            "plane-match-odd",
-            "With a codeword at the mean the plane matches too",
-            "A.1",
-            "—",
-            f"7 × 7 codebook: within {fixed(off7, 4)} bits at {len(D7)} budgets",
-            f"{CLOSE:g} bits",
-            judge(off7 <= CLOSE),
-            corrects="plane-match",
-        ),
-    ]
+def convex_in_Q(convexity: dict) -> Judgement:
+    """The rate of a mixture of encoders against the mean of their rates."""
+    excess, in_p = (convexity[f"largest_excess_in_{name}_bits"] for name in "Qp")
+    return judge(
+        f"rate of a mixture less mean rate, largest of {convexity['pairs']} random pairs: {fixed(excess, 4)} bits",
+        f"in the source p, fixed throughout, it is not convex: +{fixed(in_p, 4)} bits",
+        true=excess <= ROUNDING,
+    )
 
 
-def subset(duals):
-    """The subset and its budget."""
-    P, D_core = duals["probability_of_core"], duals["budgets"]["core"]
-    least = duals["sweep"][0]["D"]
-    spent = column(duals["sweep"], "distortions", "core")
-    return [
-        Row(
-            "subset-probable",
-            "The subset S is a high-probability one",
-            "4.2",
-            "high-probability",
-            f"P(S) = {fixed(P, 3)}",
-            "P(S) ≥ 0.5",
-            judge(P >= 0.5, "each letter is meant, not the subset" if P < 0.5 else ""),
-        ),
-        Row(
-            "subset-tighter",
-            "D′ = 0.015 is the tighter budget",
-            "4.2",
-            "tighter",
-            f"joint, so the mean given S may be D′/P(S) = {fixed(D_core / P, 3)}: {fixed(least * P / D_core, 1)} to "
-            f"{fixed(duals['sweep'][-1]['D'] * P / D_core, 1)} times tighter than D, not "
-            f"{fixed(least / D_core, 0)} to {fixed(duals['sweep'][-1]['D'] / D_core, 0)} times",
-            "D′/P(S) < D",
-            judge(D_core / P < least),
-        ),
-        Row(
-            "subset-preserved",
-            "The core keeps its accuracy as the global budget grows",
-            "4.2",
-            "preserved",
-            f"core distortion {fixed(spent.min(), 4)} to {fixed(spent.max(), 4)} at all {len(spent)} budgets",
-            f"D′ = {D_core:g}",
-            judge(np.ptp(spent) < 1e-6 and spent.max() <= D_core * (1 + 1e-9)),
-        ),
-    ]
+def global_optimum(**notebooks: dict) -> Judgement:
+    """The largest certified gap of all solved problems."""
+    gaps = [entry["gap_bits"] for entry in certified(notebooks)]
+    return judge(
+        f"largest certified gap of {len(gaps)} solved problems: {power(max(gaps))} bits", true=max(gaps) <= CERTIFIED
+    )
 
 
-def prices(duals):
-    """Figure 3, left."""
-    D = column(duals["sweep"], "D")
-    core, glob = (column(duals["sweep"], "prices_bits", name) for name in ("core", "global"))
-    d = duals["finite_differences"]
-    error = max(abs(d["differences"][k] / d["prices"][k] - 1) for k in d["prices"])
-    ratio = duals["smallest_price_ratio"]
-    rates, alone = column(duals["sweep"], "I_bits"), column(duals["sweep_without_core"], "I_bits")
-    added = (rates - alone) / rates
-    dominates = added > 0.5
-    nats, stop = duals["price_core_nats"], duals["distortion_where_global_goes_slack"]
-    return [
-        Row(
-            "price-derivative",
-            "Dual variables are marginal prices of distortion",
-            "3.2",
-            "marginal price",
-            f"price against central difference of the rate: within {power(error)}",
-            "10⁻⁴, relative",
-            judge(error <= 1e-4),
-        ),
-        Row(
-            "price-ratio",
-            "The subset's price is an order of magnitude larger",
-            "4.2",
-            "×10 throughout",
-            f"smallest ratio over the sweep {fixed(ratio, 1)}",
-            "≥ 10",
-            judge(ratio >= RATIO),
-        ),
-        Row(
-            "price-global-falls",
-            "The global price falls as its budget is relaxed",
-            "4.2",
-            "1.0 to 0 nats",
-            f"{fixed(duals['price_global_nats'][1], 3)} nats to 0, slack from D = {fixed(stop, 2)}",
-            "monotone",
-            judge((np.diff(glob) <= 1e-6).all()),
-        ),
-        Row(
-            "price-core-rises",
-            "The subset's price rises meanwhile",
-            "4.2",
-            "13.7 to 14.7 nats",
-            f"{fixed(nats[0], 2)} to {fixed(nats[1], 2)} nats: by {fixed(100 * (nats[1] / nats[0] - 1), 1)} %",
-            "monotone",
-            judge((np.diff(core) >= -1e-6).all()),
-        ),
-        Row(
-            "distortion-stops",
-            "The distortion reached stops near 1.16",
-            "4.2",
-            "1.16",
-            f"{fixed(stop, 4)}",
-            "0.01",
-            judge(abs(stop - 1.16) <= 0.01),
-        ),
-        Row(
-            "price-dominates",
-            "The subset dominates the rate cost",
-            "4.2",
-            "dominates",
-            f"its budget adds {fixed(100 * added[0], 0)} % of the rate at D = {fixed(D[0], 2)}, "
-            f"{fixed(100 * added[-1], 0)} % at D = {fixed(D[-1], 2)}",
-            "> 50 %",
-            judge(
-                dominates.all(),
-                f"D ≥ {fixed(D[dominates.argmax()], 2)}"
-                if dominates.any() and dominates[dominates.argmax() :].all()
-                else "",
-            ),
-        ),
-        Row(
-            "core-cost",
-            "What the core's budget adds to the rate",
-            "4.2",
-            "—",
-            f"{fixed(rates[0] - alone[0], 3)} of {fixed(rates[0], 3)} bits at D = {fixed(D[0], 2)}; "
-            f"{fixed(rates[-1] - alone[-1], 3)} of {fixed(rates[-1], 3)} at D = {fixed(D[-1], 2)}",
-            "> 0",
-            judge((rates - alone >= 1e-6).all()),
-            corrects="price-dominates",
-        ),
-    ]
+def constraints_convex(sweep: list, sweep_core: list) -> Judgement:
+    """The rate against its chords, along the global budget and along the subset's."""
+    over = [over_chord(column(s, "D"), column(s, "I_bits")) for s in (sweep, sweep_core)]
+    return judge(
+        f"rate over the chord of its neighbours, along D with D′ held: {fixed(over[0], 7)} bits at most; along D′: "
+        f"{fixed(over[1], 7)}",
+        true=max(over) <= CERTIFIED,
+    )
 
 
-def curve(duals):
-    """Figure 3, right."""
-    D = column(duals["sweep"], "D")
-    rates, alone = column(duals["sweep"], "I_bits"), column(duals["sweep_without_core"], "I_bits")
-    steep, steep_alone = (column(duals[k], "prices_bits", "global") for k in ("sweep", "sweep_without_core"))
+def certified_bounds(initial: dict, refined: float, limit: float) -> Judgement:
+    """The bound on one codebook against the rate on another."""
+    bound = initial["I_bits"] - CERTIFIED
+    return judge(
+        f"bound of the first codebook {fixed(bound, 4)} bits; the refined one has rate {fixed(refined, 4)}",
+        true=bound <= refined,
+        condition=f"the codebook is fixed; the limit over all of them is {fixed(limit, 4)} bits",
+    )
+
+
+def mixed_met(budgets: dict, sweep: list) -> Judgement:
+    """Distortions against both budgets, gaps and the subset's price over the sweep."""
+    over = max(column(sweep, "distortions", "core").max() / budgets["core"], 0) - 1
+    above = (column(sweep, "distortions", "global") / column(sweep, "D")).max() - 1
+    gap, price = column(sweep, "gap_bits").max(), column(sweep, "prices_bits", "core").min()
+    met = max(over, above) <= ROUNDING and gap <= CERTIFIED
+    return judge(
+        f"at {len(sweep)} budgets both are met within {power(max(over, above, 1e-10))} of themselves, largest gap "
+        f"{power(gap)} bits, least price of D′ {fixed(price, 1)}",
+        true=met and price > CERTIFIED,
+        idle=met,
+    )
+
+
+def ba_stationary(conic: dict, ba: dict) -> Judgement:
+    """Blahut–Arimoto's rate against the certified optimum."""
+    apart = max(abs(conic["I_bits"] - ba["I_bits"]), ba["gap_bits"])
+    return judge(
+        f"from the convex optimum, and by its own certificate, {power(max(apart, 1e-10))} bits at most",
+        "by convexity a stationary point is a global optimum",
+        true=apart <= CERTIFIED,
+    )
+
+
+def ba_duals(slope: float, price: float) -> Judgement:
+    """Blahut–Arimoto's slope against the dual price."""
+    return judge(
+        f"its slope {fixed(slope, 4)}, the dual price {fixed(price, 4)} bits per unit",
+        true=abs(slope - price) > ADJECTIVE * price,
+    )
+
+
+def ba_mixed(two: dict) -> Judgement:
+    """Blahut–Arimoto's rate at two prices against the program's."""
+    apart = abs(two["I_bits"] - two["conic_I_bits"])
+    return judge(
+        f"run at the two prices it finds the rate within {power(apart)} bits, the core at {fixed(two['distortions']['core'], 4)}",
+        true=apart > CERTIFIED,
+    )
+
+
+def gaussian_match(sweep: list, variance: float) -> Judgement:
+    """The rate against the closed form at each budget."""
+    D, rates = column(sweep, "D"), column(sweep, "I_bits")
+    deviation = abs(rates - np.maximum(0.5 * np.log2(variance / D), 0))
+    return judge(
+        f"largest deviation {fixed(deviation.max(), 4)} bits, at D = {fixed(D[deviation.argmax()], 2)}",
+        true=deviation.max() <= CLOSE,
+        condition=ranges(D, deviation <= CLOSE),
+    )
+
+
+def gaussian_stable(at: dict, sweep: list) -> Judgement:
+    """The rate printed by the author's code against the certified one, and the gaps."""
+    printed = {"I_nats": 0.2438043295518, "H_Y_nats": 1.085566783851, "H_Y_given_X_nats": 0.8417624542993}
+    off = {key: abs(at[key] - value) for key, value in printed.items()}
+    gap = column(sweep, "gap_bits").max()
+    return judge(
+        f"the author's code prints I {power(off.pop('I_nats'))} nats off at D = 0.6, entropies {power(max(off.values()))}; "
+        f"largest gap here {power(gap)} bits",
+        true=abs(at["I_nats"] - printed["I_nats"]) <= CERTIFIED and gap <= CERTIFIED,
+    )
+
+
+def gaussian_formula(sweep: list, variance: float) -> Judgement:
+    """The budgets against the variance, beyond which the formula is negative."""
+    D, rates = column(sweep, "D"), column(sweep, "I_bits")
+    beyond = rates[1.2 * variance < D]
+    return judge(
+        f"{(variance < D).sum()} of {len(D)} budgets exceed σ² = {fixed(variance, 4)}; there the formula is negative, down to "
+        f"{fixed(0.5 * np.log2(variance / D[-1]), 2)} bits",
+        true=variance >= D[-1],
+        condition=f"D ≤ σ² = {fixed(variance, 3)}; beyond it R = 0"
+        if not beyond.size or beyond.max() < CERTIFIED
+        else "",
+    )
+
+
+def gaussian_codebook(deviations: dict) -> Judgement:
+    """Deviations from the closed form with few codewords and with many."""
+    sizes = sorted(deviations, key=int)
+    few, many = (np.array([d for d in deviations[size] if d is not None]) for size in (sizes[0], sizes[-1]))
+    return judge(
+        f"{sizes[0]} codewords: {fixed(few.min(), 4)} to +{fixed(few.max(), 4)} bits; {sizes[-1]}: {fixed(many.min(), 4)} to "
+        f"{fixed(many.max(), 4)}",
+        true=abs(many).max() <= ADJECTIVE * abs(few).max() and few.min() >= -ROUNDING,
+        condition="the rate lies above the closed form; where it lies below, the source's discretisation is the cause"
+        if many.max() < 0 < few.max()
+        else "",
+    )
+
+
+def plane_convex(sweep: list) -> Judgement:
+    """The rate in the plane against its chords."""
+    D, rates = column(sweep, "D"), column(sweep, "I_bits")
+    over = over_chord(D, rates)
+    return judge(
+        f"rate over the chord of its neighbours at most {fixed(over, 7)} bits, {len(D)} budgets from D = {fixed(D[0], 2)}",
+        true=over <= CERTIFIED,
+    )
+
+
+def plane_match(plane: dict, line: list, variances: float) -> Judgement:
+    """The largest deviation from the closed form in the plane against that on the line."""
+
+    def off(sweep, variance, dimension):
+        D = column(sweep, "D")
+        return abs(column(sweep, "I_bits") - np.maximum(dimension / 2 * np.log2(variance / D), 0)).max()
+
+    flat, straight = off(plane["sweep"], plane["variance"], 2), off(line, variances, 1)
+    return judge(
+        f"largest deviation in the plane {fixed(flat, 3)} bits, on the line {fixed(straight, 3)}",
+        f"with a codeword at the mean, 7 × 7: {fixed(off(plane['sweep_7_by_7'], plane['variance'], 2), 4)} bits",
+        true=flat <= straight,
+    )
+
+
+def subset_probable(probability: float, letters: int, inside: int) -> Judgement:
+    """The probability of the subset against one half, and against the share of its letters."""
+    likelier = probability / (inside / letters)
+    return judge(
+        f"P(S) = {fixed(probability, 3)}, on {inside} of {letters} letters",
+        true=probability >= 0.5,
+        condition=f"letters are compared one by one: those of S are {fixed(likelier, 1)} times as likely as the average"
+        if likelier >= 1 + ADJECTIVE
+        else "",
+    )
+
+
+def subset_tighter(probability: float, D_core: float, sweep: list) -> Judgement:
+    """The mean distortion allowed given the subset against the global budgets."""
+    mean, least, most = D_core / probability, sweep[0]["D"], sweep[-1]["D"]
+    return judge(
+        f"joint, so the mean given S may be D′/P(S) = {fixed(mean, 3)}: {fixed(least / mean, 1)} to {fixed(most / mean, 1)} times "
+        f"tighter than D, not {fixed(least / D_core, 0)} to {fixed(most / D_core, 0)}",
+        true=mean < least,
+    )
+
+
+def subset_preserved(sweep: list, D_core: float) -> Judgement:
+    """The subset's distortion over the sweep against its budget."""
+    spent = column(sweep, "distortions", "core")
+    return judge(
+        f"core distortion {fixed(spent.min(), 4)} to {fixed(spent.max(), 4)} at {len(spent)} budgets",
+        true=np.ptp(spent) <= CERTIFIED and spent.max() <= D_core * (1 + ROUNDING),
+    )
+
+
+def price_derivative(prices: dict, differences: dict) -> Judgement:
+    """Prices against central differences of the rate."""
+    error = max(abs(differences[k] / prices[k] - 1) for k in prices)
+    return judge(f"price against central difference of the rate: within {power(error)}", true=error <= 1e-4)
+
+
+def price_ratio(ratio: float) -> Judgement:
+    """The least ratio of the two prices against ten."""
+    return judge(f"smallest ratio over the sweep {fixed(ratio, 1)}", true=ratio >= 10)
+
+
+def shares(sweep: list, alone: list) -> tuple[np.ndarray, np.ndarray]:
+    """Budgets, and the share of the rate that the subset's budget adds at each; both (N,)."""
+    rates = column(sweep, "I_bits")
+    return column(sweep, "D"), (rates - column(alone, "I_bits")) / rates
+
+
+def price_dominates(sweep: list, alone: list) -> Judgement:
+    """The share of the rate that the subset's budget adds against one half."""
+    D, added = shares(sweep, alone)
+    return judge(
+        f"the subset's budget adds {percent(added[0])} of the rate at D = {fixed(D[0], 2)}, {percent(added[-1])} at {fixed(D[-1], 2)}",
+        true=(added > 0.5).all(),
+        condition=ranges(D, added > 0.5),
+    )
+
+
+def influence(sweep: list, alone: list) -> Judgement:
+    """The share of the rate that the subset's budget adds against a tenth."""
+    D, added = shares(sweep, alone)
+    return judge(
+        f"the subset's budget adds {percent(added.min())} to {percent(added.max())} of the rate",
+        true=(added >= ADJECTIVE).all(),
+        condition=ranges(D, added >= ADJECTIVE),
+    )
+
+
+def price_global_falls(sweep: list) -> Judgement:
+    """The global price from budget to budget."""
+    price = column(sweep, "prices_bits", "global")
+    return judge(
+        f"{fixed(price[0], 3)} to {fixed(price[-1], 3)} bits per unit",
+        true=(np.diff(price) <= CERTIFIED).all() and price[-1] < price[0],
+    )
+
+
+def price_core_rises(sweep: list) -> Judgement:
+    """The subset's price from budget to budget."""
+    price = column(sweep, "prices_bits", "core")
+    return judge(
+        f"{fixed(price[0], 2)} to {fixed(price[-1], 2)} bits per unit, by {percent(price[-1] / price[0] - 1, 1)}",
+        true=(np.diff(price) >= -CERTIFIED).all() and price[-1] > price[0],
+    )
+
+
+def figure_3(core: list, glob: list, stop: float) -> Judgement:
+    """Prices in nats and the distortion at which the curves stop against those drawn."""
+    off = max(abs(found - drawn) for found, drawn in zip([*core, *glob], [13.7, 14.7, 0, 1.0]))
+    return judge(
+        f"core {fixed(core[0], 2)} to {fixed(core[1], 2)}, global {fixed(glob[1], 2)} to {fixed(glob[0], 2)} nats; slack from "
+        f"D = {fixed(stop, 3)}",
+        true=off <= 0.05 and abs(stop - 1.16) <= 0.01,
+    )
+
+
+def curve_flatter(sweep: list, alone: list) -> Judgement:
+    """Slopes of the curves with and without the subset's budget."""
+    steep, steep_alone = (column(s, "prices_bits", "global") for s in (sweep, alone))
     used = np.minimum(steep, steep_alone) > 1e-3
     relative = steep[used] / steep_alone[used] - 1
-    return [
-        Row(
-            "curve-flatter",
-            "The mixed-fidelity curve is noticeably flatter",
-            "4.2",
-            "noticeably flatter",
-            f"its slope against that without the core's budget: {fixed(100 * relative.min(), 1)} to "
-            f"+{fixed(100 * relative.max(), 1)} % where both fall",
-            "−10 % everywhere",
-            judge(
-                (relative <= -0.1).all(),
-                f"D ≥ {fixed(D[used][(relative <= -0.1).argmax()], 2)}" if (relative <= -0.1).any() else "",
-            ),
-        ),
-        Row(
-            "curve-higher",
-            "Its rate is higher for a given global distortion",
-            "4.2",
-            "higher",
-            f"by {fixed((rates - alone).min(), 3)} to {fixed((rates - alone).max(), 3)} bits",
-            "> 0",
-            judge((rates > alone).all()),
-        ),
-        Row(
-            "curve-floor",
-            "It prevents aggressive rate reduction",
-            "4.2",
-            "cannot collapse",
-            f"the rate stops at {fixed(rates[-1], 3)} bits, not at 0, for every D ≥ "
-            f"{fixed(duals['distortion_where_global_goes_slack'], 2)}",
-            "> 10⁻³ bits",
-            judge(rates[-1] > 1e-3),
-        ),
-    ]
+    return judge(
+        f"its slope against that without the subset's budget: {percent(relative.min(), 1)} to +{percent(relative.max(), 1)}",
+        true=(relative <= -ADJECTIVE).all(),
+        condition=ranges(column(sweep, "D")[used], relative <= -ADJECTIVE),
+    )
+
+
+def curve_higher(sweep: list, alone: list) -> Judgement:
+    """Rates with and without the subset's budget."""
+    more = column(sweep, "I_bits") - column(alone, "I_bits")
+    return judge(f"by {fixed(more.min(), 3)} to {fixed(more.max(), 3)} bits", true=more.min() > CERTIFIED)
+
+
+def curve_floor(sweep: list, alone: list) -> Judgement:
+    """Rates at the largest budget with and without the subset's budget."""
+    rate, free = column(sweep, "I_bits")[-1], abs(column(alone, "I_bits")[-1])
+    return judge(
+        f"at the largest budget the rate is {fixed(rate, 3)} bits, and {fixed(free, 3)} without the subset's budget",
+        true=rate > 1e-3 and free <= CERTIFIED,
+    )

@@ -1,31 +1,48 @@
-"""Every checkable claim of the report, measured from results/ and judged by code.
-
-A row says what the report claims, where, what we measure and within which tolerance. Its verdict is `holds`,
-`holds where ...` with the condition, or `does not hold`, and follows from the measured values alone. Where a claim
-is vacuous at the published settings, or compares unlike things, the next row `corrects` it.
-"""
+"""Every checkable claim of the report, read from claims.toml, measured from results/ and judged by its test."""
 
 import json
 import sys
 import textwrap
-from dataclasses import asdict
+import tomllib
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 from ..outputs import write_atomic
 from . import codebooks, core
+from .verdicts import Judgement, Verdict
 
 RECORD = "results/claims.json"
-WIDTHS = {"claim": 40, "where": 5, "says": 26, "measured": 40, "tolerance": 22, "verdict": 30}
+WIDTHS = {"sec.": 4, "claim": 27, "criterion": 29, "measured": 28, "verdict": 24}  # 120 columns with the gaps
 
 
 class ClaimError(Exception):
     """The claims cannot be judged; the message names what is missing and the command that makes it."""
 
 
-def load(root):
+@dataclass(frozen=True)
+class Row:
+    """A claim as the record has it: claims.toml says what the fields of the report are, verdicts.py the last three."""
+
+    key: str
+    section: str
+    paragraph: int | str
+    quote: str
+    claim: str
+    criterion: str
+    why: str
+    verdict: str
+    measured: str
+    beside: str
+
+
+def load(root: Path) -> dict:
     """{notebook: its results} of every numbered file in results/.
 
-    Raises ClaimError where there is none.
+    Raises
+    ------
+    ClaimError
+        Where there is none.
     """
     found = sorted((Path(root) / "results").glob("[0-9][0-9]_*.json"))
     if not found:
@@ -33,22 +50,64 @@ def load(root):
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in found}
 
 
-def measure(root):
+def entries() -> list[dict]:
+    """The entries of claims.toml, in the order of the report."""
+    return tomllib.loads(Path(__file__).with_name("claims.toml").read_text(encoding="utf-8"))["claim"]
+
+
+def declared(entry: dict, results: dict) -> dict:
+    """{name: value} of the results and settings that an entry declares; nothing else reaches its test."""
+
+    def value(path):
+        if isinstance(path, list):
+            return [value(each) for each in path]
+        node = results
+        for key in path.split("/"):
+            node = node[key]
+        return node
+
+    return {name: value(path) for name, path in entry["results"].items()} | entry.get("settings", {})
+
+
+def examine(entry: dict, arguments: dict) -> Judgement:
+    """What the test of an entry, the function of its name, makes of the results that it is handed."""
+    name = entry["key"].replace("-", "_")
+    return (getattr(core, name, None) or getattr(codebooks, name))(**arguments)
+
+
+def row(entry: dict, results: dict) -> Row:
+    """The row of an entry. Raises KeyError for a result that is missing."""
+    if "reason" in entry:
+        found, criterion = Judgement(Verdict.NOT_EXAMINED, "", entry["reason"]), ""
+    else:
+        found = examine(entry, declared(entry, results))
+        criterion = entry["criterion"] + (f" Turns at: {entry['turns']}." if "turns" in entry else "")
+    report = {name: entry[name] for name in ("key", "section", "paragraph", "quote", "claim")}
+    outcome = {"verdict": found.verdict.value, "measured": found.measured, "beside": found.beside}
+    return Row(**report, criterion=criterion, why=entry.get("why", ""), **outcome)
+
+
+def measure(root: Path) -> list[Row]:
     """The rows of all claims, measured from results/ of `root`.
 
-    Raises ClaimError where a number that a claim needs is missing; it names the key.
+    Raises
+    ------
+    ClaimError
+        Where a number that a claim needs is missing; it names the claim and the key.
     """
-    results = load(root)
-    try:
-        rows = core.rows(results) + codebooks.rows(results)
-    except KeyError as error:
-        raise ClaimError(
-            f"results/ lacks {error}, which a claim needs; expected what the notebooks save. Run: python -m mfrd report"
-        ) from error
+    results, rows = load(root), []
+    for entry in entries():
+        try:
+            rows.append(row(entry, results))
+        except KeyError as error:
+            raise ClaimError(
+                f"results/ lacks {error}, which the claim {entry['key']} needs; expected what the notebooks save. "
+                "Run: python -m mfrd report"
+            ) from error
     return rows
 
 
-def recorded(root):
+def recorded(root: Path) -> dict:
     """{key: verdict} of the committed record, empty where there is none."""
     path = Path(root) / RECORD
     if not path.is_file():
@@ -56,75 +115,57 @@ def recorded(root):
     return {row["key"]: row["verdict"] for row in json.loads(path.read_text(encoding="utf-8"))["rows"]}
 
 
-def changes(rows, record):
+def changes(rows: list[Row], record: dict) -> list[str]:
     """Lines that say which verdict differs from the record, which row is new and which is gone."""
     found = {row.key: row.verdict for row in rows}
-    lines = [
-        f"{key}: {verdict!r}, recorded as {record.get(key, 'no row')!r}"
-        for key, verdict in found.items()
-        if verdict != record.get(key)
+    return [
+        f"{key}: {found.get(key, 'no row')!r}, recorded as {record.get(key, 'no row')!r}"
+        for key in {**found, **record}
+        if found.get(key) != record.get(key)
     ]
-    return lines + [f"{key}: no row, recorded as {record[key]!r}" for key in record if key not in found]
 
 
-def tally(rows):
-    """How many claims there are of each verdict, corrections apart."""
-    claims = [row for row in rows if not row.corrects]
-    hold = sum(row.verdict == "holds" for row in claims)
-    where = sum(row.verdict.startswith("holds where") for row in claims)
-    return {
-        "claims": len(claims),
-        "hold": hold,
-        "hold_where": where,
-        "do_not_hold": len(claims) - hold - where,
-        "corrections": len(rows) - len(claims),
-    }
+def tally(rows: list[Row]) -> list[dict]:
+    """The verdicts in their order: what each is called and means, and how many claims have it."""
+    return [{"verdict": v.value, "means": v.message, "claims": sum(row.verdict == v for row in rows)} for v in Verdict]
 
 
-def check(root, *, record=False, stream=None):
+def check(root: Path, *, record: bool = False, stream: IO[str] | None = None) -> bool:
     """Print the table and compare its verdicts with the record; returns True where they agree.
 
     Where they agree, or `record` is set, the record is written again, so that its measured values stay current.
     """
     stream = stream or sys.stdout
     rows = measure(root)
-    print(table(rows), file=stream)
-    count = tally(rows)
-    print(
-        f"{count['claims']} claims: {count['hold']} hold, {count['hold_where']} hold where a condition is met, "
-        f"{count['do_not_hold']} do not hold; {count['corrections']} corrected claims",
-        file=stream,
-    )
+    print(table(rows), *(f"{t['claims']:3d} {t['verdict']}: {t['means']}" for t in tally(rows)), sep="\n", file=stream)
     differences = [] if record else changes(rows, recorded(root))
     if differences:
-        print(
-            "\nverdicts that are not the recorded ones (accept them with --record):",
-            *differences,
-            sep="\n  ",
-            file=stream,
-        )
+        heading = "\nverdicts that are not the recorded ones (accept them with --record):"
+        print(heading, *differences, sep="\n  ", file=stream)
         return False
-    document = {"tally": count, "rows": [asdict(row) for row in rows]}
+    document = {"tally": tally(rows), "rows": [asdict(row) for row in rows]}
     write_atomic(Path(root) / RECORD, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
     return True
 
 
-def table(rows, widths=WIDTHS):
-    """The rows as text, one block of wrapped columns each."""
+def table(rows: list[Row]) -> str:
+    """The rows as text of 120 columns, wrapped."""
 
-    def block(cells):
-        wrapped = [textwrap.wrap(cell, width) or [""] for cell, width in zip(cells, widths.values())]
-        height = max(map(len, wrapped))
-        for column in wrapped:
-            column += [""] * (height - len(column))
+    def block(*cells):
+        wrapped = [textwrap.wrap(cell, width, break_on_hyphens=False) for cell, width in zip(cells, WIDTHS.values())]
+        lines = [[column[k] if k < len(column) else "" for column in wrapped] for k in range(max(map(len, wrapped)))]
         return "\n".join(
-            "  ".join(line.ljust(width) for line, width in zip(lines, widths.values())).rstrip()
-            for lines in zip(*wrapped)
+            "  ".join(f"{cell:{width}}" for cell, width in zip(line, WIDTHS.values())).rstrip() for line in lines
         )
 
-    rule = "  ".join("-" * width for width in widths.values())
     body = [
-        block([("└ " if row.corrects else "") + row.claim, *(getattr(row, k) for k in list(widths)[1:])])
-        for row in rows
+        block(
+            r.section,
+            f"{r.claim} [{r.key}]",
+            r.criterion,
+            r.measured,
+            r.verdict + (f": {r.beside}" if r.beside else ""),
+        )
+        for r in rows
     ]
-    return "\n".join([block([name for name in widths]), rule, ("\n").join(f"{text}\n" for text in body)])
+    return "\n\n".join([block(*WIDTHS) + "\n" + "  ".join("-" * width for width in WIDTHS.values()), *body, ""])
