@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from flint import arb
 from helpers.exact import Exact, Shortfall, exceeded, faults, judge, nearest_float, rational
-from helpers.hard_problems import hard_problem, hard_problems
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from helpers.hard_problems import hard_problems
+from helpers.rounded import rounded_down_bound, slack_up
 from scipy.optimize import linprog
 
 import mfrd
@@ -268,37 +267,54 @@ def test_a_linear_program_that_ends_without_an_answer_is_named(monkeypatch, stat
 # --- many hard problems ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "solver, part, count", [*(("newton", k, 1000) for k in range(10)), ("clarabel", 0, 750), ("clarabel", 1, 750)]
-)
-def test_hard_problems_are_answered_without_a_fault(solver, part, count):
+@pytest.mark.parametrize("part", range(10))
+def test_hard_problems_are_answered_without_a_fault(part):
+    seen = hard(1000 + part, 1000, "newton")
+    assert seen["optimal"] > 750 and seen["infeasible"] > 50
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_hard_problems_are_answered_without_a_fault_by_clarabel(part):
+    seen = hard(1000 + part, 750, "clarabel")
+    assert seen["optimal"] > 450 and seen["infeasible"] > 35
+
+
+def hard(seed, count, solver):
+    """How many of the hard problems of one seed came to each outcome; an AssertionError where any has a fault."""
     seen, found = Counter(), {}
-    for index, problem in hard_problems(1000 + part, count):
+    for index, problem in hard_problems(seed, count):
         judgement = judge(problem, solver)
         seen[judgement.outcome] += 1
         if judgement.faults:
             found[index] = judgement.faults
     assert found == {}
-    assert seen["optimal"] > 0.8 * count and seen["infeasible"] > 0.03 * count
+    return seen
 
 
-@settings(
-    max_examples=200,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-    derandomize=True,
-    database=None,
-)
-@given(st.integers(0, 2**32 - 1))
-def test_any_multipliers_and_potentials_bound_from_below(seed):
-    """lower_bound of numbers that no solver proposed, of any size, is below the formula in balls."""
-    rng = np.random.default_rng(seed)
-    problem = hard_problem(rng)
-    exact, R = Exact(problem), len(problem.rows)
-    lam = rng.random(R) * 10.0 ** rng.uniform(-6, 10, R) * (rng.random(R) < 0.8)
-    a = rng.normal(size=problem.n) * 10.0 ** rng.uniform(-3, 16)
-    if rng.random() < 0.7:
-        a = problem.offset(lam) + rng.normal(size=problem.n)  # of the size that solvers propose
-    bound = mfrd.lower_bound(problem, lam, a)
-    assert not np.isnan(bound) and not arb(bound) > exact.dual(lam, a)
+@pytest.mark.parametrize("bound", [mfrd.lower_bound, rounded_down_bound])
+def test_any_multipliers_and_potentials_bound_from_below(bound):
+    """Numbers that no solver proposed, of any size: never above the formula in balls, and near where none cancel."""
+    near = []
+    for index, problem in hard_problems(2, 400):
+        rng = np.random.default_rng(index)
+        lam = rng.random(len(problem.rows)) * 10.0 ** rng.uniform(-6, 10, len(problem.rows))
+        lam *= rng.random(len(lam)) < 0.8
+        a = rng.normal(size=problem.n) * 10.0 ** rng.uniform(-3, 16)
+        with np.errstate(over="ignore", invalid="ignore"):
+            if rng.random() < 0.7:
+                a = problem.offset(lam) + rng.normal(size=problem.n)  # of the size that solvers propose
+        if not np.isfinite(a).all():
+            continue
+        value, ball = bound(problem, lam, a), Exact(problem).dual(lam, a)
+        assert not np.isnan(value) and not arb(value) > ball, index
+        size = max(1.0, abs(nearest_float(ball)), float(abs(a).max()))
+        near.append(nearest_float(ball - arb(value)) / size)
+    assert len(near) > 300 and np.quantile(near, 0.9) < 1e-13
+
+
+def test_slack_is_exact_but_for_the_last_rounding_up():
+    for index, problem in hard_problems(3, 200):
+        exact, slack = Exact(problem), slack_up(problem)
+        for value, truth in zip(slack, exact.slack):
+            assert rational(value) >= truth, index
+            assert rational(np.nextafter(np.nextafter(value, -np.inf), -np.inf)) < truth, index
