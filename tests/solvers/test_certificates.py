@@ -301,8 +301,11 @@ def test_any_multipliers_and_potentials_bound_from_below(bound):
         lam *= rng.random(len(lam)) < 0.8
         a = rng.normal(size=problem.n) * 10.0 ** rng.uniform(-3, 16)
         with np.errstate(over="ignore", invalid="ignore"):
-            if rng.random() < 0.7:
-                a = problem.offset(lam) + rng.normal(size=problem.n)  # of the size that solvers propose
+            kind = rng.integers(3)
+            if kind:  # of the size that solvers propose, or such that all that is large cancels in one codeword
+                a = problem.offset(lam) + rng.normal(size=problem.n) * (kind == 1)
+            if kind == 2:
+                a = a + problem.exponents(lam)[:, rng.integers(problem.m)]
         if not np.isfinite(a).all():
             continue
         value, ball = bound(problem, lam, a), Exact(problem).dual(lam, a)
