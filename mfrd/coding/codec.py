@@ -65,10 +65,10 @@ class Codec:
         torn = np.flatnonzero(self.nearest(x) != of_letter)
         if len(torn):
             first, i = np.flatnonzero((x == x[torn[0]]).all(axis=1))[0], torn[0]
-            raise ValueError(
-                f"letters {first} and {i} are the same point {x[i]}, coded as different codewords; expected "
-                "one, since samples cannot tell them apart: merge them, or give both the same budget"
+            said = (
+                f"letters {first} and {i} are the same point {x[i]}, coded as different codewords; expected one, since"
             )
+            raise ValueError(f"{said} samples cannot tell them apart: merge them, or give both the same budget")
 
     def cells(self, samples: np.ndarray) -> np.ndarray:
         """The codeword index of each sample, (N,) int32.
@@ -115,10 +115,20 @@ class Codec:
         The header comes first, each frame once it is full, then the end; one frame of at most 2^20 samples is in
         memory. One array is [samples]. Raises as encode.
         """
-        writer = Writer(self.counts, self.codebook)
+        writer, held, room = Writer(self.counts, self.codebook), [], FRAME
         yield writer.start()
-        for cells in frames(self.cells(block) for chunk in chunks for block in slices(chunk)):
-            yield writer.frame(cells)
+        for chunk in map(np.asarray, chunks):
+            if chunk.ndim == 0:
+                said = f"samples are {chunk}, one number; expected (N, k) or (N,)"
+                raise ValueError(f"{said}, in a stream a list of such arrays")
+            while len(chunk):  # in slices that fill a frame, so that a large one is never copied whole
+                held.append(self.cells(chunk[:room]))
+                chunk, room = chunk[room:], room - len(held[-1])
+                if not room:
+                    yield writer.frame(np.concatenate(held) if len(held) > 1 else held[0])
+                    held, room = [], FRAME
+        if room < FRAME:
+            yield writer.frame(np.concatenate(held))
         yield writer.end()
 
     @staticmethod
@@ -142,8 +152,7 @@ class Codec:
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"data is {type(data).__name__}; expected bytes")
         reader = Reader([data])
-        cells = np.concatenate([np.zeros(0, np.int32), *reader.frames()])
-        return reader.codebook.take(cells, axis=0)
+        return reader.codebook.take(np.concatenate([*reader.frames()]), axis=0)
 
     @staticmethod
     def decode_stream(pieces: Iterable[bytes]) -> Iterator[np.ndarray]:
@@ -153,31 +162,5 @@ class Codec:
         the frames before the break. No samples at all yield one array (0, k). Raises as decode, TypeError where a
         piece is not bytes.
         """
-        reader, empty = Reader(pieces), True
-        for cells in reader.frames():
-            yield reader.codebook.take(cells, axis=0)
-            empty = False
-        if empty:
-            yield reader.codebook[:0]
-
-
-def slices(chunk: np.ndarray) -> Iterator[np.ndarray]:
-    """A chunk in slices of at most one frame, so that a large one is never copied whole."""
-    chunk = np.asarray(chunk)
-    if chunk.ndim == 0:
-        raise ValueError(f"samples are {chunk}, one number; expected (N, k) or (N,), in a stream a list of such arrays")
-    return (chunk[at : at + FRAME] for at in range(0, max(len(chunk), 1), FRAME))
-
-
-def frames(arrays: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Regroup arrays of codeword indices, of at most FRAME each, into frames of FRAME each, the last one shorter."""
-    held, size = [], 0
-    for cells in arrays:
-        held.append(cells)
-        size += len(cells)
-        if size >= FRAME:
-            whole = np.concatenate(held) if len(held) > 1 else cells
-            yield whole[:FRAME]
-            held, size = [whole[FRAME:]] if size > FRAME else [], size - FRAME
-    if size:
-        yield np.concatenate(held)
+        reader = Reader(pieces)
+        yield from (reader.codebook.take(cells, axis=0) for cells in reader.frames())

@@ -37,7 +37,7 @@ class CorruptStream(ValueError):
     """
 
 
-def checksum(before: bytes, body: bytes) -> bytes:
+def checksum(before: bytes, body: bytes | memoryview) -> bytes:
     """The check of a piece that follows the check `before`, 8 bytes."""
     return blake2b(body, digest_size=CHECK, key=before).digest()
 
@@ -170,7 +170,7 @@ class Reader:
             raise CorruptStream(f"the check of the {what} that ends at byte {self.offset} fails")
 
     def frames(self) -> Iterator[np.ndarray]:
-        """Yields the codeword indices of each frame, (N,) int32, once its check holds."""
+        """Yields the codeword indices of each frame, (N,) int32, once its check holds; of no samples one array (0,)."""
         model, total = model_of(self.counts), 0
         while True:
             N, W = LENGTHS.unpack(lengths := self.take(LENGTHS.size, "frame"))
@@ -188,3 +188,5 @@ class Reader:
             raise CorruptStream(f"holds {total} samples; its end says {TOTAL.unpack(count)[0]}")
         if self.buffer or any(len(piece) for piece in self.pieces):
             raise CorruptStream(f"bytes follow the end at byte {self.offset}; expected none")
+        if not total:
+            yield np.zeros(0, np.int32)

@@ -1,6 +1,7 @@
 """The nearest letter: samples to the cells of their letters, by thresholds, tables and a search tree."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -14,7 +15,7 @@ MOST_SLOTS = 1 << 22
 FAR = 1e150  # a coordinate beyond counts as this, so that squares stay finite
 
 
-def nearest_letter(x: np.ndarray, cell: np.ndarray, p: np.ndarray) -> "Grid | Scattered":
+def nearest_letter(x: np.ndarray, cell: np.ndarray, p: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """The map from samples (N, k) to the cell of the nearest letter, (N,) int32.
 
     x: (n, k); cell: (n,); p: (n,). Thresholds in one dimension and where the letters fill a
@@ -27,9 +28,9 @@ def nearest_letter(x: np.ndarray, cell: np.ndarray, p: np.ndarray) -> "Grid | Sc
         at = [np.searchsorted(axis, column) for axis, column in zip(axes, x.T, strict=True)]
         place, first = np.unique(np.ravel_multi_index(at, sides), return_index=True)
         if len(place) == np.prod(sides):
-            return Grid(axes, cell[first])
+            return partial(in_blocks, Grid(axes, cell[first]))
     x, first, where = np.unique(x + 0.0, axis=0, return_index=True, return_inverse=True)
-    return Scattered(x, cell[first], np.bincount(where.ravel(), p))
+    return partial(in_blocks, Scattered(x, cell[first], np.bincount(where.ravel(), p)))
 
 
 def in_blocks(cells_of: Callable[[np.ndarray], np.ndarray], points: np.ndarray) -> np.ndarray:
@@ -67,8 +68,8 @@ class Scattered:
         keys = keys ^ (keys >> np.uint64(32))
         return (keys @ self.odd >> self.shift).view(np.int64)
 
-    def block(self, points: np.ndarray) -> np.ndarray:
-        """The cells of a block of samples."""
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """The cells of samples, (N,)."""
         points = points + 0.0  # -0 becomes 0
         letter = self.table.take(self.slot(points))
         others = np.zeros(len(points), bool)
@@ -76,9 +77,6 @@ class Scattered:
         if others.any():
             letter[others] = self.tree.query(np.clip(points[others], -FAR, FAR))[1]
         return self.cells.take(letter)
-
-    def __call__(self, points: np.ndarray) -> np.ndarray:
-        return in_blocks(self.block, points)
 
 
 class Grid:
@@ -94,16 +92,13 @@ class Grid:
             middles, cell = [middles[0][changes]], cell[np.append(changes, len(cell) - 1)]
         self.cell, self.thresholds = cell, [Thresholds(middle) for middle in middles]
 
-    def block(self, points: np.ndarray) -> np.ndarray:
-        """The cells of a block of samples."""
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """The cells of samples, (N,)."""
         place = np.zeros(len(points), np.int32)
         for column, axis in zip(points.T, self.thresholds, strict=True):
             place *= len(axis.at) + 1
             place += axis.below(np.ascontiguousarray(column))
         return self.cell[place]
-
-    def __call__(self, points: np.ndarray) -> np.ndarray:
-        return in_blocks(self.block, points)
 
 
 class Thresholds:

@@ -56,15 +56,6 @@ class ParallelBound:
     distortions: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class AtPrice:
-    """One source at one price: .rate and .distortion of the best encoder on its letters, .potentials (n,) nats."""
-
-    rate: float
-    distortion: float
-    potentials: np.ndarray
-
-
 def histogram(samples: np.ndarray, width: float) -> Source:
     """The Source of samples in bins of one width about its multiples: the mean of each bin, and its frequency.
 
@@ -84,8 +75,8 @@ def histogram(samples: np.ndarray, width: float) -> Source:
     return Source(np.bincount(bins, samples) / mass, mass / mass.sum())
 
 
-def at_price(source: Source, price: float, *, fine: int = COARSE) -> AtPrice:
-    """The least I(X;Y) + price E|X - Y|^2 on codewords near the letters; price in nats per unit.
+def at_price(source: Source, price: float, *, fine: int = COARSE) -> tuple[float, float, np.ndarray]:
+    """(I, D, potentials (n,)) at the least I(X;Y) + price E|X - Y|^2 on codewords near the letters, all in nats.
 
     Across a gap of APART widths nothing is shared: the parts are solved by themselves, each with its mass, and what
     little they do share costs a little of the bound and nothing of its truth.
@@ -102,7 +93,7 @@ def at_price(source: Source, price: float, *, fine: int = COARSE) -> AtPrice:
     logits = np.log(q) - price * d
     z = log_sum(logits, axis=1)
     spent = p @ (np.exp(logits - z[:, None]) * d).sum(axis=1)
-    return AtPrice(float(-(p @ z) - price * spent), float(spent), -z)
+    return float(-(p @ z) - price * spent), float(spent), -z
 
 
 def output_pmf(x: np.ndarray, p: np.ndarray, price: float, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +105,7 @@ def output_pmf(x: np.ndarray, p: np.ndarray, price: float, y: np.ndarray) -> tup
     if len(y) == 1:
         return y, p.sum(keepdims=True)
     least = p @ (np.subtract.outer(x, y) ** 2).min(axis=1) / p.sum()
-    saddle = Saddle(Problem(Source(x, p / p.sum()), y, Fidelity(least)), np.arange(len(y)), np.array([float(price)]))
+    saddle = Saddle(Problem(Source(x, p / p.sum()), y, [Fidelity(least)]), np.arange(len(y)), np.array([float(price)]))
     q = interior_point(saddle, centre(saddle), TOLERANCE).q
     return y[q > 0], p.sum() * q[q > 0] / q.sum()
 
@@ -166,17 +157,16 @@ def parallel_bound(
     share = np.asarray(counts, float) / np.sum(counts)
     ends, price = [0.0, np.inf], 0.5 / D
     for _ in range(rounds):
-        spent = float(share @ [at_price(source, price).distortion for source in sources])
+        spent = float(share @ [at_price(source, price)[1] for source in sources])
         if abs(spent - D) <= tol * D:
             break
         ends[int(spent <= D)] = price
         step = price * spent / D  # at high rate the product of price and distortion is constant
         price = step if ends[0] < step < ends[1] else np.sqrt(ends[0] * ends[1])
-    found = [at_price(source, price, fine=FINE) for source in sources]  # the bound holds at any price
-    rates = np.array([each.rate for each in found]) / NATS_PER_BIT
-    distortions = np.array([each.distortion for each in found])
-    free = [Fidelity(0.0)]  # its price counts, its budget charges nothing: the bound is g_c(w)
-    dual = [lower_bound_all_codebooks(s, free, [price], each.potentials, tol=1e-4) for s, each in zip(sources, found)]
+    nats, spends, potentials = zip(*(at_price(source, price, fine=FINE) for source in sources))
+    rates, distortions = np.array(nats) / NATS_PER_BIT, np.array(spends)
+    free = [Fidelity(0.0)]  # its price counts, its budget charges nothing: the bound, at any price, is g_c(w)
+    dual = [lower_bound_all_codebooks(s, free, [price], a, tol=1e-4) for s, a in zip(sources, potentials)]
     scalar = [scalar_dual(source, price) for source in sources]
     lower, scalar_bound = (max(0.0, float(share @ g) - price * D / NATS_PER_BIT) for g in (dual, scalar))
     rate, spent = float(share @ rates), float(share @ distortions)
@@ -184,7 +174,7 @@ def parallel_bound(
 
 
 def scalar_dual(source: Source, price: float) -> float:
-    """The least H(Y) + price E|X - Y|^2 of scalar quantisers, bits; price in nats per unit: exact, by dynamic program."""
+    """The least H(Y) + price E|X - Y|^2 of scalar quantisers, bits: exact, by dynamic program; price in nats."""
     cells = Hull(source).cells
     D, H = cells.measure(cells.best([1 / price])[0])
     return (H + price * D) / NATS_PER_BIT

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import softmax
 
-from ..problems.rows import BudgetRows
 from ..solvers.encoder import Encoder
 from ..solvers.solution import Solution
 from .descent import lloyd
@@ -112,18 +111,11 @@ def anneal(
     source, encoder = solution.problem.source, solution.encoder
     budgets, rows = Budgets(source, solution.problem.fidelities), solution.problem.rows
     used = encoder.output_pmf > DEAD
-    y, q = encoder.y[used] - source.mean, encoder.output_pmf[used]
-    return tuple(
-        step(
-            t, Encoder(source, (y + source.mean).reshape((len(y),) + source.points.shape[1:]), Q[budgets.letter]), rows
-        )
-        for t, y, Q in path(Priced(budgets, solution.multipliers), y, q / q.sum(), tau, max_iter, tol)
-    )
-
-
-def step(tau: float, encoder: Encoder, rows: BudgetRows) -> AnnealingStep:
-    """The step of an encoder at a temperature, with what it spends."""
-    return AnnealingStep(float(tau), encoder, rows.largest(encoder.spent(rows)))
+    start, q, steps = encoder.y[used] - source.mean, encoder.output_pmf[used], []
+    for t, y, Q in path(Priced(budgets, solution.multipliers), start, q / q.sum(), tau, max_iter, tol):
+        now = Encoder(source, (y + source.mean).reshape((len(y),) + source.points.shape[1:]), Q[budgets.letter])
+        steps.append(AnnealingStep(float(t), now, rows.largest(now.spent(rows))))
+    return tuple(steps)
 
 
 def path(
@@ -138,11 +130,10 @@ def path(
         for _ in range(max_iter):
             logits = (np.log(q) - priced.costs(y)) / tau
             Q = softmax(logits, axis=1)
-            mass = priced.p @ Q
-            alive = mass > DEAD
+            alive = priced.p @ Q > DEAD
             if not alive.all():
                 Q, q = softmax(logits[:, alive], axis=1), q[alive]  # from the logits: all of a row may have died
-                mass = priced.p @ Q
+            mass = priced.p @ Q
             moved, q = abs(mass - q).max(), mass / mass.sum()
             y = priced.soft_codewords(Q)
             if moved <= tol:

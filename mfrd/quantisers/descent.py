@@ -58,16 +58,15 @@ def descend(priced: Priced, y: np.ndarray, q: np.ndarray, *, exchange: bool = Fa
     exchange: whether single letters are moved too, which is slower and ends lower.
     """
     column = lloyd(priced, y, q)
-    value = column.value(priced.multipliers)
     for _ in range(rounds):
         cells = merged(priced, split(priced, column.cells))
         cells = exchanged(priced, cells) if exchange else cells
         m = cells.max() + 1
         better = lloyd(priced, priced.codewords(cells, m), np.bincount(cells, priced.p, m))
-        lower = better.value(priced.multipliers)
-        if not lower < value - LEAST_FALL * max(1.0, abs(value)):
+        value = column.value(priced.multipliers)
+        if not better.value(priced.multipliers) < value - LEAST_FALL * max(1.0, abs(value)):
             break
-        column, value = better, lower
+        column = better
     return column
 
 
@@ -105,8 +104,8 @@ def split(priced: Priced, cells: np.ndarray) -> np.ndarray:
     for _ in range(8):
         halves = 2 * cells + upper
         table = priced.lookup(priced.codewords(halves, 2 * m))
-        with np.errstate(divide="ignore"):
-            nats = -np.log(np.bincount(halves, p, 2 * m))
+        q = np.bincount(halves, p, 2 * m)
+        nats = -np.log(q, out=np.full(2 * m, -np.inf), where=q > 0)
         low, high = ((priced.left * table[half]).sum(axis=1) + nats[half] for half in (2 * cells, 2 * cells + 1))
         if ((high < low) == upper).all():
             break
@@ -138,12 +137,10 @@ def exchanged(priced: Priced, cells: np.ndarray) -> np.ndarray:
     m, n = cells.max() + 1, len(cells)
     if m < 2:
         return cells
-    sums, moved = priced.sums(cells, m), cells.copy()
+    sums, own, moved = priced.sums(cells, m), priced.sums(np.arange(n), n), cells.copy()
     cost = priced.costs(priced.best(*sums)) - np.log(np.maximum(sums[2], TINY))
     cost[np.arange(n), cells] = np.inf
     other, alone = cost.argmin(axis=1), values(priced, *sums)
-    columns = (priced.theta.T, priced.pull, np.ones((n, 1)), priced.budgets.x)
-    own = [(priced.p[:, None] * column).reshape((n,) + total.shape[1:]) for column, total in zip(columns, sums)]
     left = [total[cells] - part for total, part in zip(sums, own)]
     joined = values(priced, *(total[other] + part for total, part in zip(sums, own)))
     gain = alone[cells] + alone[other] - values(priced, *left) - joined

@@ -7,7 +7,7 @@ and R budgets need at most R + 1 encoders. No time-shared quantiser beats R(D): 
 H(Y_t) >= I(X;Y_t) >= R(E(t)), and R is convex.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from time import perf_counter
@@ -24,6 +24,7 @@ from ..solvers.encoder import Encoder
 from ..solvers.outcome import Stats, Status
 from .cells import from_labels, labels
 
+Array, Names = np.ndarray, Sequence[str] | None
 RELATIVE_EXCESS = 1e-12  # of a budget: what is spent above D counts as within D up to D times this
 PRECISE = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 GIVEN = "least rate of any time-sharing of the encoders given: linear program"
@@ -132,9 +133,7 @@ class Quantiser:
         return f"Quantiser(rate {self.rate:.7g} bits, {spent}, {len(self.parts)} parts; {self.proven})"
 
 
-def time_share(
-    rates: np.ndarray, distortions: np.ndarray, budgets: np.ndarray, names: Sequence[str] | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def time_share(rates: Array, distortions: Array, budgets: Array, names: Names = None) -> tuple[Array, Array]:
     """The shares w of least sum_t w_t rate_t with sum_t w_t E_tr <= D_r, and their prices.
 
     rates: (T,); distortions: E, (T, R); budgets: D, (R,); names: the fidelity that owns each row, (R,),
@@ -153,7 +152,7 @@ def time_share(
     return exact_shares(program.x, E, D), np.maximum(-program.ineqlin.marginals, 0) / units
 
 
-def exact_shares(w: np.ndarray, E: np.ndarray, D: np.ndarray) -> np.ndarray:
+def exact_shares(w: Array, E: Array, D: Array) -> Array:
     """The vertex that a linear-program answer w, (T,), stands for, its tight budgets met to rounding, (T,).
 
     The solver is right to 1e-10; its positive shares solve the tight rows exactly. Where rounding
@@ -177,7 +176,7 @@ def exact_shares(w: np.ndarray, E: np.ndarray, D: np.ndarray) -> np.ndarray:
     return exact
 
 
-def cheapest_alone(rates: np.ndarray, E: np.ndarray, D: np.ndarray, names: Sequence[str]) -> int:
+def cheapest_alone(rates: Array, E: Array, D: Array, names: Names = None) -> int:
     """The index of the least of the rates, (T,), among those that meet every budget by themselves.
 
     Raises InfeasibleFidelity where there is none.
@@ -188,7 +187,7 @@ def cheapest_alone(rates: np.ndarray, E: np.ndarray, D: np.ndarray, names: Seque
     return int(alone[rates[alone].argmin()])
 
 
-def out_of_reach(what: str, E: np.ndarray, D: np.ndarray, names: Sequence[str] | None) -> InfeasibleFidelity:
+def out_of_reach(what: str, E: Array, D: Array, names: Names) -> InfeasibleFidelity:
     """The InfeasibleFidelity that says `what` and names the budget furthest below its least, or else nearest to it."""
     r = int(np.argmax(E.min(axis=0) - D))
     name, least = f"budget {r}" if names is None else names[r], float(E[:, r].min())
@@ -198,7 +197,7 @@ def out_of_reach(what: str, E: np.ndarray, D: np.ndarray, names: Sequence[str] |
 
 
 def mixture(
-    encoders: Encoder | Iterable[Encoder], fidelities: Fidelity | Iterable[Fidelity], *, bound: Any = None
+    encoders: Encoder | Sequence[Encoder], fidelities: Fidelity | Sequence[Fidelity], *, bound: Any = None
 ) -> Quantiser:
     """The best time-sharing of given deterministic encoders within all budgets.
 
@@ -242,7 +241,7 @@ def mixture(
     return Quantiser(safe.source, problem.fidelities, parts, safe, GIVEN, bound, Status.EXACT, stats)
 
 
-def common_problem(encoders: Sequence[Encoder], fidelities: Fidelity | Iterable[Fidelity]) -> Problem:
+def common_problem(encoders: Sequence[Encoder], fidelities: Fidelity | Sequence[Fidelity]) -> Problem:
     """The fidelities checked against the codebook of each encoder, all of one source: the last one's Problem.
 
     Raises ValueError where there is no encoder, one is of another source, or a fidelity does not fit it.
@@ -253,10 +252,8 @@ def common_problem(encoders: Sequence[Encoder], fidelities: Fidelity | Iterable[
         labels(encoder)
         source, first = encoder.source, encoders[0].source
         if not (np.array_equal(source.x, first.x) and np.array_equal(source.p, first.p)):
-            raise ValueError(
-                f"encoder {t} has the source {source}, encoder 0 {first}; expected encoders of one source: "
-                "build all of them on the same points and pmf"
-            )
+            said = f"encoder {t} has the source {source}, encoder 0 {first}; expected encoders of one source"
+            raise ValueError(f"{said}: build all of them on the same points and pmf")
         problem = Problem(source, encoder.codebook, fidelities)
         fidelities = problem.fidelities
     return problem
@@ -301,8 +298,6 @@ def uniform_quantiser(source: Source, step: float, *, offset: float | np.ndarray
     with np.errstate(over="ignore"):
         boxes = np.floor((source.x - centre) / step + 0.5)
     if not np.isfinite(boxes).all():
-        raise ValueError(
-            f"step is {step!r}; expected more than {abs(source.x - centre).max() / np.finfo(float).max:g}, "
-            "so that every letter is a finite number of steps from the offset: raise it"
-        )
+        said = f"step is {step!r}; expected more than {abs(source.x - centre).max() / np.finfo(float).max:g}"
+        raise ValueError(f"{said}, so that every letter is a finite number of steps from the offset: raise it")
     return from_labels(source, np.unique(boxes, axis=0, return_inverse=True)[1].ravel())

@@ -27,8 +27,6 @@ from ..solvers.outcome import Stats, Status
 from .cells import between, from_labels
 from .quantiser import Quantiser
 
-BATCH = 64  # slopes that one pass of the dynamic program shares
-
 PROVEN = (
     "least rate of any time-shared scalar quantiser, deterministic or randomised, at this "
     "distortion: dynamic program over contiguous cells, exact up to rounding"
@@ -61,21 +59,20 @@ class Cells:
 
     def best(self, slopes: np.ndarray) -> list[np.ndarray]:
         """The cells of least D + mu H for each slope mu: a list of edges (m + 1,), from 0 to n."""
-        found, n = [], len(self.spread) - 1
-        for start in range(0, len(slopes), BATCH):
-            mu = np.asarray(slopes[start : start + BATCH], float)[:, None]
-            value, previous = np.zeros((len(mu), n + 1)), np.zeros((len(mu), n + 1), int)
-            for b in range(1, n + 1):
-                cost = self.surprise[b, :b] * mu
-                cost += self.spread[b, :b]
-                cost += value[:, :b]
-                previous[:, b] = cost.argmin(axis=1)
-                value[:, b] = cost[np.arange(len(mu)), previous[:, b]]
-            for back in previous.tolist():
-                edges = [n]
-                while edges[-1]:
-                    edges.append(back[edges[-1]])
-                found.append(np.array(edges[::-1]))
+        mu, n = np.asarray(slopes, float)[:, None], len(self.spread) - 1
+        value, previous = np.zeros((len(mu), n + 1)), np.zeros((len(mu), n + 1), int)
+        for b in range(1, n + 1):
+            cost = self.surprise[b, :b] * mu
+            cost += self.spread[b, :b]
+            cost += value[:, :b]
+            previous[:, b] = cost.argmin(axis=1)
+            value[:, b] = cost[np.arange(len(mu)), previous[:, b]]
+        found = []
+        for back in previous.tolist():
+            edges = [n]
+            while edges[-1]:
+                edges.append(back[edges[-1]])
+            found.append(np.array(edges[::-1]))
         return found
 
     def measure(self, edges: np.ndarray) -> tuple[float, float]:

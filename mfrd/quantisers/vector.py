@@ -83,107 +83,92 @@ def ecvq(
     ----------
     Chou, Lookabaugh and Gray (1989).
     """
-    began, starts = perf_counter(), (starts,) if isinstance(starts, str) else tuple(starts)
-    if not starts or any(s not in STARTS for s in starts):
+    began, kinds = perf_counter(), (starts,) if isinstance(starts, str) else tuple(starts)
+    if not kinds or any(kind not in STARTS for kind in kinds):
         raise ValueError(f"starts are {starts!r}; expected some of {', '.join(STARTS)}")
-    search = ColumnSearch(Budgets(source, fidelities), starts, restarts, np.random.default_rng(rng), convex)
-    weights, rows = search.run(rounds, patience), search.budgets.rows
+    search = ColumnSearch(Budgets(source, fidelities), kinds, restarts, np.random.default_rng(rng))
+    prices = search.follow(convex) if convex is not None else []
+    weights = search.run(prices, rounds, patience)
     parts = tuple((float(w), search.encoder(column)) for w, column in zip(weights, search.columns) if w > 0)
-    safe = search.encoder(search.columns[cheapest_alone(search.rates, search.E, rows.D, rows.names)])
+    safe = search.encoder(search.columns[cheapest_alone(*search.table())])
     stats = Stats(search.rounds, perf_counter() - began, search.attempts, "column search")
-    return Quantiser(source, rows.fidelities, parts, safe, BEST_FOUND, bound, Status.FOUND, stats)
+    return Quantiser(source, search.budgets.rows.fidelities, parts, safe, BEST_FOUND, bound, Status.FOUND, stats)
 
 
 class ColumnSearch:
     """The columns found, and the rounds of prices and starts that find more.
 
-    .columns: list of Column; .rates (T,) nats and .E (T, R) of them; .rounds of prices; .attempts: starts tried.
+    .columns: list of Column; .given: codebooks (y, q) to start from; .rounds of prices; .attempts: starts tried.
     """
 
-    def __init__(
-        self, budgets: Budgets, starts: Sequence[str], restarts: int, rng: np.random.Generator, convex: Any
-    ) -> None:
-        self.budgets, self.starts, self.restarts, self.rng = budgets, starts, restarts, rng
-        self.codebook, self.convex_prices, self.rounds, self.attempts = None, [], 0, 0
-        if convex is not None:
-            if getattr(convex, "encoder", None) is None:
-                raise ValueError(
-                    f"convex is {convex!r}; expected a Solution with an encoder, or a result of mfrd.limit: "
-                    "raise the budgets of an infeasible one"
-                )
-            if np.shape(getattr(convex, "multipliers", None)) == budgets.rows.D.shape:
-                self.convex_prices = [convex.multipliers]
-            used = convex.encoder.output_pmf > 1e-6
-            q = convex.encoder.output_pmf[used]
-            self.codebook = convex.encoder.y[used] - budgets.source.mean, q / q.sum()
+    def __init__(self, budgets: Budgets, kinds: Sequence[str], restarts: int, rng: np.random.Generator) -> None:
+        self.budgets, self.kinds, self.restarts, self.rng = budgets, kinds, restarts, rng
+        self.given, self.rounds, self.attempts = [], 0, 0
         flat, n = Priced(budgets, np.ones(len(budgets.rows))), len(budgets.x)
-        # every letter its own codeword meets all budgets; one codeword costs nothing
-        ends = np.unique(budgets.x, axis=0, return_inverse=True)[1].ravel(), np.zeros(n, int)
+        ends = np.arange(n), np.zeros(n, int)  # the one meets all budgets, the other costs nothing
         self.columns = [Column(budgets, cells, flat.codewords(cells, cells.max() + 1)) for cells in ends]
 
-    @property
-    def rates(self) -> np.ndarray:
-        return np.array([column.rate for column in self.columns])
+    def follow(self, convex: Any) -> list[np.ndarray]:
+        """Start from the codebook of a convex result too; a list of its prices, (R,), where it has one a budget."""
+        if getattr(convex, "encoder", None) is None:
+            said = f"convex is {convex!r}; expected a Solution with an encoder, or a result of mfrd.limit"
+            raise ValueError(f"{said}: raise the budgets of an infeasible one")
+        used = convex.encoder.output_pmf > 1e-6
+        q = convex.encoder.output_pmf[used]
+        self.given = [(convex.encoder.y[used] - self.budgets.source.mean, q / q.sum())]
+        prices = getattr(convex, "multipliers", None)
+        return [prices] if np.shape(prices) == self.budgets.rows.D.shape else []
 
-    @property
-    def E(self) -> np.ndarray:
-        return np.array([column.E for column in self.columns])
-
-    def run(self, rounds: int, patience: int) -> np.ndarray:
-        """The shares of the columns once `patience` rounds of prices lower the rate no further."""
-        for prices in (*self.convex_prices, *np.outer((0.5, 1.0, 2.0), self.guess())):
-            self.explore(prices)
-        (weights, prices), idle = self.share(), 0
-        rate = weights @ self.rates
-        for _ in range(rounds):
-            self.explore(prices)
-            weights, prices = self.share()
-            lower = weights @ self.rates
-            idle = 0 if lower < rate - GAIN else idle + 1
-            rate = min(rate, lower)
-            if idle >= patience:
+    def run(self, prices: list[np.ndarray], rounds: int, patience: int) -> np.ndarray:
+        """The shares of the columns once `patience` rounds of prices lower the rate no further, (T,)."""
+        rows, rate, idle = self.budgets.rows, np.inf, -1
+        mass, least = (rows.weights > 0) @ self.budgets.p, 1e-6 * self.columns[1].E + 1e-300
+        guess = mass * self.budgets.x.shape[1] / (2 * np.maximum(rows.D, least))  # -dR/dD_r at high resolution, nats
+        for first in (*prices, *np.outer((0.5, 1.0, 2.0), guess)):
+            self.explore(first)
+        for done in range(rounds + 1):
+            weights, found = time_share(*self.table())
+            lower = weights @ self.table()[0]
+            rate, idle = min(rate, lower), 0 if lower < rate - GAIN else idle + 1
+            if idle >= patience or done == rounds:
                 break
+            self.explore(found)
         return weights
 
-    def guess(self) -> np.ndarray:
-        """Prices of high resolution, -dR/dD_r = P(S_r) k / (2 D_r) nats, before any are known, (R,)."""
-        mass = (self.budgets.rows.weights > 0) @ self.budgets.p
-        least = 1e-6 * self.columns[1].E + 1e-300
-        return mass * self.budgets.x.shape[1] / (2 * np.maximum(self.budgets.rows.D, least))
-
-    def share(self) -> tuple[np.ndarray, np.ndarray]:
-        """The shares of the columns, (T,), and the prices of the budgets, (R,), at the least time-shared rate."""
-        return time_share(self.rates, self.E, self.budgets.rows.D, self.budgets.rows.names)
+    def table(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
+        """(H (T,) nats, E (T, R), D (R,), names (R,)) of the columns and the budgets."""
+        rates, E = np.array([c.rate for c in self.columns]), np.array([c.E for c in self.columns])
+        return rates, E, self.budgets.rows.D, self.budgets.rows.names
 
     def explore(self, prices: np.ndarray) -> None:
         """Add the columns that the starts reach at these prices."""
         key = lambda column: (round(column.rate, 12), *np.round(column.E, 12))
         priced, known = Priced(self.budgets, self.budgets.pin(prices)), set(map(key, self.columns))
         self.rounds += 1
-        for column in self.found(priced):
+        for exchange, y, q in self.starts(priced):
             self.attempts += 1
+            column = descend(priced, y, q, exchange=exchange)
             if key(column) not in known:
                 known.add(key(column))
                 self.columns.append(column)
 
-    def found(self, priced: Priced) -> Iterator[Column]:
-        """Yields the column that each start reaches."""
-        for kind in self.starts:
+    def starts(self, priced: Priced) -> Iterator[tuple[bool, np.ndarray, np.ndarray]]:
+        """Yields (whether to move single letters, y (m, k), q (m,)) of each start."""
+        value = lambda column: column.value(priced.multipliers)
+        for kind in self.kinds:
             if kind == "columns":
-                for column in sorted(self.columns, key=lambda c: c.value(priced.multipliers))[:KEEP]:
-                    yield descend(priced, column.y, column.q, exchange=True)
+                yield from [(True, column.y, column.q) for column in sorted(self.columns, key=value)[:KEEP]]
             elif kind == "cells" and self.budgets.x.shape[1] == len(self.budgets.metrics) == 1:
-                yield self.contiguous(priced)
+                yield False, *self.contiguous(priced)
             elif kind == "anneal":
-                if self.codebook is not None:
-                    yield descend(priced, *self.codebook)
-                    yield self.annealed(priced, *self.codebook)
-                for _ in range((self.restarts + 1) // 2):
-                    yield self.annealed(priced, *self.random())
+                yield from [(False, *start) for start in self.given]
+                for y, q in self.given + [self.random() for _ in range((self.restarts + 1) // 2)]:
+                    *_, (_, y, Q) = path(priced, y, q, TEMPERATURES, max_iter=30, tol=1e-5)
+                    yield False, y, np.maximum(priced.p @ Q, 1e-12)
             elif kind == "random":
                 for _ in range(self.restarts):
-                    yield descend(priced, *self.random())
-                    yield descend(priced, *self.shaken(priced))
+                    yield False, *self.random()
+                    yield False, *self.shaken(min(self.columns, key=value))
 
     def random(self) -> tuple[np.ndarray, np.ndarray]:
         """Random letters as codewords, of random number, equally likely: y (m, k), q (m,)."""
@@ -193,30 +178,24 @@ class ColumnSearch:
         m = min(max(m, 1), most)
         return self.budgets.x[self.rng.choice(len(p), m, replace=False, p=p)], np.full(m, 1 / m)
 
-    def shaken(self, priced: Priced) -> tuple[np.ndarray, np.ndarray]:
-        """The best column at these prices with a few codewords moved to random letters: y (m, k), q (m,)."""
-        best = min(self.columns, key=lambda c: c.value(priced.multipliers))
-        kept = self.rng.random(len(best.q)) < 0.8
-        fresh = self.rng.choice(len(priced.p), 1 + np.count_nonzero(~kept), p=priced.p)
-        y = np.vstack([best.y[kept], self.budgets.x[fresh]])
-        return y, np.append(best.q[kept], np.full(len(fresh), 1 / len(y)))
+    def shaken(self, column: Column) -> tuple[np.ndarray, np.ndarray]:
+        """A column with a few codewords moved to random letters: y (m, k), q (m,)."""
+        kept = self.rng.random(len(column.q)) < 0.8
+        fresh = self.rng.choice(len(self.budgets.p), 1 + np.count_nonzero(~kept), p=self.budgets.p)
+        y = np.vstack([column.y[kept], self.budgets.x[fresh]])
+        return y, np.append(column.q[kept], np.full(len(fresh), 1 / len(y)))
 
-    def annealed(self, priced: Priced, y: np.ndarray, q: np.ndarray) -> Column:
-        """The column that annealing from codewords y of masses q ends at."""
-        *_, (_, y, Q) = path(priced, y, q, TEMPERATURES, max_iter=30, tol=1e-5)
-        return descend(priced, y, np.maximum(priced.p @ Q, 1e-12))
-
-    def contiguous(self, priced: Priced) -> Column:
-        """The contiguous cells of least H + lam . E, then Lloyd, which may leave contiguity."""
+    def contiguous(self, priced: Priced) -> tuple[np.ndarray, np.ndarray]:
+        """The contiguous cells of least H + lam . E: y (m, 1), q (m,)."""
         order = np.argsort(self.budgets.x[:, 0], kind="stable")
         weight = (priced.p * priced.theta[0] * self.budgets.metrics[0, 0, 0])[order]
         (edges,) = Cells(self.budgets.x[order, 0], priced.p[order], weight).best([1.0])
         cells = np.empty(len(order), int)
         cells[order] = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
-        return descend(priced, priced.codewords(cells, len(edges) - 1), np.bincount(cells, priced.p))
+        return priced.codewords(cells, len(edges) - 1), np.bincount(cells, priced.p)
 
     def encoder(self, column: Column) -> Encoder:
         """The encoder of a column on the source as it was given."""
-        source, letter = self.budgets.source, self.budgets.letter
-        y = snap(source.x, column.cells[letter], column.y + source.mean, self.budgets.exact[letter])
-        return from_labels(source, column.cells[letter], y)
+        source, cells = self.budgets.source, column.cells[self.budgets.letter]
+        y = snap(source.x, cells, column.y + source.mean, self.budgets.exact[self.budgets.letter])
+        return from_labels(source, cells, y)
