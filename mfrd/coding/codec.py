@@ -65,10 +65,8 @@ class Codec:
         torn = np.flatnonzero(self.nearest(x) != of_letter)
         if len(torn):
             first, i = np.flatnonzero((x == x[torn[0]]).all(axis=1))[0], torn[0]
-            said = (
-                f"letters {first} and {i} are the same point {x[i]}, coded as different codewords; expected one, since"
-            )
-            raise ValueError(f"{said} samples cannot tell them apart: merge them, or give both the same budget")
+            said = f"letters {first} and {i} are the same point {x[i]}, coded as different codewords; expected one"
+            raise ValueError(f"{said}, as samples cannot tell them apart: merge them, or give both the same budget")
 
     def cells(self, samples: np.ndarray) -> np.ndarray:
         """The codeword index of each sample, (N,) int32.

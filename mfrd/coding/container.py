@@ -149,15 +149,12 @@ class Reader:
         held, length = [self.buffer] if self.buffer else [], len(self.buffer)
         while length < size:
             if (piece := next(self.pieces, None)) is None:
-                at = f"ends at byte {self.offset + length}, inside the {what}"
-                raise CorruptStream(f"{at}; expected {size} bytes from byte {self.offset}")
+                said = f"ends at byte {self.offset + length}, inside the {what}"
+                raise CorruptStream(f"{said}; expected {size} bytes from byte {self.offset}")
             try:
                 held.append(memoryview(piece).cast("B"))
             except TypeError:
-                said = (
-                    f"a piece is {type(piece).__name__}; expected bytes: pass a list of pieces, [data] if there is one"
-                )
-                raise TypeError(said) from None
+                raise TypeError(f"a piece is {type(piece).__name__}; expected bytes: pass a list, as [data]") from None
             length += len(held[-1])
         whole = held[0] if len(held) == 1 else memoryview(b"".join(held))
         self.offset, self.buffer = self.offset + size, whole[size:]

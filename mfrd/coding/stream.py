@@ -104,10 +104,8 @@ def measure(quantiser: Quantiser, letters: np.ndarray) -> Stream:
     Time-sharing: Chou, Lookabaugh and Gray (1989); range coding: Martin (1979).
     """
     if not isinstance(quantiser, Quantiser):
-        raise TypeError(
-            f"quantiser is {type(quantiser).__name__}; expected mfrd.Quantiser, "
-            "as mfrd.mixture([encoder], fidelities) makes one of an encoder"
-        )
+        said = f"quantiser is {type(quantiser).__name__}; expected mfrd.Quantiser"
+        raise TypeError(f"{said}, as mfrd.mixture([encoder], fidelities) makes one of an encoder")
     source, letters = quantiser.source, indices(letters, len(quantiser.source.p))
     rows, N = BudgetRows.of(quantiser.fidelities, source.p), len(letters)
     size, asked, spent = 0, 0.0, np.zeros((len(rows.measures), len(source.p)))  # of each letter, by each measure
@@ -134,8 +132,6 @@ def indices(letters: np.ndarray, n: int) -> np.ndarray:
         raise ValueError("there are no samples; expected at least one letter, as mfrd.draw returns")
     if letters.ndim != 1 or letters.dtype.kind not in "iu" or letters.min() < 0 or letters.max() >= n:
         what = f"range from {letters.min()} to {letters.max()}" if letters.dtype.kind in "iu" else "are no indices"
-        raise ValueError(
-            f"letters of shape {letters.shape} and type {letters.dtype} {what}; expected (N,) integers "
-            f"from 0 to {n - 1}, as mfrd.draw returns: the index of each letter, not its point"
-        )
+        expected = f"(N,) integers from 0 to {n - 1}, as mfrd.draw returns: the index of each letter, not its point"
+        raise ValueError(f"letters of shape {letters.shape} and type {letters.dtype} {what}; expected {expected}")
     return letters.astype(np.intp)

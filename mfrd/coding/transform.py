@@ -161,11 +161,8 @@ def dequantise(indices: np.ndarray, step: float, shift: int) -> np.ndarray:
 
 def group_distortion(coefficients: np.ndarray, step: float) -> float:
     """Squared error of a group of blocks (blocks, subbands) at one step, a sample."""
-    error = 0.0
-    for x in coefficients.T:
-        indices, shift = quantise(x, step)
-        error += float(((x - dequantise(indices, step, shift)) ** 2).sum())
-    return error / coefficients.size
+    coded = ((x, *quantise(x, step)) for x in coefficients.T)
+    return float(sum(((x - dequantise(j, step, shift)) ** 2).sum() for x, j, shift in coded) / coefficients.size)
 
 
 def tune(coefficients: np.ndarray, D: float, *, tol: float = 1e-3) -> float:
@@ -272,9 +269,7 @@ def decode(data: bytes) -> np.ndarray:
     """
     body = bytes(data[:-CHECK])
     if len(data) < PREFIX.size + CHECK or body[:4] != MAGIC:
-        raise CorruptStream(
-            f"{len(data)} bytes that start with {bytes(data[:4])!r}; expected a file of mfrd.coding.transform"
-        )
+        raise CorruptStream(f"{len(data)} bytes that start with {body[:4]!r}; expected a file of mfrd.coding.transform")
     if checksum(MAGIC, body) != bytes(data[-CHECK:]):
         raise CorruptStream(f"the check of a file of {len(data)} bytes fails")
     _, version, d, side = PREFIX.unpack_from(body)

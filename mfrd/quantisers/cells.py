@@ -12,17 +12,13 @@ def labels(encoder: Encoder) -> np.ndarray:
     Raises ValueError where some letter is randomised, TypeError where it is no Encoder.
     """
     if not isinstance(encoder, Encoder):
-        raise TypeError(
-            f"encoder is {type(encoder).__name__}; expected mfrd.Encoder, "
-            "as quantiser.deterministic() returns and .encoder of a solution is"
-        )
+        said = f"encoder is {type(encoder).__name__}; expected mfrd.Encoder"
+        raise TypeError(f"{said}, as quantiser.deterministic() returns and .encoder of a solution is")
     largest = encoder.columns.max(axis=1)
     if abs(largest - 1).max() > 1e-9:
         i = int(largest.argmin())
-        raise ValueError(
-            f"letter {i} is randomised (largest share {largest[i]:.6g}); "
-            "expected a deterministic encoder, as mfrd.ecsq, ecvq and lloyd_max return"
-        )
+        said = f"letter {i} is randomised (largest share {largest[i]:.6g}); expected a deterministic encoder"
+        raise ValueError(f"{said}, as mfrd.ecsq, ecvq and lloyd_max return")
     return encoder.support[encoder.columns.argmax(axis=1)]
 
 
