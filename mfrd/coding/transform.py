@@ -22,7 +22,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.fft import dctn, idctn
 
-from ..problems.units import NATS_PER_BIT
 from .arrays import bits_of, pack, unpack
 from .container import CHECK, CorruptStream, checksum
 
@@ -125,11 +124,6 @@ def spread_blocks(inside: np.ndarray, shape: tuple[int, ...], side: int) -> np.n
     return np.kron(tiles, np.ones((side,) * len(shape), bool))
 
 
-def step_of(price: float) -> float:
-    """The step whose price at high rate is `price` bits per unit squared error: sqrt(6 / (price ln 2))."""
-    return float(np.sqrt(6 / (price * NATS_PER_BIT)))
-
-
 def quantise(x: np.ndarray, step: float) -> tuple[np.ndarray, int]:
     """(indices, shift) of one subband x, (N,), at one step: (N,) int64 and an integer 0 .. 127.
 
@@ -215,7 +209,7 @@ def encode(signal: np.ndarray, inside: np.ndarray, steps: Sequence[float], *, si
     inside : (blocks,) booleans
         The blocks of the subset, row by row.
     steps : (float, float)
-        Outside and inside, from step_of or tune, units of the signal.
+        Outside and inside, as tune finds them, units of the signal.
     side : int
         Samples of a block along each axis, which divides the sizes.
 

@@ -43,8 +43,8 @@ class ParallelBound:
         Bits per unit.
     scalar_bound : float
         Bits a sample that no scalar quantiser with an ideal entropy coder goes below.
-    rates, distortions : (components,)
-        Of each component: bits and units a sample of it.
+    distortions : (components,)
+        Of each component, units a sample of it.
     """
 
     lower_bound: float
@@ -52,7 +52,6 @@ class ParallelBound:
     distortion: float
     price: float
     scalar_bound: float
-    rates: np.ndarray
     distortions: np.ndarray
 
 
@@ -164,13 +163,12 @@ def parallel_bound(
         step = price * spent / D  # at high rate the product of price and distortion is constant
         price = step if ends[0] < step < ends[1] else np.sqrt(ends[0] * ends[1])
     nats, spends, potentials = zip(*(at_price(source, price, fine=FINE) for source in sources))
-    rates, distortions = np.array(nats) / NATS_PER_BIT, np.array(spends)
     free = [Fidelity(0.0)]  # its price counts, its budget charges nothing: the bound, at any price, is g_c(w)
     dual = [lower_bound_all_codebooks(s, free, [price], a, tol=1e-4) for s, a in zip(sources, potentials)]
     scalar = [scalar_dual(source, price) for source in sources]
     lower, scalar_bound = (max(0.0, float(share @ g) - price * D / NATS_PER_BIT) for g in (dual, scalar))
-    rate, spent = float(share @ rates), float(share @ distortions)
-    return ParallelBound(lower, rate, spent, price / NATS_PER_BIT, scalar_bound, rates, distortions)
+    rate, spent = float(share @ nats / NATS_PER_BIT), float(share @ spends)
+    return ParallelBound(lower, rate, spent, price / NATS_PER_BIT, scalar_bound, np.array(spends))
 
 
 def scalar_dual(source: Source, price: float) -> float:

@@ -14,6 +14,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy import ndarray as Array
 from scipy.optimize import linprog
 
 from ..problems.fidelity import Fidelity, InfeasibleFidelity
@@ -24,7 +25,7 @@ from ..solvers.encoder import Encoder
 from ..solvers.outcome import Stats, Status
 from .cells import from_labels, labels
 
-Array, Names = np.ndarray, Sequence[str] | None
+Names = Sequence[str] | None
 RELATIVE_EXCESS = 1e-12  # of a budget: what is spent above D counts as within D up to D times this
 PRECISE = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 GIVEN = "least rate of any time-sharing of the encoders given: linear program"
@@ -241,7 +242,7 @@ def mixture(
     return Quantiser(safe.source, problem.fidelities, parts, safe, GIVEN, bound, Status.EXACT, stats)
 
 
-def common_problem(encoders: Sequence[Encoder], fidelities: Fidelity | Sequence[Fidelity]) -> Problem:
+def common_problem(encoders: Sequence[Encoder], fidelities: Any) -> Problem:
     """The fidelities checked against the codebook of each encoder, all of one source: the last one's Problem.
 
     Raises ValueError where there is no encoder, one is of another source, or a fidelity does not fit it.

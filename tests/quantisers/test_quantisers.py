@@ -587,6 +587,13 @@ def test_shares_of_a_rough_answer_are_those_of_the_vertex():
     assert exact == pytest.approx([0.6, 0.4, 0.0], abs=1e-15) and exact @ E == pytest.approx(D, rel=1e-15)
 
 
+def test_shares_that_spend_too_much_give_a_sliver_to_the_finest():
+    E, D = np.array([[0.2], [1.7], [0.9]]), np.array([0.8 * (1 - 1e-6)])
+    exact = exact_shares(np.array([0.6, 0.4, 0.0]), E, D)
+    assert exact.sum() == pytest.approx(1, abs=1e-15) and exact @ E == pytest.approx(D, rel=1e-12)
+    assert exact[0] > 0.6 and exact[2] == 0
+
+
 def test_time_sharing_out_of_reach_says_so():
     with pytest.raises(mfrd.InfeasibleFidelity, match="no mixture"):
         time_share([1.0, 2.0], [[1.0], [2.0]], [0.5])
