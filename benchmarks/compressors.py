@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 import mfrd
 from mfrd.coding.nearest import nearest_letter
-from mfrd.quantisers.quantiser import from_labels
+from mfrd.quantisers.cells import from_labels
 
 SAMPLES = 4_000_000
 PIECE = 1 << 14  # samples that the plain NumPy search compares at a time

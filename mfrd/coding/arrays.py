@@ -11,99 +11,109 @@ carries the length. Numbers are little-endian:
 
 import struct
 import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-import constriction
 import numpy as np
 
-from .codec import integer_counts
-from .container import CorruptStream, model_of
+from .container import CorruptStream, from_words, integer_counts, model_of, to_words
 
 LENGTHS = struct.Struct("<II")
 MOST_VALUES = 1 << 20
 
 
-def pack(arrays):
+def pack(arrays: Sequence[np.ndarray]) -> bytes:
     """The bytes of a list of integer arrays.
 
-    arrays: one-dimensional integer arrays, of any lengths, their values within 2^20 of each other. -> bytes
+    Parameters
+    ----------
+    arrays : sequence of (N,) integer arrays
+        Of any lengths, the values of each within 2^20 of each other.
 
-    Raises ValueError where an array is not one-dimensional and integer, or its values span too much.
+    Returns
+    -------
+    bytes
+        What `unpack` reads: sum_a N_a H_a bits of payload, H_a the empirical entropy, and the histograms.
+
+    Raises
+    ------
+    ValueError
+        Where an array is not one-dimensional and integer, or its values span too much.
+
+    References
+    ----------
+    Range coding: Martin (1979).
     """
-    coder, numbers = constriction.stream.queue.RangeEncoder(), [len(arrays)]
-    for values in arrays:
-        values = np.asarray(values)
+    numbers, runs = [len(arrays)], []
+    for values in map(np.asarray, arrays):
         if values.ndim != 1 or values.dtype.kind not in "iu":
             raise ValueError(f"an array has shape {values.shape} of {values.dtype}; expected (N,) integers")
-        low = int(values.min()) if len(values) else 0
-        if len(values) and int(values.max()) - low >= MOST_VALUES:
-            raise ValueError(f"values span {int(values.max()) - low}; expected less than {MOST_VALUES}")
-        counts = np.bincount(values - low)
+        low, high = (int(values.min()), int(values.max())) if len(values) else (0, 0)
+        if high - low >= MOST_VALUES:
+            raise ValueError(f"values span {high - low}; expected less than {MOST_VALUES}")
+        places = values.astype(np.int64) - low
+        counts = np.bincount(places)
         numbers += [len(counts), 2 * low if low >= 0 else -2 * low - 1, *counts.tolist()]
-        model, symbols = model_and_symbols(counts)
-        if model is not None:
-            coder.encode(symbols[values - low], model)
-    words = coder.get_compressed().astype("<u4").tobytes()
-    histograms = zlib.compress(b"".join(map(variable_length, numbers)), 9)
+        runs.append(((np.cumsum(counts > 0, dtype=np.int32) - 1)[places], model_from(counts)))
+    histograms, words = zlib.compress(b"".join(map(variable_length, numbers)), 9), to_words(runs)
     return LENGTHS.pack(len(histograms), len(words) // 4) + histograms + words
 
 
-def unpack(data):
+def unpack(data: bytes) -> list[np.ndarray]:
     """The arrays of `pack`, int64, from its bytes alone.
 
-    Raises CorruptStream where the bytes are not such a list.
+    Parameters
+    ----------
+    data : bytes
+
+    Returns
+    -------
+    list of (N,) arrays
+
+    Raises
+    ------
+    CorruptStream
+        Where the bytes are not such a list.
+
+    References
+    ----------
+    Range coding: Martin (1979).
     """
-    if (
-        len(data) < LENGTHS.size
-        or len(data) != LENGTHS.size + LENGTHS.unpack_from(data)[0] + 4 * LENGTHS.unpack_from(data)[1]
-    ):
+    size, words = LENGTHS.unpack_from(data) if len(data) >= LENGTHS.size else (len(data), 0)
+    if len(data) != LENGTHS.size + size + 4 * words:
         raise CorruptStream(f"{len(data)} bytes are not the length that their start tells")
-    size, _ = LENGTHS.unpack_from(data)
     try:
         numbers = integers(zlib.decompress(data[LENGTHS.size : LENGTHS.size + size]))
     except zlib.error as error:
         raise CorruptStream(f"the histograms do not inflate: {error}") from error
-    words = np.frombuffer(data, "<u4", offset=LENGTHS.size + size).astype(np.uint32)
-    decoder, arrays = constriction.stream.queue.RangeDecoder(words), []
+    lows, histograms = [], []
     for _ in range(next(numbers)):
         values, folded = next(numbers), next(numbers)
-        counts = np.array([next(numbers) for _ in range(values)], np.int64)
-        low = folded // 2 if folded % 2 == 0 else -(folded + 1) // 2
-        model, _ = model_and_symbols(counts)
-        used, total = np.flatnonzero(counts), int(counts.sum())
-        symbols = np.zeros(total, np.int64) if model is None else decoder.decode(model, total)
-        arrays.append(low + used[symbols] if total else np.zeros(0, np.int64))
-    return arrays
+        histograms.append(np.array([next(numbers) for _ in range(values)], np.int64))
+        lows.append(folded // 2 if folded % 2 == 0 else -(folded + 1) // 2)
+    runs = [(int(counts.sum()), model_from(counts)) for counts in histograms]
+    symbols = from_words(data[LENGTHS.size + size :], runs)
+    return [low + np.flatnonzero(counts)[found] for low, counts, found in zip(lows, histograms, symbols)]
 
 
-def bits_of(arrays):
+def bits_of(arrays: Iterable[np.ndarray]) -> float:
     """sum over arrays of N times the empirical entropy: what their payload must take at least, bits."""
-    total = 0.0
-    for values in arrays:
-        counts = np.unique(values, return_counts=True)[1]
-        total += float(counts @ np.log2(counts.sum() / counts)) if len(values) else 0.0
-    return total
+    histograms = (np.unique(values, return_counts=True)[1] for values in arrays)
+    return float(sum(counts @ np.log2(counts.sum() / counts) for counts in histograms))
 
 
-def model_and_symbols(counts):
-    """(the range coder's model of the values that occur, the symbol of each value); the model of one value is None."""
-    used = np.flatnonzero(counts)
-    symbols = np.zeros(len(counts), np.int32)
-    symbols[used] = np.arange(len(used))
-    if len(used) < 2:
-        return None, symbols
-    return model_of(integer_counts(counts[used] / counts.sum())), symbols
+def model_from(counts: np.ndarray) -> Any:
+    """The range coder's model of the values that occur, from the counts of all."""
+    return model_of(integer_counts(counts[counts > 0] / counts.sum()))
 
 
-def variable_length(number):
+def variable_length(number: int) -> bytes:
     """A non-negative integer as bytes of seven bits, the low ones first, the high bit set on all but the last."""
-    parts = []
-    while number > 0x7F:
-        parts.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*parts, number])
+    parts = [number >> shift & 0x7F for shift in range(0, max(number.bit_length(), 1), 7)]
+    return bytes([*(part | 0x80 for part in parts[:-1]), parts[-1]])
 
 
-def integers(data):
+def integers(data: bytes) -> Iterator[int]:
     """Yields the variable-length integers of bytes; CorruptStream where they end too soon."""
     number = shift = 0
     for byte in data:

@@ -14,7 +14,9 @@ bounded by the format. The check guards against damage, not against a forger: it
 """
 
 import struct
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
+from typing import Any
 
 import constriction
 import numpy as np
@@ -28,52 +30,94 @@ CHECK = 8  # bytes
 
 
 class CorruptStream(ValueError):
-    """Bytes that are no whole, unaltered stream of this codec; the message says where and how."""
+    """Bytes that are no whole, unaltered stream of this codec; the message says where and how.
+
+    Raised where pieces are cut short, altered, moved, foreign, or followed by others: a check fails, a number is out
+    of range, or words are no output of the range coder.
+    """
 
 
-def check(before, body):
+def checksum(before: bytes, body: bytes | memoryview) -> bytes:
     """The check of a piece that follows the check `before`, 8 bytes."""
     return blake2b(body, digest_size=CHECK, key=before).digest()
 
 
-def model_of(counts):
-    """The range coder's model of a pmf counts / 2^24, exactly; None for one codeword, which costs nothing.
+# --- the range coder and its models ---------------------------------------------------------------
+
+
+def integer_counts(pmf: np.ndarray) -> np.ndarray:
+    """Counts (m,), each at least 1, summing to 2^24, nearest to pmf by largest remainders."""
+    ideal = pmf / pmf.sum() * (1 << PRECISION)
+    counts = np.maximum(np.floor(ideal), 1).astype(np.int64)
+    short = (1 << PRECISION) - counts.sum()
+    if short > 0:
+        counts[np.argsort(counts - ideal, kind="stable")[:short]] += 1
+    for j in np.argsort(-counts, kind="stable"):
+        if short >= 0:
+            break
+        given = min(-short, counts[j] // 2)  # what the codewords below 1 took, from the largest
+        counts[j] -= given
+        short += given
+    return counts
+
+
+def model_of(counts: np.ndarray) -> Any:
+    """The range coder's model of a pmf counts / 2^24, exactly; None for one symbol or none, which cost nothing.
 
     The library gives every symbol 1 / 2^24 and shares out the rest, so counts - 1 come out as counts.
     """
-    if len(counts) == 1:
-        return None
-    return constriction.stream.model.Categorical(counts - 1.0, perfect=False)
+    return constriction.stream.model.Categorical(counts - 1.0, perfect=False) if len(counts) > 1 else None
+
+
+def to_words(arrays: Iterable[tuple[np.ndarray, Any]]) -> bytes:
+    """Symbols, (N,) int32, each array with its model, through one range coder: whole words of four bytes."""
+    coder = constriction.stream.queue.RangeEncoder()
+    for symbols, model in arrays:
+        if model is not None:
+            coder.encode(symbols, model)
+    return coder.get_compressed().astype("<u4").tobytes()
+
+
+def from_words(payload: bytes | memoryview, runs: Sequence[tuple[int, Any]]) -> list[np.ndarray]:
+    """The symbols of words, (N,) int32 for each run of N symbols of one model; CorruptStream where they are no such."""
+    coder = constriction.stream.queue.RangeDecoder(np.frombuffer(payload, "<u4").astype(np.uint32))
+    try:
+        found = [np.zeros(N, np.int32) if model is None else coder.decode(model, N) for N, model in runs]
+    except AssertionError as error:  # how the library reports words that no encoder writes
+        raise CorruptStream(f"{len(payload)} bytes are no output of the range coder: {error}") from error
+    if not coder.maybe_exhausted():
+        raise CorruptStream(f"words remain after the {sum(N for N, _ in runs)} symbols of {len(payload)} bytes")
+    return found
+
+
+# --- streams --------------------------------------------------------------------------------------
 
 
 class Writer:
-    """The pieces of one stream in order, each with its check."""
+    """The pieces of one stream in order, each with its check: start, frames, end."""
 
-    def __init__(self, counts, codebook):
+    def __init__(self, counts: np.ndarray, codebook: np.ndarray) -> None:
         self.counts, self.codebook = counts, codebook
         self.model, self.state, self.total = model_of(counts), b"", 0
 
-    def sealed(self, body):
-        self.state = check(self.state, body)
+    def sealed(self, body: bytes) -> bytes:
+        """A piece with its check."""
+        self.state = checksum(self.state, body)
         return body + self.state
 
-    def start(self):
-        m, k = self.codebook.shape
-        prefix = self.sealed(PREFIX.pack(MAGIC, VERSION, k, m))
-        body = self.counts.astype("<u4").tobytes() + self.codebook.astype("<f8").tobytes()
-        return prefix + self.sealed(body)
+    def start(self) -> bytes:
+        """Prefix and model."""
+        prefix = self.sealed(PREFIX.pack(MAGIC, VERSION, *self.codebook.shape[::-1]))
+        return prefix + self.sealed(self.counts.astype("<u4").tobytes() + self.codebook.astype("<f8").tobytes())
 
-    def frame(self, cells):
-        """cells: (N,) int32, 1 <= N <= FRAME."""
-        words = np.zeros(0, np.uint32)
-        if self.model is not None:
-            coder = constriction.stream.queue.RangeEncoder()
-            coder.encode(cells, self.model)
-            words = coder.get_compressed()
+    def frame(self, cells: np.ndarray) -> bytes:
+        """A frame of cells: (N,) int32, 1 <= N <= FRAME."""
+        words = to_words([(cells, self.model)])
         self.total += len(cells)
-        return self.sealed(LENGTHS.pack(len(cells), len(words)) + words.astype("<u4").tobytes())
+        return self.sealed(LENGTHS.pack(len(cells), len(words) // 4) + words)
 
-    def end(self):
+    def end(self) -> bytes:
+        """The end, with the number of samples."""
         return self.sealed(LENGTHS.pack(0, 0) + TOTAL.pack(self.total))
 
 
@@ -84,89 +128,62 @@ class Reader:
     piece is not bytes.
     """
 
-    def __init__(self, pieces):
-        self.pieces, self.buffer, self.at = iter(pieces), memoryview(b""), 0
-        self.offset, self.state = 0, b""
-        magic, version, k, m = PREFIX.unpack(self.take(PREFIX.size, "prefix"))
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self.pieces, self.buffer, self.offset, self.state = iter(pieces), memoryview(b""), 0, b""
+        magic, version, k, m = PREFIX.unpack(prefix := self.take(PREFIX.size, "prefix"))
         if magic != MAGIC:
             raise CorruptStream(f"starts with {magic!r}; expected {MAGIC!r}, a stream of mfrd.Codec")
-        self.verify(PREFIX.pack(magic, version, k, m), "prefix")
+        self.verify(prefix, "prefix")
         if version != VERSION:
             raise CorruptStream(f"version is {version}; this module reads version {VERSION}")
         if not (1 <= m <= MOST_CODEWORDS and k >= 1):
             raise CorruptStream(f"{m} codewords of dimension {k}; expected 1 to 2^20 and k >= 1")
-        body = bytes(self.take(4 * m + 8 * m * k, "model"))
-        self.verify(body, "model")
+        self.verify(body := self.take(4 * m + 8 * m * k, "model"), "model")
         self.counts = np.frombuffer(body, "<u4", m).astype(np.int64)
         self.codebook = np.frombuffer(body, "<f8", offset=4 * m).reshape(m, k).astype(float)
         if self.counts.min() < 1 or self.counts.sum() != 1 << PRECISION:
             raise CorruptStream(f"counts sum to {self.counts.sum()}; expected 2^24, each at least 1")
 
-    def take(self, size, what):
+    def take(self, size: int, what: str) -> memoryview:
         """The next bytes of the stream."""
-        while len(self.buffer) - self.at < size:
-            piece = next(self.pieces, None)
-            if piece is None:
-                raise CorruptStream(
-                    f"ends at byte {self.offset + len(self.buffer) - self.at}, inside the {what}; "
-                    f"expected {size} bytes from byte {self.offset}"
-                )
+        held, length = [self.buffer] if self.buffer else [], len(self.buffer)
+        while length < size:
+            if (piece := next(self.pieces, None)) is None:
+                said = f"ends at byte {self.offset + length}, inside the {what}"
+                raise CorruptStream(f"{said}; expected {size} bytes from byte {self.offset}")
             try:
-                piece = memoryview(piece).cast("B")
+                held.append(memoryview(piece).cast("B"))
             except TypeError:
-                raise TypeError(
-                    f"a piece is {type(piece).__name__}; expected bytes: pass a list of pieces, [data] if there is one"
-                ) from None
-            rest = self.buffer[self.at :]
-            self.buffer = memoryview(b"".join((rest, piece))) if len(rest) else piece
-            self.at = 0
-        taken = self.buffer[self.at : self.at + size]
-        self.at += size
-        self.offset += size
-        return taken
+                raise TypeError(f"a piece is {type(piece).__name__}; expected bytes: pass a list, as [data]") from None
+            length += len(held[-1])
+        whole = held[0] if len(held) == 1 else memoryview(b"".join(held))
+        self.offset, self.buffer = self.offset + size, whole[size:]
+        return whole[:size]
 
-    def verify(self, body, what):
+    def verify(self, body: bytes | memoryview, what: str) -> None:
         """Advance the chain of checks over a piece, or raise CorruptStream."""
-        expected = check(self.state, body)
-        if bytes(self.take(CHECK, what)) != expected:
+        self.state = checksum(self.state, body)
+        if self.take(CHECK, what) != self.state:
             raise CorruptStream(f"the check of the {what} that ends at byte {self.offset} fails")
-        self.state = expected
 
-    def frames(self):
-        """Yields the codeword indices of each frame, (N,) int32, once its check holds."""
+    def frames(self) -> Iterator[np.ndarray]:
+        """Yields the codeword indices of each frame, (N,) int32, once its check holds; of no samples one array (0,)."""
         model, total = model_of(self.counts), 0
         while True:
-            lengths = bytes(self.take(LENGTHS.size, "frame"))
-            N, W = LENGTHS.unpack(lengths)
+            N, W = LENGTHS.unpack(lengths := self.take(LENGTHS.size, "frame"))
             if N == 0 and W == 0:
                 break
             if not 1 <= N <= FRAME or W > (N + 2 if model else 0):
-                raise CorruptStream(
-                    f"a frame of {N} samples in {W} words at byte {self.offset}; "
-                    f"expected 1 to {FRAME} samples and at most a word each"
-                )
+                found = f"a frame of {N} samples in {W} words at byte {self.offset}"
+                raise CorruptStream(f"{found}; expected 1 to {FRAME} samples and at most a word each")
             payload = self.take(4 * W, "frame")
-            self.verify(lengths + bytes(payload), "frame")
+            self.verify(bytes(lengths) + payload, "frame")
             total += N
-            yield unpack(payload, N, model)
-        count = bytes(self.take(TOTAL.size, "end"))
-        self.verify(lengths + count, "end")
+            yield from from_words(payload, [(N, model)])
+        self.verify(bytes(lengths) + (count := self.take(TOTAL.size, "end")), "end")
         if TOTAL.unpack(count)[0] != total:
             raise CorruptStream(f"holds {total} samples; its end says {TOTAL.unpack(count)[0]}")
-        if len(self.buffer) > self.at or any(len(piece) for piece in self.pieces):
+        if self.buffer or any(len(piece) for piece in self.pieces):
             raise CorruptStream(f"bytes follow the end at byte {self.offset}; expected none")
-
-
-def unpack(payload, N, model):
-    """The N codeword indices of a frame whose check held."""
-    if model is None:
-        return np.zeros(N, np.int32)
-    words = np.frombuffer(payload, "<u4").astype(np.uint32)
-    decoder = constriction.stream.queue.RangeDecoder(words)
-    try:
-        cells = decoder.decode(model, N)
-    except AssertionError as error:  # how the library reports words that no encoder writes
-        raise CorruptStream(f"a frame of {N} samples is no output of the range coder: {error}") from error
-    if not decoder.maybe_exhausted():
-        raise CorruptStream(f"words remain after the {N} samples of a frame")
-    return cells
+        if not total:
+            yield np.zeros(0, np.int32)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..problems.rows import BudgetRows
+from ..problems.source import Source
 from ..quantisers.quantiser import Quantiser
 from .codec import Codec
 from .container import CorruptStream
@@ -11,91 +13,125 @@ from .container import CorruptStream
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """What coding N samples took: .samples N, .bytes of all containers, .distortions by fidelity name.
+    """What coding N samples took.
 
-    .bits: 8 bytes / N, headers, models and checks included; .cross_entropy: bits a sample that the models of the
-    parts ask for; both in bits a sample. .distortion: that of the first fidelity.
+        bits = 8 bytes / N.
+
+    Attributes
+    ----------
+    samples : int
+        N.
+    bytes : int
+        Of all containers: headers, models, checks and payload.
+    cross_entropy : float
+        What the models of the parts ask for, bits a sample.
+    distortions : dict
+        What the decoded samples spend, by fidelity name, in the unit of its budget.
+    bits : float
+        8 bytes / N, bits a sample.
+    distortion : float
+        That of the first fidelity.
+
+    References
+    ----------
+    Shannon (1948): no code of the models takes fewer than `cross_entropy` bits a sample.
     """
 
     samples: int
     bytes: int
     cross_entropy: float
-    distortions: dict
+    distortions: dict[str, float]
 
     @property
-    def bits(self):
+    def bits(self) -> float:
         return 8 * self.bytes / self.samples
 
     @property
-    def distortion(self):
+    def distortion(self) -> float:
         return next(iter(self.distortions.values()))
 
 
-def draw(source, N, rng):
-    """N independent letters of a source, as indices (N,); rng: numpy Generator or integer seed.
+def draw(source: Source, N: int, rng: int | np.random.Generator) -> np.ndarray:
+    """N independent letters of a source, as indices (N,).
 
-    Raises ValueError where N is negative or no integer.
+    Parameters
+    ----------
+    source : Source
+    N : int
+        How many, >= 0.
+    rng : numpy Generator or int
+        Generator or seed.
+
+    Raises
+    ------
+    ValueError
+        Where N is negative or no integer.
     """
     if not isinstance(N, (int, np.integer)) or N < 0:
         raise ValueError(f"N is {N!r}; expected an integer >= 0, the number of letters to draw")
     return np.random.default_rng(rng).choice(len(source.p), N, p=source.p)
 
 
-def measure(quantiser, letters):
+def measure(quantiser: Quantiser, letters: np.ndarray) -> Stream:
     """Code samples with a time-shared quantiser, decode the bytes, and count what it cost.
 
     The first w_1 N samples go to the first part, the next w_2 N to the second, each part one container of
     mfrd.Codec, decoded from its bytes alone:
         bits = 8 sum_t |bytes_t| / N,   E_r = (1/N) sum_n w_r(x_n) d_r(x_n, decoded y_n).
 
-    quantiser: Quantiser; letters: (N,) indices into its source, as `draw` returns. -> Stream; for per="letter" a
-    distortion is the largest over the letters.
+    Parameters
+    ----------
+    quantiser : Quantiser
+    letters : (N,) integers
+        Indices into its source, as `draw` returns.
 
-    Raises ValueError where there are no samples, they are no indices into the source, or mfrd.Codec refuses a part;
-    TypeError where quantiser is no Quantiser; CorruptStream where the bytes come back as something else.
+    Returns
+    -------
+    Stream
+        For per="letter" a distortion is the largest over the letters.
+
+    Raises
+    ------
+    ValueError
+        Where there are no samples, they are no indices into the source, or mfrd.Codec refuses a part.
+    TypeError
+        Where quantiser is no Quantiser.
+    CorruptStream
+        Where the bytes come back as something else.
+
+    References
+    ----------
+    Time-sharing: Chou, Lookabaugh and Gray (1989); range coding: Martin (1979).
     """
     if not isinstance(quantiser, Quantiser):
-        raise TypeError(
-            f"quantiser is {type(quantiser).__name__}; expected mfrd.Quantiser, "
-            "as mfrd.mixture([encoder], fidelities) makes one of an encoder"
-        )
+        said = f"quantiser is {type(quantiser).__name__}; expected mfrd.Quantiser"
+        raise TypeError(f"{said}, as mfrd.mixture([encoder], fidelities) makes one of an encoder")
     source, letters = quantiser.source, indices(letters, len(quantiser.source.p))
-    N, start = len(letters), 0
+    rows, N = BudgetRows.of(quantiser.fidelities, source.p), len(letters)
+    size, asked, spent = 0, 0.0, np.zeros((len(rows.measures), len(source.p)))  # of each letter, by each measure
     ends = np.rint(np.cumsum([weight for weight, _ in quantiser.parts]) * N).astype(int)
-    size, asked, total = 0, 0.0, {f.name: 0.0 for f in quantiser.fidelities}
-    for (_, encoder), end in zip(quantiser.parts, ends, strict=True):
-        codec, piece = Codec(encoder), letters[start:end]
-        x = source.x[piece]
-        data = codec.encode(x)
+    for (_, encoder), piece in zip(quantiser.parts, np.split(letters, ends[:-1]), strict=True):
+        codec, x = Codec(encoder), source.x[piece]
+        data, cells = codec.encode(x), codec.cells(x)
+        if not np.array_equal(Codec.decode(data), codec.codebook.take(cells, axis=0)):
+            raise CorruptStream("the decoder returned other codewords than the encoder chose")
         size += len(data)
         asked += codec.cross_entropy(x) * len(piece)
-        pairs = counted(codec, piece, x, Codec.decode(data))
-        for f in quantiser.fidelities:
-            matrix = not callable(f.distortion)
-            d = np.asarray(f.distortion)[:, codec.used] if matrix else f.distortion(source.x, codec.codebook)  # (n, m)
-            total[f.name] = total[f.name] + f.weights(source.p) @ (pairs * d).sum(axis=1)
-        start = end
-    distortions = {name: float(np.max(sums, initial=0.0)) / N for name, sums in total.items()}
-    return Stream(N, size, asked / N, distortions)
+        shape = len(source.p), len(codec.codebook)
+        pairs = np.bincount(np.ravel_multi_index((piece, cells), shape), minlength=np.prod(shape)).reshape(shape)
+        for g, d in enumerate(rows.measures):
+            d = d(source.x, codec.codebook) if callable(d) else np.asarray(d)[:, codec.used]  # (n, m)
+            spent[g] += (pairs * d).sum(axis=1)
+    return Stream(N, size, asked / N, rows.largest(rows.means(spent, np.ones(len(source.p))) / N))
 
 
-def indices(letters, n):
-    """Samples as an array of indices from 0 to n - 1; raises ValueError where they are none."""
+def indices(letters: np.ndarray, n: int) -> np.ndarray:
+    """Samples as an array of indices from 0 to n - 1, (N,); raises ValueError where they are none."""
     letters = np.asarray(letters)
     if not letters.size:
         raise ValueError("there are no samples; expected at least one letter, as mfrd.draw returns")
     if letters.ndim != 1 or letters.dtype.kind not in "iu" or letters.min() < 0 or letters.max() >= n:
         what = f"range from {letters.min()} to {letters.max()}" if letters.dtype.kind in "iu" else "are no indices"
-        raise ValueError(
-            f"letters of shape {letters.shape} and type {letters.dtype} {what}; expected (N,) integers "
-            f"from 0 to {n - 1}, as mfrd.draw returns: the index of each letter, not its point"
-        )
+        expected = f"(N,) integers from 0 to {n - 1}, as mfrd.draw returns: the index of each letter, not its point"
+        raise ValueError(f"letters of shape {letters.shape} and type {letters.dtype} {what}; expected {expected}")
     return letters.astype(np.intp)
-
-
-def counted(codec, letters, x, decoded):
-    """How often each letter was decoded as each codeword, (n, m); raises CorruptStream where some x became another."""
-    n, m, cells = len(codec.encoder.source.p), len(codec.codebook), codec.cells(x)
-    if not np.array_equal(decoded, codec.codebook.take(cells, axis=0)):
-        raise CorruptStream("the decoder returned other codewords than the encoder chose")
-    return np.bincount(letters * m + cells, minlength=n * m).reshape(n, m)

@@ -8,6 +8,7 @@ the rate is at least sum_c (N_c / N) g_c(w) - w D. At the best w each component 
 (Kolmogorov 1956; Cover and Thomas 2006, theorem 10.3.3) for sources that need not be Gaussian.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,9 +31,20 @@ COARSE, FINE = 1, 3  # codewords to a width of exp(-price d^2): while the price 
 
 @dataclass(frozen=True, eq=False)
 class ParallelBound:
-    """.lower_bound: certified bits a sample; .rate: bits reached at this price on the letters as codebook;
-    .distortion: what it spends; .price: bits per unit; .scalar_bound: bits a sample that no scalar quantiser with an
-    ideal entropy coder goes below; .rates, .distortions: of each component, bits and units a sample of it.
+    """What parallel sources under one budget must cost, and what they reach at a price.
+
+    Attributes
+    ----------
+    lower_bound : float
+        Certified, bits a sample.
+    rate, distortion : float
+        Reached at this price on the letters as codebook: bits and units a sample.
+    price : float
+        Bits per unit.
+    scalar_bound : float
+        Bits a sample that no scalar quantiser with an ideal entropy coder goes below.
+    distortions : (components,)
+        Of each component, units a sample of it.
     """
 
     lower_bound: float
@@ -40,29 +52,30 @@ class ParallelBound:
     distortion: float
     price: float
     scalar_bound: float
-    rates: np.ndarray
     distortions: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class Priced:
-    """One source at one price: .rate and .distortion of the best encoder on its letters, .potentials (n,) nats."""
+def histogram(samples: np.ndarray, width: float) -> Source:
+    """The Source of samples in bins of one width about its multiples: the mean of each bin, and its frequency.
 
-    rate: float
-    distortion: float
-    potentials: np.ndarray
+    Parameters
+    ----------
+    samples : (N,)
+    width : float
+        Units of the samples.
 
-
-def histogram(samples, width):
-    """The Source of samples in bins of that width about its multiples: the mean of each bin, and its frequency."""
+    Returns
+    -------
+    Source
+    """
     samples = np.asarray(samples, float)
-    _, bins = np.unique(np.rint(samples / width), return_inverse=True)
+    bins = np.unique(np.rint(samples / width), return_inverse=True)[1]
     mass = np.bincount(bins)
     return Source(np.bincount(bins, samples) / mass, mass / mass.sum())
 
 
-def at_price(source, price, *, fine=COARSE):
-    """The least I(X;Y) + price E|X - Y|^2 on codewords near the letters; price in nats per unit. -> Priced
+def at_price(source: Source, price: float, *, fine: int = COARSE) -> tuple[float, float, np.ndarray]:
+    """(I, D, potentials (n,)) at the least I(X;Y) + price E|X - Y|^2 on codewords near the letters, all in nats.
 
     Across a gap of APART widths nothing is shared: the parts are solved by themselves, each with its mass, and what
     little they do share costs a little of the bound and nothing of its truth.
@@ -72,79 +85,94 @@ def at_price(source, price, *, fine=COARSE):
     for after in 1 + np.flatnonzero(np.diff(x) > APART * width):
         if after - cuts[-1] >= PART:
             cuts.append(int(after))
-    parts = [(x[a:b], p[a:b]) for a, b in zip(cuts, [*cuts[1:], len(x)])]
-    solved = [(part.sum(), *output_pmf(at, part / part.sum(), price, near(at, width, fine))) for at, part in parts]
-    y = np.concatenate([codewords for _, codewords, _ in solved])
-    q = np.concatenate([mass * share for mass, _, share in solved])
+    parts = [slice(a, b) for a, b in zip(cuts, [*cuts[1:], len(x)])]
+    solved = [output_pmf(x[a], p[a], price, near(x[a], width, fine)) for a in parts]
+    y, q = map(np.concatenate, zip(*solved))
     d = np.subtract.outer(x, y) ** 2  # (n, m)
     logits = np.log(q) - price * d
     z = log_sum(logits, axis=1)
     spent = p @ (np.exp(logits - z[:, None]) * d).sum(axis=1)
-    return Priced(float(-(p @ z) - price * spent), float(spent), -z)
+    return float(-(p @ z) - price * spent), float(spent), -z
 
 
-def output_pmf(x, p, price, y):
-    """(the codewords of y in use, their masses) at the optimum of a price.
+def output_pmf(x: np.ndarray, p: np.ndarray, price: float, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The codewords of y in use and their masses, of sum that of p, at the optimum of a price on letters x.
 
     Letters that are no codewords have a least distortion; the budget is put on it, so that its price is held and the
     saddle has q alone.
     """
     if len(y) == 1:
-        return y, np.ones(1)
-    source = Source(x, p)
-    problem = Problem(source, y, [Fidelity(p @ (np.subtract.outer(x, y) ** 2).min(axis=1))])
-    saddle = Saddle(problem, np.arange(len(y)), np.array([float(price)]))
+        return y, p.sum(keepdims=True)
+    least = p @ (np.subtract.outer(x, y) ** 2).min(axis=1) / p.sum()
+    saddle = Saddle(Problem(Source(x, p / p.sum()), y, [Fidelity(least)]), np.arange(len(y)), np.array([float(price)]))
     q = interior_point(saddle, centre(saddle), TOLERANCE).q
-    return y[q > 0], q[q > 0] / q.sum()
+    return y[q > 0], p.sum() * q[q > 0] / q.sum()
 
 
-def near(x, width, fine):
+def near(x: np.ndarray, width: float, fine: int) -> np.ndarray:
     """Codewords: the sorted letters x, and between two that are nearer than APART widths `fine` more to a width."""
     gaps = np.diff(x) / width
     inner = [np.linspace(a, b, 1 + int(np.ceil(gap * fine)))[1:-1] for a, b, gap in zip(x, x[1:], gaps) if gap < APART]
     return np.sort(np.concatenate([x, *inner]))
 
 
-def parallel_bound(sources, counts, D, *, rounds=12, tol=1e-2):
+def parallel_bound(
+    sources: Sequence[Source], counts: Sequence[int], D: float, *, rounds: int = 12, tol: float = 1e-2
+) -> ParallelBound:
     """A certified lower bound on the rate of parallel one-dimensional sources under one budget.
 
-    sources: Source of one dimension each; counts: samples of each; D: squared error a sample, > 0, on their mean;
-    rounds: price updates at most; tol: relative distance of the distortion from D at which they stop: the bound
-    holds at any price, and is best at the right one. -> ParallelBound, in bits a sample of the whole
+        R >= sum_c (N_c / N) g_c(w) - w D   for any price w >= 0.
 
-    Raises ValueError where D is not positive.
+    Parameters
+    ----------
+    sources : sequence of Source
+        One dimension each.
+    counts : sequence of int
+        Samples of each.
+    D : float
+        Squared error a sample, > 0, on their mean.
+    rounds : int, optional
+        Price updates at most.
+    tol : float, optional
+        Relative distance of the distortion from D at which they stop: the bound holds at any price, and is best at
+        the right one.
+
+    Returns
+    -------
+    ParallelBound
+        Bits a sample of the whole.
+
+    Raises
+    ------
+    ValueError
+        Where D is not positive.
+
+    References
+    ----------
+    Kolmogorov (1956); Cover and Thomas (2006), theorem 10.3.3.
     """
     if not D > 0:
         raise ValueError(f"D is {D}; expected a positive squared error a sample")
     share = np.asarray(counts, float) / np.sum(counts)
     ends, price = [0.0, np.inf], 0.5 / D
     for _ in range(rounds):
-        found = [at_price(source, price) for source in sources]
-        spent = float(share @ [each.distortion for each in found])
+        spent = float(share @ [at_price(source, price)[1] for source in sources])
         if abs(spent - D) <= tol * D:
             break
         ends[int(spent <= D)] = price
         step = price * spent / D  # at high rate the product of price and distortion is constant
         price = step if ends[0] < step < ends[1] else np.sqrt(ends[0] * ends[1])
-    found = [at_price(source, price, fine=FINE) for source in sources]  # the bound holds at any price
-    rates, spent = (np.array([getattr(each, name) for each in found]) for name in ("rate", "distortion"))
-    free = [Fidelity(0.0)]  # its price counts, its budget charges nothing: the bound is g_c(w)
-    dual = [lower_bound_all_codebooks(s, free, [price], each.potentials, tol=1e-4) for s, each in zip(sources, found)]
+    nats, spends, potentials = zip(*(at_price(source, price, fine=FINE) for source in sources))
+    free = [Fidelity(0.0)]  # its price counts, its budget charges nothing: the bound, at any price, is g_c(w)
+    dual = [lower_bound_all_codebooks(s, free, [price], a, tol=1e-4) for s, a in zip(sources, potentials)]
     scalar = [scalar_dual(source, price) for source in sources]
-    bits = lambda dual: max(0.0, float(share @ dual) - price * D / NATS_PER_BIT)
-    return ParallelBound(
-        bits(dual),
-        float(share @ rates / NATS_PER_BIT),
-        float(share @ spent),
-        price / NATS_PER_BIT,
-        bits(scalar),
-        rates / NATS_PER_BIT,
-        spent,
-    )
+    lower, scalar_bound = (max(0.0, float(share @ g) - price * D / NATS_PER_BIT) for g in (dual, scalar))
+    rate, spent = float(share @ nats / NATS_PER_BIT), float(share @ spends)
+    return ParallelBound(lower, rate, spent, price / NATS_PER_BIT, scalar_bound, np.array(spends))
 
 
-def scalar_dual(source, price):
-    """The least H(Y) + price E|X - Y|^2 of scalar quantisers, bits: exact, by dynamic program."""
-    hull = Hull(source)
-    D, H = hull.cells.measure(hull.cells.best([1 / price])[0])
+def scalar_dual(source: Source, price: float) -> float:
+    """The least H(Y) + price E|X - Y|^2 of scalar quantisers, bits: exact, by dynamic program; price in nats."""
+    cells = Hull(source).cells
+    D, H = cells.measure(cells.best([1 / price])[0])
     return (H + price * D) / NATS_PER_BIT

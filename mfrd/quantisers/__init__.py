@@ -2,5 +2,5 @@
 
 Belongs here: quantisers and what designs them (dynamic programs, entropy-constrained descent, annealing).
 Imports: problems, solvers, codebooks, bounds.
-Begin with: quantiser.py, then scalar.py for one dimension and vector.py for any.
+Begin with: cells.py and quantiser.py, then scalar.py for one dimension and vector.py for any.
 """

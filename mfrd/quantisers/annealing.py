@@ -8,6 +8,7 @@ E[s] + H(Y). Each step alternates
 none of which raises the objective.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,78 +18,110 @@ from ..solvers.encoder import Encoder
 from ..solvers.solution import Solution
 from .descent import lloyd
 from .priced import Budgets, Priced
-from .quantiser import reached
 
-TEMPERATURES = tuple(np.round(np.geomspace(1.0, 0.02, 24), 6)) + (0.0,)
+TEMPERATURES = (*np.round(np.geomspace(1.0, 0.02, 24), 6), 0.0)
 DEAD = 1e-9  # a codeword of less mass is dropped
 
 
 @dataclass(frozen=True, eq=False)
 class AnnealingStep:
-    """One temperature of the path: .tau, .encoder, .distortions by fidelity name.
+    """One temperature of the path from a rate-distortion optimum to a quantiser.
 
-    .rate = I(X;Y), .output_entropy = H(Y), .conditional_entropy = H(Y|X), in bits.
+    Attributes
+    ----------
+    tau : float
+        The temperature, from 1 to 0.
+    encoder : Encoder
+        Where the alternation came to rest.
+    distortions : dict
+        What is spent, by fidelity name, in the unit of its budget; for per="letter" the largest over the letters.
+    rate, output_entropy, conditional_entropy : float
+        I(X;Y), H(Y) and H(Y|X) of the encoder, bits.
+
+    References
+    ----------
+    Rose (1998).
     """
 
     tau: float
     encoder: Encoder
-    distortions: dict
+    distortions: dict[str, float]
 
     @property
-    def rate(self):
+    def rate(self) -> float:
         return self.encoder.rate
 
     @property
-    def output_entropy(self):
+    def output_entropy(self) -> float:
         return self.encoder.output_entropy
 
     @property
-    def conditional_entropy(self):
+    def conditional_entropy(self) -> float:
         return self.encoder.conditional_entropy
 
 
-def anneal(solution, temperatures=TEMPERATURES, *, max_iter=200, tol=1e-9):
+def anneal(
+    solution: Solution, temperatures: Iterable[float] = TEMPERATURES, *, max_iter: int = 200, tol: float = 1e-9
+) -> tuple[AnnealingStep, ...]:
     """The path from a rate-distortion optimum to a deterministic encoder, prices held.
+
+        min E[s] + H(Y) - tau H(Y|X)   at each temperature tau,   s_ij = sum_r lam_r w_ri d_r(x_i, y_j).
 
     H(Y|X) falls to 0 and I(X;Y) meets H(Y); since the prices are held, the distortions drift, and
     mfrd.ecvq searches the prices that bring them back to their budgets. Letters that are the same point
     share a row of Q, at the mean of their prices.
 
-    solution: Solution with squared-error or Mahalanobis fidelities: its encoder is the start, its
-    multipliers are the prices; temperatures: falling numbers from at most 1 to 0, which ends with
-    entropy-constrained Lloyd; max_iter: rounds at each, at least 1; tol: a temperature is done once no q_j
-    moves by more. -> tuple of AnnealingStep, one a temperature.
+    Parameters
+    ----------
+    solution : Solution
+        With squared-error or Mahalanobis fidelities: its encoder is the start, its multipliers are the prices.
+    temperatures : iterable of float, optional
+        Falling numbers from at most 1 to 0, which ends with entropy-constrained Lloyd.
+    max_iter : int, optional
+        Rounds at each temperature, at least 1.
+    tol : float, optional
+        A temperature is done once no q_j moves by more.
 
-    Raises ValueError where temperatures do not fall within [0, 1], max_iter is less than 1, the solution has no
-    encoder, or a measure is not quadratic, and TypeError where solution is no Solution.
-    Source: Rose (1998), deterministic annealing for quantisation.
+    Returns
+    -------
+    tuple of AnnealingStep
+        One a temperature.
+
+    Raises
+    ------
+    ValueError
+        Where temperatures do not fall within [0, 1], max_iter is less than 1, the solution has no encoder, or a
+        measure is not quadratic.
+    TypeError
+        Where solution is no Solution.
+
+    References
+    ----------
+    Rose (1998), deterministic annealing for quantisation.
     """
     if not isinstance(solution, Solution):
         raise TypeError(f"solution is {type(solution).__name__}; expected mfrd.Solution, as .solution of a limit is")
     if not max_iter >= 1:
         raise ValueError(f"max_iter is {max_iter}; expected at least 1 round a temperature")
-    temperatures = np.asarray(temperatures, float)
-    in_range = temperatures.ndim == 1 and len(temperatures) and 0 <= temperatures[-1] <= temperatures[0] <= 1
-    if not in_range or not (np.diff(temperatures) < 0).all():
-        raise ValueError(f"temperatures are {temperatures}; expected falling numbers within [0, 1], as (1, 0.3, 0)")
+    tau = np.asarray(temperatures, float)
+    if tau.ndim != 1 or not len(tau) or not 0 <= tau[-1] <= tau[0] <= 1 or not (np.diff(tau) < 0).all():
+        raise ValueError(f"temperatures are {tau}; expected falling numbers within [0, 1], as (1, 0.3, 0)")
     if solution.encoder is None:
         raise ValueError(f"the solution is {solution.status}; expected one with an encoder: raise its budgets")
-    budgets = Budgets(solution.problem.source, solution.problem.fidelities)
-    priced = Priced(budgets, solution.multipliers)
-    source, encoder = budgets.source, solution.encoder
+    source, encoder = solution.problem.source, solution.encoder
+    budgets, rows = Budgets(source, solution.problem.fidelities), solution.problem.rows
     used = encoder.output_pmf > DEAD
-    y, q = encoder.y[used] - source.mean, encoder.output_pmf[used]
-    steps = []
-    for tau, moved, Q in path(priced, y, q / q.sum(), temperatures, max_iter, tol):
-        points = (moved + source.mean).reshape((len(moved),) + source.points.shape[1:])
-        now = Encoder(source, points, Q[budgets.letter])
-        distortions = {f.name: float(max(reached(f, now), default=0.0)) for f in budgets.rows.fidelities}
-        steps.append(AnnealingStep(float(tau), now, distortions))
+    start, q, steps = encoder.y[used] - source.mean, encoder.output_pmf[used], []
+    for t, y, Q in path(Priced(budgets, solution.multipliers), start, q / q.sum(), tau, max_iter, tol):
+        now = Encoder(source, (y + source.mean).reshape((len(y),) + source.points.shape[1:]), Q[budgets.letter])
+        steps.append(AnnealingStep(float(t), now, rows.largest(now.spent(rows))))
     return tuple(steps)
 
 
-def path(priced, y, q, temperatures, max_iter=200, tol=1e-9):
-    """Yields (tau, y, Q) for each temperature, codewords in centred coordinates."""
+def path(
+    priced: Priced, y: np.ndarray, q: np.ndarray, temperatures: Iterable[float], max_iter: int = 200, tol: float = 1e-9
+) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
+    """Yields (tau, y (m, k) centred, Q (n, m)) for each temperature, from codewords y of masses q, (m,)."""
     for tau in temperatures:
         if tau == 0:
             column = lloyd(priced, y, q)
@@ -97,11 +130,10 @@ def path(priced, y, q, temperatures, max_iter=200, tol=1e-9):
         for _ in range(max_iter):
             logits = (np.log(q) - priced.costs(y)) / tau
             Q = softmax(logits, axis=1)
-            mass = priced.p @ Q
-            alive = mass > DEAD
+            alive = priced.p @ Q > DEAD
             if not alive.all():
                 Q, q = softmax(logits[:, alive], axis=1), q[alive]  # from the logits: all of a row may have died
-                mass = priced.p @ Q
+            mass = priced.p @ Q
             moved, q = abs(mass - q).max(), mass / mass.sum()
             y = priced.soft_codewords(Q)
             if moved <= tol:

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.special import entr, rel_entr
 
+from ..problems.rows import BudgetRows
 from ..problems.source import as_points
 from ..problems.units import NATS_PER_BIT
 
@@ -81,6 +82,10 @@ class Encoder:
         else:
             d = np.asarray(measure)[:, self.support]
         return (self.columns * d).sum(axis=1)
+
+    def spent(self, rows: BudgetRows) -> np.ndarray:
+        """E_r = sum_i p_i w_ri E[d_g(x_i, Y) | X = x_i], what each budget row bounds, (R,)."""
+        return rows.means(np.array([self.distortion(measure) for measure in rows.measures]), self.source.p)
 
     def __repr__(self):
         n, m = len(self.source.p), len(self.codebook)

@@ -72,8 +72,7 @@ class Solution:
         """What each budget bounds, by name; for per="letter" the largest over the letters."""
         if self.encoder is None:
             return {f.name: np.nan for f in self.problem.fidelities}
-        per_letter = np.array([self.encoder.distortion(measure) for measure in self.problem.rows.measures])
-        return self.problem.rows.largest(self.problem.rows.means(per_letter, self.problem.source.p))
+        return self.problem.rows.largest(self.encoder.spent(self.problem.rows))
 
     def summary(self):
         """What a result file keeps: rate, certificate, entropies (bits), distortions, prices, solver."""

@@ -1,23 +1,20 @@
 """The codec: exact round trips, named errors for every damage, rates at the entropy, bounded memory."""
 
+import pickle
 import tracemalloc
 
 import constriction
 import numpy as np
 import pytest
+from helpers.cases import trimodal_source as trimodal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 import mfrd
-from mfrd.coding.codec import integer_counts
-from mfrd.coding.container import FRAME, LENGTHS, PREFIX, Writer, check
+from mfrd.coding.container import FRAME, LENGTHS, PREFIX, Writer, checksum, integer_counts
 from mfrd.coding.nearest import BLOCK, nearest_letter
-from mfrd.quantisers.quantiser import from_labels, labels
-
-
-def trimodal():
-    return mfrd.bumps(mfrd.grid(-8, 8, 100), [0.25] * 3, [-5, -1, 2.5], [0.3, 0.6, 0.4], 1 / 64)
+from mfrd.quantisers.cells import from_labels, labels
 
 
 def random_encoder(rng, k, n, m):
@@ -157,6 +154,45 @@ def test_empty_input_one_codeword_and_a_single_sample():
     assert codec.decode(codec.encode(np.zeros((0, 2)))).shape == (0, 2)
     assert (codec.decode(codec.encode([[1.0, -1.0]])) == [[1.0, -1.0]]).all()
     assert codec.cross_entropy(np.zeros((0, 2))) == 0
+
+
+def kinds_of_letters():
+    """Encoders on a line with few and many thresholds, with letters too near for bins, on a grid, and scattered."""
+    rng, square = np.random.default_rng(0), mfrd.Source(mfrd.grid(-1, 1, 12, 2), np.full(144, 1 / 144))
+    near = mfrd.Source(np.append(1 + np.arange(40) * 2.0**-50, 9.0), np.full(41, 1 / 41))
+    scattered = mfrd.Source(rng.normal(size=(200, 3)), rng.dirichlet(np.ones(200)))
+    return {
+        "few": mfrd.ecsq(trimodal(), 0.6).deterministic(),
+        "many": from_labels(trimodal(), np.arange(100)),
+        "near": from_labels(near, np.arange(41)),
+        "grid": mfrd.uniform_quantiser(square, 0.5),
+        "scattered": from_labels(scattered, rng.integers(9, size=200)),
+    }
+
+
+@pytest.mark.parametrize("kind", kinds_of_letters())
+def test_a_codec_through_pickle_writes_the_same_bytes(kind):
+    encoder = kinds_of_letters()[kind]
+    x = encoder.source.x[np.random.default_rng(1).integers(len(encoder.source.p), size=500)]
+    samples = np.concatenate([x, x + 0.3])
+    codec = mfrd.Codec(encoder)
+    sent = pickle.loads(pickle.dumps(codec))
+    assert sent.encode(samples) == codec.encode(samples)
+    assert (sent.codebook == codec.codebook).all() and (sent.used == codec.used).all()
+
+
+WRITTEN = bytes.fromhex(
+    "4d465244010100030000000ba7d898def66edc000040000000a00000002000000000000000f0bf000000000000c03f000000000000004"
+    "09f81d47e44e88212080000000100000000f4e77c097a58315a3b23d100000000000000000800000000000000f1e0027acd2793ee"
+)
+
+
+def test_version_1_of_the_format_stays_as_it_is():
+    """Eight samples as the first release wrote them: the same bytes, and the same samples back."""
+    source = mfrd.Source([-1.0, 0.0, 0.5, 2.0], [0.25, 0.5, 0.125, 0.125])
+    codec = mfrd.Codec(mfrd.Encoder(source, [-1.0, 0.125, 2.0], np.eye(3)[[0, 1, 1, 2]]))
+    assert codec.encode([0.0, 0.6, -3.0, 1.0, 9.0, 0.2, 0.0, -0.4]) == WRITTEN
+    assert mfrd.Codec.decode(WRITTEN)[:, 0].tolist() == [0.125, 0.125, -1.0, 0.125, 2.0, 0.125, 0.125, 0.125]
 
 
 def test_streams_are_the_same_however_they_are_cut():
@@ -336,7 +372,7 @@ def test_streams_forged_with_valid_checks_fail_by_name():
     for counts in (codec.counts * 2, np.append(codec.counts[:-1], 0)):
         with pytest.raises(mfrd.CorruptStream, match="counts sum"):
             mfrd.Codec.decode(Forger.start(stamped(Writer(codec.counts, codec.codebook), counts)))
-    state = check(b"", PREFIX.pack(b"MFRD", 9, 1, 1))
+    state = checksum(b"", PREFIX.pack(b"MFRD", 9, 1, 1))
     with pytest.raises(mfrd.CorruptStream, match="version is 9"):
         mfrd.Codec.decode(PREFIX.pack(b"MFRD", 9, 1, 1) + state)
 
@@ -368,7 +404,7 @@ def test_lengths_that_lie_allocate_nothing():
         start + LENGTHS.pack(FRAME, FRAME),
         start + LENGTHS.pack(1, 2**31),
         PREFIX.pack(b"MFRD", 1, 65535, 2**32 - 1) + bytes(100),
-        PREFIX.pack(b"MFRD", 1, 65535, 2**20) + check(b"", PREFIX.pack(b"MFRD", 1, 65535, 2**20)),
+        PREFIX.pack(b"MFRD", 1, 65535, 2**20) + checksum(b"", PREFIX.pack(b"MFRD", 1, 65535, 2**20)),
     ]
 
     def decode_all():

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from helpers.cases import trimodal_source as trimodal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize_scalar
@@ -11,17 +12,13 @@ from scipy.special import entr
 from scipy.stats import norm
 
 import mfrd
+from mfrd.quantisers.cells import labels
 from mfrd.quantisers.descent import Column, exchanged
 from mfrd.quantisers.priced import Budgets, Priced
-from mfrd.quantisers.quantiser import labels, time_share
+from mfrd.quantisers.quantiser import exact_shares, time_share
 from mfrd.solvers.certificate import potentials
 
 CELLS_FREE = ("columns", "anneal", "random")  # the starts of ecvq that never see the dynamic program
-
-
-def trimodal():
-    """The report's refine_1d source: 100 letters on [-8, 8]."""
-    return mfrd.bumps(mfrd.grid(-8, 8, 100), [0.25] * 3, [-5, -1, 2.5], [0.3, 0.6, 0.4], 1 / 64)
 
 
 def binned(edges, cdf, partial_mean):
@@ -508,6 +505,23 @@ def test_equal_points_share_a_codeword_whatever_their_budgets(per):
     assert rates[0] == pytest.approx(rates[1], abs=1e-12)
 
 
+# --- how they say they ended ------------------------------------------------------------------
+
+
+def test_quantisers_say_how_they_ended_and_what_it_cost():
+    source = trimodal()
+    exact, found = mfrd.ecsq(source, 0.6), mfrd.ecvq(source, mfrd.Fidelity(0.6), restarts=1, rounds=2)
+    mixed = mfrd.mixture([mfrd.lloyd_max(source, m) for m in (2, 8)], mfrd.Fidelity(0.6))
+    assert (exact.status, found.status, mixed.status) == ("exact", "found", "exact")
+    backends = ("dynamic program", "column search", "linear program")
+    assert tuple(q.stats.backend for q in (exact, found, mixed)) == backends
+    assert found.stats.iterations == 5  # rounds of prices: three that are guessed, and two
+    assert found.stats.attempts > 5 * 3 and exact.stats.attempts == mixed.stats.attempts == 1
+    assert 1 < exact.stats.iterations < 20 and mfrd.ecsq(source, 100.0).stats.iterations == 0
+    for q in (exact, found, mixed):
+        assert 0 < q.stats.seconds < 60 and "seconds" not in repr(q) and q.proven in repr(q)
+
+
 # --- annealing, time-sharing, uniform ---------------------------------------------------------
 
 
@@ -563,6 +577,21 @@ def test_time_sharing_meets_every_budget_to_rounding(R, T, seed):
     assert (prices >= 0).all()
     bound = min(rates + E @ prices) - budgets @ prices  # weak duality
     assert w @ rates == pytest.approx(bound, abs=1e-6)
+
+
+def test_shares_of_a_rough_answer_are_those_of_the_vertex():
+    """What a linear program returns to 1e-10 is moved to the vertex where the budget is spent to the last digit."""
+    E, D = np.array([[0.2], [1.7], [0.9]]), np.array([0.8])
+    rough = np.array([0.6 + 3e-10, 0.4 - 3e-10, 0.0])
+    exact = exact_shares(rough, E, D)
+    assert exact == pytest.approx([0.6, 0.4, 0.0], abs=1e-15) and exact @ E == pytest.approx(D, rel=1e-15)
+
+
+def test_shares_that_spend_too_much_give_a_sliver_to_the_finest():
+    E, D = np.array([[0.2], [1.7], [0.9]]), np.array([0.8 * (1 - 1e-6)])
+    exact = exact_shares(np.array([0.6, 0.4, 0.0]), E, D)
+    assert exact.sum() == pytest.approx(1, abs=1e-15) and exact @ E == pytest.approx(D, rel=1e-12)
+    assert exact[0] > 0.6 and exact[2] == 0
 
 
 def test_time_sharing_out_of_reach_says_so():
