@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+READS = "MFRD_READS"  # names the notebooks that the one which runs declares to read
 SIGNIFICANT_DIGITS = 10
 REMEDIES = {  # of a write that fails
     errno.ENOSPC: "free some space",
@@ -118,7 +119,16 @@ def load_results(notebook):
 
     Raises FileNotFoundError, naming the command that makes the file, where there is none.
     """
-    path = root() / "results" / f"{notebook}.json"
+    path, declared = root() / "results" / f"{notebook}.json", os.environ.get(READS)
+    if (
+        declared is not None
+        and notebook not in declared.split()
+        and (root() / "notebooks" / f"{notebook}.py").is_file()
+    ):
+        raise ReportError(
+            f"the results of {notebook} are read and not declared; expected {notebook!r} in the cell tagged reads, which "
+            f"lists {declared or 'none'}: add it there, so that {notebook} runs first"
+        )
     if not path.is_file():
         raise FileNotFoundError(f"no results/{notebook}.json; make it with: python -m mfrd report --only {notebook}")
     return json.loads(path.read_text(encoding="utf-8"))

@@ -17,6 +17,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from .outputs import ReportError, write_atomic
@@ -65,10 +66,9 @@ def exclusive(root, lock=LOCK):
         yield
 
 
-def check_folders(root):
-    """Raise ReportError where `figures/` or `results/` of `root` cannot receive what `runs/` holds."""
-    root = Path(root)
-    for name in FOLDERS:
+def check_folders(root: Path, folders: Iterable[str] = FOLDERS) -> None:
+    """Raise ReportError where one of `folders` of `root` cannot receive what `runs/` holds."""
+    for name in folders:
         folder = root / name
         if folder.exists() and not folder.is_dir():
             raise ReportError(f"{folder} is a file; expected a directory: move it away")
