@@ -126,8 +126,8 @@ def load_results(notebook):
         and (root() / "notebooks" / f"{notebook}.py").is_file()
     ):
         raise ReportError(
-            f"the results of {notebook} are read and not declared; expected {notebook!r} in the cell tagged reads, which "
-            f"lists {declared or 'none'}: add it there, so that {notebook} runs first"
+            f"the results of {notebook} are read and not declared; expected {notebook!r} in the cell tagged reads, "
+            f"which lists {declared or 'none'}: add it there, so that {notebook} runs first"
         )
     if not path.is_file():
         raise FileNotFoundError(f"no results/{notebook}.json; make it with: python -m mfrd report --only {notebook}")

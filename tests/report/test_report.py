@@ -12,15 +12,7 @@ from jupytext.compare import compare_notebooks
 from mfrd.report import execution, outputs
 from mfrd.report.command import main
 from mfrd.report.execution import NotebookFailed, ReportError, normalise, reads
-from mfrd.report.run import (
-    Schedule,
-    assign_parameters,
-    notebook_sources,
-    parse_parameters,
-    refresh,
-    report,
-    select,
-)
+from mfrd.report.run import Schedule, assign_parameters, notebook_sources, parse_parameters, refresh, report, select
 
 
 @pytest.fixture
@@ -187,7 +179,8 @@ def test_a_notebook_declares_what_it_reads(cell, found, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "cell", ['reads = ["04_d"]', 'reads = ["03_c"]', "reads = names", '["01_a"]', 'reads = ["01_a"]; n = 1', "reads = 1"]
+    "cell",
+    ['reads = ["04_d"]', 'reads = ["03_c"]', "reads = names", '["01_a"]', 'reads = ["01_a"]; n = 1', "reads = 1"],
 )
 def test_a_declaration_of_anything_but_other_notebooks_is_an_error_before_anything_runs(cell, tmp_path):
     write_notebook(tmp_path, "01_a")
@@ -214,9 +207,7 @@ def test_results_that_are_read_and_not_declared_are_an_error_when_the_report_run
 
 def test_the_notebooks_of_this_repository_read_what_they_say_they_read():
     graph = {path.stem: reads(path) for path in notebook_sources(outputs.root())}
-    assert {name: others for name, others in graph.items() if others} == {
-        "05_limit": ["03_refinement", "04_lloyd_max"]
-    }
+    assert {name: others for name, others in graph.items() if others} == {"05_limit": ["03_refinement", "04_lloyd_max"]}
 
 
 def starts(schedule):
