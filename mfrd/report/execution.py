@@ -27,8 +27,10 @@ KERNEL_ARGUMENTS = ("--IPKernelApp.log_level=50",)  # no notice of TCP ports, no
 WIDGETS = "application/vnd.jupyter.widget-state+json"
 
 
-class NotebookFailed(Exception):
+class NotebookFailed(ReportError):
     """A notebook raised; the message names the notebook, its cell and the exception, and the report's its remains."""
+
+    status = 1
 
 
 class Kernels(set[KernelProvisionerBase]):

@@ -26,6 +26,8 @@ REMEDIES = {  # of a write that fails
 class ReportError(Exception):
     """What was asked for cannot be run; the message names what was found, what was expected and the remedy."""
 
+    status = 2  # of the command that it ends
+
 
 def root():
     """Root of the repository: the directory that holds both `mfrd/` and `notebooks/`.

@@ -120,10 +120,8 @@ class Schedule:
         try:
             self._order.prepare()
         except CycleError as error:
-            circle = " -> ".join(reversed(error.args[1]))
-            raise ReportError(
-                f"notebooks read each other: {circle}; expected one to come first: change reads"
-            ) from None
+            circle = f"notebooks read each other: {' -> '.join(reversed(error.args[1]))}"
+            raise ReportError(f"{circle}; expected one to come first: change reads") from None
 
     def start(self) -> str | None:
         """The notebook to start now, or None where each must wait for one that runs, or none is left."""
@@ -245,7 +243,7 @@ def _run(
         raise ReportError(f"--jobs {jobs}; expected a number of notebooks at once, 1 or more")
     check_kernels(list(overrides))
     sources, kernels, cells, running = {source.stem: source for source in overrides}, Kernels(), {}, {}
-    width, remains, done, start = max(map(len, sources)), {}, [], time.perf_counter()
+    width, remains, start = max(map(len, sources)), {}, time.perf_counter()
 
     def run(source: Path, work: Path) -> tuple[float, str | None]:
         """Seconds that the notebook took, and what it said where it failed."""
@@ -255,26 +253,17 @@ def _run(
 
         began, failure = time.perf_counter(), None
         try:
-            execute(
-                source, work / f"{source.stem}.ipynb", parameters=overrides[source], on_cell=on_cell, kernels=kernels
-            )
-        except NotebookFailed as error:
+            output = work / f"{source.stem}.ipynb"
+            execute(source, output, parameters=overrides[source], on_cell=on_cell, kernels=kernels)
+        except ReportError as error:
             failure = str(error)
         return time.perf_counter() - began, failure
 
     with exclusive(root), ThreadPoolExecutor(jobs) as pool:
         mend(root, stream)
         check_folders(root, folders)
-        shown = tqdm(
-            desc=f"{jobs} at once",
-            total=len(sources),
-            file=stream,
-            leave=False,
-            dynamic_ncols=True,
-            disable=not stream.isatty(),
-            bar_format="{desc} |{bar:20}| {n}/{total} {elapsed}{postfix}",
-        )
-        with shown as bar:
+        look = {"bar_format": "{desc} |{bar:20}| {n}/{total} {elapsed}{postfix}", "leave": False, "dynamic_ncols": True}
+        with tqdm(desc=f"{jobs} at once", total=len(sources), file=stream, disable=not stream.isatty(), **look) as bar:
             try:
                 while True:
                     while len(running) < jobs and (name := schedule.start()) is not None:
@@ -289,18 +278,23 @@ def _run(
                     for future in ended:
                         seconds, failure = future.result()
                         name, work = running.pop(future)
-                        staging = _settle(work, runs / name)
-                        said = after(sources[name], staging) if failure is None else "failed"
-                        remains[name] = staging / f"{name}.ipynb"
-                        done.append(name)
+                        if (runs / name).exists():
+                            shutil.rmtree(runs / name)
+                        os.replace(work, runs / name)
+                        said = after(sources[name], runs / name) if failure is None else "failed"
+                        remains[name] = runs / name / f"{name}.ipynb"
                         schedule.end(name, failure)
                         bar.update()
                         bar.write(f"{name:<{width}} {seconds:7.1f} s  {said}", file=stream)
             finally:
                 kernels.end()
     print(f"{'total':<{width}} {time.perf_counter() - start:7.1f} s", file=stream, flush=True)
-    if not schedule.failed:
-        return
+    if schedule.failed:
+        raise NotebookFailed(_summary(schedule, remains, list(sources)))
+
+
+def _summary(schedule: Schedule, remains: dict[str, Path], names: list[str]) -> str:
+    """What each failed notebook said, where its remains are, and what did not run because of it."""
     lines = []
     for name, said in schedule.failed.items():
         kept = [f"the partly executed notebook is {remains[name]}"] if remains[name].is_file() else []
@@ -308,14 +302,6 @@ def _run(
     if len(schedule.failed) > 1 or schedule.skipped:
         lines.append(f"failed: {', '.join(schedule.failed)}")
     lines += [f"skipped: {name}, which reads the results of {other}" for name, other in schedule.skipped.items()]
-    if waiting := [name for name in sources if name not in remains and name not in schedule.skipped]:
+    if waiting := [name for name in names if name not in remains and name not in schedule.skipped]:
         lines.append(f"not run: {', '.join(waiting)}; --keep-going runs those that do not read what failed")
-    raise NotebookFailed("\n".join(lines).rstrip("\n"))
-
-
-def _settle(work: Path, place: Path) -> Path:
-    """Give the directory of a run that has ended the place where it is looked for; returns that."""
-    if place.exists():
-        shutil.rmtree(place)
-    os.replace(work, place)
-    return place
+    return "\n".join(lines).rstrip("\n")
