@@ -5,10 +5,20 @@ changed is drawn over a kept background. The answer is the one mfrd.solve gives:
 budgets cannot be met.
 """
 
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from ..problems.fidelity import Fidelity, InfeasibleFidelity
 from ..problems.problem import Problem
+from ..problems.source import Source
 from ..solvers.choice import solve
+from ..solvers.solution import Solution
 from .live import Live
+
+if TYPE_CHECKING:
+    from ipywidgets import VBox
+Range = tuple[float, float]
 
 
 class Explorer:
@@ -19,12 +29,12 @@ class Explorer:
     .widget(D, D_core): sliders that call it, for a notebook.
     """
 
-    def __init__(self, source, codebook, on, curves):
+    def __init__(self, source: Source, codebook: np.ndarray, on: np.ndarray, curves: list[tuple]) -> None:
         self.problem = Problem(source, codebook, [Fidelity(1.0), Fidelity(1.0, on=on, name="core")])
         self.panel = Live(source, self.problem.y[:, 0], on, curves)
         self.solution = self.failure = self.png = None
 
-    def update(self, D, D_core):
+    def update(self, D: float, D_core: float) -> Solution | None:
         """Solve at these budgets, redraw, and return the Solution, or None where no encoder meets them.
 
         .failure then says why.
@@ -38,22 +48,20 @@ class Explorer:
         self.png = self.panel.draw(self.solution, str(self.failure))
         return self.solution
 
-    def widget(self, D, D_core, D_range=(0.1, 4.0), D_core_range=(0.01, 0.4)):
+    def widget(self, D: float, D_core: float, D_range: Range = (0.1, 4.0), D_core_range: Range = (0.01, 0.4)) -> "VBox":
         """Two sliders on logarithmic scales over the picture."""
         import ipywidgets
-        import numpy as np
 
-        def slider(value, limits, name):
+        def slider(value: float, limits: Range, name: str) -> ipywidgets.FloatLogSlider:
             low, high = np.log10(limits)
-            return ipywidgets.FloatLogSlider(
-                value=value, min=low, max=high, step=(high - low) / 200, description=name, readout_format=".3f"
-            )
+            look = dict(min=low, max=high, step=(high - low) / 200, readout_format=".3f")
+            return ipywidgets.FloatLogSlider(value=value, description=name, **look)
 
         self.update(D, D_core)
         image = ipywidgets.Image(value=self.png, format="png")
         sliders = slider(D, D_range, "D"), slider(D_core, D_core_range, "D'")
 
-        def moved(_):
+        def moved(_: dict) -> None:
             self.update(*(each.value for each in sliders))
             image.value = self.png
 

@@ -8,6 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..problems.source import Source
+from ..solvers.solution import Solution
 from . import plot
 
 
@@ -18,28 +20,20 @@ class Live:
     .draw(solution, failure) -> PNG.
     """
 
-    def __init__(self, source, y, on, curves):
+    def __init__(self, source: Source, y: np.ndarray, on: np.ndarray, curves: list[tuple]) -> None:
         self.figure = Figure(figsize=(plot.PAGE, 4.2), layout="constrained")
         code, book, price, plane = self.figure.subplots(2, 2).ravel()
         x, extent = source.x[:, 0], (source.x.min(), source.x.max(), y.min(), y.max())
-        self.image = code.imshow(
-            np.zeros((len(y), len(x))), origin="lower", aspect="auto", extent=extent, vmin=0, vmax=1
-        )
+        look = dict(origin="lower", aspect="auto", extent=extent, vmin=0, vmax=1)
+        self.image = code.imshow(np.zeros((len(y), len(x))), **look)
         code.set(xlabel="$x$", ylabel="codeword $y$", title="Encoder $Q(y|x)$")
         plot.source_1d(book, source, "Codebook", on)
         self.height = source.p.max()
         (self.stems,) = book.plot(np.repeat(y, 3), np.zeros(3 * len(y)), color=plot.BLUE, linewidth=1.2)
-        self.bars = price.barh(
-            [1, 0], [0, 0], color=[plot.LOOKS["global"]["color"], plot.LOOKS["core"]["color"]], height=0.5
-        )
-        price.set(
-            xlim=(1e-3, 30),
-            xscale="log",
-            yticks=[1, 0],
-            yticklabels=["global", "core"],
-            xlabel="price (bits per unit)",
-            title="Prices",
-        )
+        names = "global", "core"
+        self.bars = price.barh([1, 0], [0, 0], color=[plot.LOOKS[name]["color"] for name in names], height=0.5)
+        price.set(xlim=(1e-3, 30), xscale="log", xlabel="price (bits per unit)", title="Prices")
+        price.set_yticks([1, 0], names)
         for (label, D, bits), look in zip(curves, ("bound", "core", "unconstrained")):
             plane.plot(D, bits, label=label, **{**plot.LOOKS[look], "marker": "", "linewidth": 0.9})
         (self.point,) = plane.plot([], [], "o", color=plot.BLUE, markersize=7)
@@ -54,13 +48,13 @@ class Live:
         self.figure.set_layout_engine("none")
         self.background = self.figure.canvas.copy_from_bbox(self.figure.bbox)
 
-    def still(self):
+    def still(self) -> Figure:
         """The picture as it stands, as a figure to save."""
         for artist in self.moving:
             artist.set_animated(False)
         return self.figure
 
-    def draw(self, solution, failure=""):
+    def draw(self, solution: Solution | None, failure: str = "") -> bytes:
         """The picture of a Solution, or of the words why there is none, as PNG bytes."""
         canvas = self.figure.canvas
         canvas.restore_region(self.background)
