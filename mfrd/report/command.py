@@ -17,15 +17,15 @@ def build_parser() -> argparse.ArgumentParser:
         added[action] = commands.add_parser(action.__name__[1:], help=help_, description=description)
         added[action].set_defaults(run=action)
     for action in (_report, _refresh):
-        add, several = added[action].add_argument, dict(nargs="+", action="extend", default=[])
-        add("--only", metavar="NAME", help="these notebooks only, each by its name or a unique prefix", **several)
+        add, said = added[action].add_argument, "these notebooks only, each by its name or a unique prefix"
+        add("--only", metavar="NAME", nargs="+", action="extend", default=[], help=said)
         said = "run N notebooks at once, each after those whose results it reads"
         add("--jobs", metavar="N", type=int, default=1, help=said)
         said = "after a failure run the notebooks that do not read what it would have published; the exit status is 1"
         add("--keep-going", action="store_true", help=said)
-    add, several = added[_report].add_argument, dict(dest="parameters", action="append", default=[])
     said = "override a name of the parameters cells; figures/ and results/ then stay as they are"
-    add("-p", metavar="name=value", help=said, **several)
+    add = added[_report].add_argument
+    add("-p", dest="parameters", metavar="name=value", action="append", default=[], help=said)
     add("--solver", metavar="S", help="shorthand for -p solver=S")
     added[_claims].add_argument("--record", action="store_true", help="accept the verdicts and write the record")
     return parser

@@ -4,7 +4,6 @@ import ast
 import asyncio
 import os
 import re
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from .outputs import READS, ReportError, remedied, write_atomic
 
 # sums of several threads round differently, and notebooks that run at once would fight for the cores
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-KERNEL_ARGUMENTS = ("--IPKernelApp.log_level=50",)  # no notice of TCP ports, nor of a cell cut short by Ctrl-C
+QUIET = "--IPKernelApp.log_level=50"  # no notice of TCP ports, nor of a cell cut short by Ctrl-C
 WIDGETS = "application/vnd.jupyter.widget-state+json"
 
 
@@ -36,13 +35,11 @@ class NotebookFailed(ReportError):
 class Kernels(set[KernelProvisionerBase]):
     """The kernels of notebooks that run, in any threads, so that `end` can end them."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.ended = threading.Event()
+    ended = False
 
     def end(self) -> None:
         """Kill every kernel; the notebooks fail, and one whose kernel is only starting fails before its first cell."""
-        self.ended.set()
+        self.ended = True
         for kernel in tuple(self):
             asyncio.run(kernel.kill())
 
@@ -60,10 +57,8 @@ def read_source(path: Path) -> nbformat.NotebookNode:
     except (OSError, ValueError) as error:
         raise ReportError(f"{path}: {error}; expected a readable py:percent file in UTF-8") from error
     if "kernelspec" not in notebook.metadata:
-        raise ReportError(
-            f"{path}: the header has no kernelspec; expected one named python3. "
-            f"Add it with: jupytext --set-kernel python3 {path}"
-        )
+        said = f"{path}: the header has no kernelspec; expected one named python3"
+        raise ReportError(f"{said}. Add it with: jupytext --set-kernel python3 {path}")
     return notebook
 
 
@@ -73,11 +68,9 @@ def check_kernels(sources: list[Path]) -> None:
     for path in sources:
         name = read_source(path).metadata.kernelspec.name
         if name not in installed:
-            raise ReportError(
-                f"{path}: kernel {name!r} is not installed; expected one of {', '.join(sorted(installed)) or 'none'}. "
-                f"Install it (python -m ipykernel install --sys-prefix --name {name}), or change the header: "
-                f"jupytext --set-kernel python3 {path}"
-            )
+            said = f"kernel {name!r} is not installed; expected one of {', '.join(sorted(installed)) or 'none'}"
+            remedy = f"Install it (python -m ipykernel install --sys-prefix --name {name}), or change the header"
+            raise ReportError(f"{path}: {said}. {remedy}: jupytext --set-kernel python3 {path}")
 
 
 def parameter_names(source: Path) -> list[str]:
@@ -101,20 +94,15 @@ def reads(source: Path) -> list[str]:
     ReportError
         Where the cell is anything else, and where it names no other notebook beside `source`.
     """
-    body = _tagged(source, "reads")
-    if not body:
-        return []
+    text = "\n".join(map(ast.unparse, _tagged(source, "reads")))
     others = sorted(path.stem for path in source.parent.glob("*.py") if path != source)
     try:
-        (statement,) = body
-        names = ast.literal_eval(statement.value) if isinstance(statement, ast.Assign) else None
-    except ValueError:
+        names = ast.literal_eval(text.removeprefix("reads = ") or "[]")
+    except (ValueError, SyntaxError):
         names = None
-    if not isinstance(names, list) or not all(name in others for name in names):
-        raise ReportError(
-            f"{source.stem}: its cell tagged reads is {ast.unparse(ast.Module(body, []))!r}; expected "
-            f"reads = [...], names written out of other notebooks: {', '.join(others) or 'there is none'}"
-        )
+    if not text.startswith("reads = " * bool(text)) or not isinstance(names, list) or set(names) - set(others):
+        said = f"expected reads = [...], names written out of other notebooks: {', '.join(others) or 'there is none'}"
+        raise ReportError(f"{source.stem}: its cell tagged reads is {text!r}; {said}")
     return names
 
 
@@ -172,6 +160,7 @@ def execute(
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
+    start = {"cwd": str(source.parent), "env": environment}
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # this environment's kernel, not the user's
     place: list = []
 
@@ -181,16 +170,9 @@ def execute(
 
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        executed = execute_notebook(
-            read_source(source),
-            str(output).replace("{", "{{").replace("}", "}}"),  # papermill formats its paths
-            parameters=parameters,
-            engine_name="mfrd",
-            progress_bar=False,
-            before_cell=before_cell,
-            kernels=kernels,
-            start={"cwd": str(source.parent), "env": environment},
-        )
+        formatted = str(output).replace("{", "{{").replace("}", "}}")  # papermill formats its paths
+        engine = dict(engine_name="mfrd", progress_bar=False, before_cell=before_cell, kernels=kernels, start=start)
+        executed = execute_notebook(read_source(source), formatted, parameters=parameters, **engine)
         return write_notebook(output, normalise(executed))
     except PapermillExecutionError as error:
         trace = strip_color("\n".join(error.traceback)).splitlines()[-25:]
@@ -206,38 +188,29 @@ class _Engine(Engine):
     """papermill's own engine, but for an environment of the kernel's own, and a word before each code cell."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man, kernel_name, *, before_cell, kernels, start, **options):  # noqa: ANN001, ANN003, ANN206
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
         """Execute the cells of `nb_man.nb`, which then has its outputs. Raises RuntimeError where the kernel dies."""
-        own = []
+        kernels, own = options["kernels"], []
 
-        def begin(**notebook: Any) -> None:
+        def begin(notebook: Any) -> None:
             own.append(client.km.provisioner)
             kernels.update(own)
 
-        def cell_execute(cell: Any, cell_index: int) -> None:
-            if kernels.ended.is_set():
+        def cell(cell: Any, cell_index: int) -> None:
+            if kernels.ended:
                 raise RuntimeError("interrupted")
-            before_cell(nb_man.nb.cells, cell_index)
+            options["before_cell"](nb_man.nb.cells, cell_index)
 
-        client = PapermillNotebookClient(
-            nb_man,
-            kernel_name=kernel_name,
-            timeout=None,
-            record_timing=False,
-            coalesce_streams=True,
-            extra_arguments=list(KERNEL_ARGUMENTS),
-            on_notebook_start=begin,
-            on_cell_execute=cell_execute,
-        )
+        hooks = dict(on_notebook_start=begin, on_cell_execute=cell)
+        look = dict(timeout=None, record_timing=False, coalesce_streams=True, extra_arguments=[QUIET])
+        client = PapermillNotebookClient(nb_man, kernel_name=kernel_name, **look, **hooks)
         try:
-            client.execute(**start)
+            client.execute(**options["start"])
         except DeadKernelError as error:
             code = asyncio.run(own[0].poll()) or 0
             how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
-            raise DeadKernelError(
-                f"{error}: it {how}; expected it to run to the end. Memory running out is the usual cause: "
-                "use fewer --jobs"
-            ) from error
+            said = f"{error}: it {how}; expected it to run to the end. Memory running out is the usual cause"
+            raise DeadKernelError(f"{said}: use fewer --jobs") from error
         finally:
             kernels.difference_update(own)
 

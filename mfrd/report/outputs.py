@@ -76,7 +76,9 @@ def write_atomic(path: Path, data: bytes) -> Path:
 
 def remedied(error: OSError, path: Path | str) -> str:
     """What an OSError met in writing `path` says, with the remedy where it is known."""
-    if error.errno is None or "; expected" in error.strerror:  # all said where it was raised, as by write_atomic
+    if error.errno is None or "; expected" in (
+        error.strerror or ""
+    ):  # all said where it was raised, as by write_atomic
         return error.strerror or str(error)
     found = f"{error.strerror}: {error.filename or path}"
     if error.errno not in REMEDIES:

@@ -6,7 +6,7 @@ everywhere, serif type that matches the paper, widths of a journal column.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,6 +40,7 @@ LOOKS = {  # what a thing looks like, wherever it appears
 }
 SHADES = zip(seaborn.color_palette("Blues_d", 4).as_hex(), "osD^")  # the same thing in several sizes or forms
 LOOKS |= {f"shade {k}": dict(color=colour, marker=marker, linestyle="-") for k, (colour, marker) in enumerate(SHADES)}
+Mask: TypeAlias = np.ndarray | None
 SUBSET = dict(color=GREEN, alpha=0.16, linewidth=0)
 
 
@@ -106,7 +107,7 @@ def logarithmic(ax: Axes, axis: str) -> None:
         scale.set_minor_formatter(NullFormatter())
 
 
-def source_1d(ax: Axes, source: Source, title: str = "", on: np.ndarray | None = None) -> Axes:
+def source_1d(ax: Axes, source: Source, title: str = "", on: Mask = None) -> Axes:
     """The pmf of a 1-D source as a filled outline, the subset `on` shaded."""
     x, p = source.x[:, 0], source.p
     ax.fill_between(x, p, color=PALE, linewidth=0, step="mid")
@@ -119,13 +120,7 @@ def source_1d(ax: Axes, source: Source, title: str = "", on: np.ndarray | None =
 
 
 def codebook_1d(
-    ax: Axes,
-    encoder: Encoder,
-    kind: str,
-    label: str,
-    title: str = "",
-    on: np.ndarray | None = None,
-    highest: float | None = None,
+    ax: Axes, encoder: Encoder, kind: str, label: str, title: str = "", on: Mask = None, highest: float | None = None
 ) -> Axes:
     """A codebook over its source: a stem at each codeword as high as its mass, on a second scale up to `highest`."""
     source_1d(ax, encoder.source, title, on)

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -26,9 +26,8 @@ def notebook_sources(root: Path) -> list[Path]:
     """The py:percent notebooks of `root`, sorted by name. Raises ReportError where there is none."""
     found = sorted((Path(root) / "notebooks").glob("*.py"))
     if not found:
-        raise ReportError(
-            f"no notebook in {Path(root) / 'notebooks'}; expected py:percent files such as 01_validation.py"
-        )
+        said = f"no notebook in {Path(root) / 'notebooks'}"
+        raise ReportError(f"{said}; expected py:percent files such as 01_validation.py")
     return found
 
 
@@ -43,11 +42,9 @@ def select(root: Path, only: Iterable[str] = ()) -> list[Path]:
         wanted = name[:-3] if name.endswith(".py") else name
         matches = [p for p in sources if p.stem == wanted] or [p for p in sources if p.stem.startswith(wanted)]
         if len(matches) != 1:
-            found = "no notebook" if not matches else f"{len(matches)} notebooks"
-            known = ", ".join(path.stem for path in matches or sources)
-            raise ReportError(
-                f"--only {name}: {found} of that name; expected the name or a unique prefix of one of: {known}"
-            )
+            found = f"{len(matches)} notebooks" if matches else "no notebook"
+            said = f"--only {name}: {found} of that name; expected the name or a unique prefix of one of"
+            raise ReportError(f"{said}: {', '.join(path.stem for path in matches or sources)}")
         chosen.add(matches[0])
     return [path for path in sources if path in chosen]
 
@@ -86,10 +83,9 @@ def assign_parameters(sources: list[Path], parameters: dict[str, Any]) -> list[d
     every = sorted(set().union(*known))
     unknown = [name for name in parameters if name not in every]
     if unknown:
-        raise ReportError(
-            f"unknown parameter {', '.join(unknown)}; expected one of those in the parameters cells of "
-            f"{', '.join(path.stem for path in sources)}: {', '.join(every) or 'there is none'}"
-        )
+        said = f"unknown parameter {', '.join(unknown)}; expected one of those in the parameters cells of"
+        places = ", ".join(path.stem for path in sources)
+        raise ReportError(f"{said} {places}: {', '.join(every) or 'there is none'}")
     return [{name: value for name, value in parameters.items() if name in names} for names in known]
 
 
@@ -224,20 +220,12 @@ def refresh(
     return [source.with_suffix(".ipynb").relative_to(root) for source in sources]
 
 
-def _run(
-    root: Path,
-    overrides: dict[Path, dict],
-    schedule: Schedule,
-    runs: Path,
-    folders: tuple[str, ...],
-    after: Callable[[Path, Path], str],
-    jobs: int,
-    stream: TextIO,
-) -> None:
-    """Execute the notebooks of `overrides` under `runs`, and say what `after(source, staging)` answers of each.
+def _run(root, overrides, schedule, runs, folders, after, jobs, stream):
+    """Execute the notebooks of `overrides`, {source: parameters}; say what `after(source, staging)` answers of each.
 
-    folders: those of `root` that must be able to receive what is published. Each notebook has a thread, which waits for
-    its kernel; what is published comes from here. An interruption ends the kernels, and with them the threads.
+    runs: where each has its directory; folders: those of `root` that must be able to receive what is published. Each
+    notebook has a thread, which waits for its kernel; what is published comes from here. An interruption ends the
+    kernels, and with them the threads.
     """
     if jobs < 1:
         raise ReportError(f"--jobs {jobs}; expected a number of notebooks at once, 1 or more")
@@ -245,10 +233,10 @@ def _run(
     sources, kernels, cells, running = {source.stem: source for source in overrides}, Kernels(), {}, {}
     width, remains, start = max(map(len, sources)), {}, time.perf_counter()
 
-    def run(source: Path, work: Path) -> tuple[float, str | None]:
-        """Seconds that the notebook took, and what it said where it failed."""
+    def run(source, work):
+        """Seconds that the notebook took, and what it said where it failed, else None."""
 
-        def on_cell(i: int, n: int, heading: str) -> None:
+        def on_cell(i, n, heading):
             cells[source.stem] = f"{source.stem[:14]} {i}/{n}" + (f"  {heading:.48}" if jobs == 1 else "")
 
         began, failure = time.perf_counter(), None
