@@ -67,9 +67,8 @@ def write(path: Path, title: str, body: str, links: list[tuple[str, str]]) -> Pa
 
     rules = HtmlFormatter(style="friendly").get_style_defs(".highlight").splitlines()
     code = "\n".join(rule for rule in rules if ".err" not in rule and "background" not in rule)
-    styles = "\n".join(
-        [fonts(title + body + "".join(text for _, text in links)), (PAGES / "site.css").read_text(), code]
-    )
+    face = fonts(title + body + "".join(text for _, text in links))
+    styles = "\n".join([face, (PAGES / "site.css").read_text(), code])
     page = TEMPLATES.get_template("page.html.jinja2")
     return write_atomic(path, page.render(policy=POLICY, title=title, styles=styles, links=links, body=body).encode())
 
@@ -112,9 +111,8 @@ def notebook_page(root: Path, path: Path) -> tuple[str, str, str]:
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [
-                out for out in cell.outputs if WIDGET not in out.get("data", {})
-            ]  # alive in JupyterLab alone
+            # widgets are alive in JupyterLab alone
+            cell.outputs = [out for out in cell.outputs if WIDGET not in out.get("data", {})]
             sharpen(root, cell)
     head = notebook.cells[0].source
     (title,) = re.findall(r"^# (.+)$", head, re.MULTILINE)
