@@ -38,6 +38,9 @@ D, budgets_core, core_radius = 0.6, [0.05, 0.02], 1.0
 D_spike = 1.6
 budgets_2d, core_radius_2d = [[8.0, 1.0], [8.0, 0.15], [4.0, 0.1]], 2.0
 
+# %% tags=["reads"]
+reads = ["03_refinement", "04_lloyd_max"]
+
 # %% tags=["nbval-ignore-output"]
 import numpy as np
 
@@ -146,7 +149,7 @@ cases |= {f"plane, {D_:g}, core {c:g}": (four, [mfrd.Fidelity(D_), core(c, disc)
 certified = {name: mfrd.limit(source, fidelities, tol=tolerance) for name, (source, fidelities) in cases.items()}
 
 # %%
-r3, r4 = outputs.load_results("03_refinement"), outputs.load_results("04_lloyd_max")
+r3, r4 = map(outputs.load_results, reads)
 refined = {("trimodal", "centroid"): r3["refine_1d"], ("trimodal", "from 16"): r4["lloyd_1d"]["convex"],
            ("spike", "15 rounds"): r4["lloyd_spike"]["convex"], ("spike", "settled"): r4["lloyd_spike"]["settled"],
            ("plane, 8, core 1", "centroid"): r3["refine_2d"]}

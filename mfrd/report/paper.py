@@ -2,16 +2,18 @@
 
 from pathlib import Path
 
-from .outputs import write_atomic
+from .outputs import ReportError, write_atomic
 
 SOURCE, TARGET = "paper/paper.typ", "paper/paper.pdf"
 
 
-class PaperError(Exception):
+class PaperError(ReportError):
     """The paper cannot be set; the message is Typst's, with the remedy where it is known."""
 
+    status = 1
 
-def typeset(root):
+
+def typeset(root: Path) -> bytes:
     """The PDF of `root`'s paper as bytes: the same bytes from the same sources, with Typst's own fonts alone.
 
     Raises PaperError where Typst reports an error, such as a key that results/ lacks, or a warning.
@@ -35,6 +37,6 @@ def typeset(root):
     return pdf
 
 
-def build(root):
+def build(root: Path) -> Path:
     """Set the paper and write paper/paper.pdf; returns its path. Raises as `typeset` does."""
     return write_atomic(Path(root) / TARGET, typeset(root))

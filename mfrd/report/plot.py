@@ -4,10 +4,20 @@ One look for all: Seaborn's colour-blind safe palette, the same colour, line and
 everywhere, serif type that matches the paper, widths of a journal column.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from ..codebooks.refinement import Step
+from ..problems.source import Source
+from ..solvers.encoder import Encoder
 
 COLUMN, PAGE = 3.4, 7.0  # inches, one and two columns of the paper
 INK, GREY, PALE = "#222222", "#8a8a8a", "#d9d9d9"
@@ -30,48 +40,22 @@ LOOKS = {  # what a thing looks like, wherever it appears
 }
 SHADES = zip(seaborn.color_palette("Blues_d", 4).as_hex(), "osD^")  # the same thing in several sizes or forms
 LOOKS |= {f"shade {k}": dict(color=colour, marker=marker, linestyle="-") for k, (colour, marker) in enumerate(SHADES)}
+Mask: TypeAlias = np.ndarray | None
 SUBSET = dict(color=GREEN, alpha=0.16, linewidth=0)
 
 
-def use_style():
+def use_style() -> None:
     """Set Matplotlib's parameters for every figure of this repository."""
-    plt.rcParams.update(
-        {
-            "font.family": "STIXGeneral",
-            "mathtext.fontset": "stix",
-            "font.size": 9,
-            "axes.titlesize": 9,
-            "axes.labelsize": 9,
-            "legend.fontsize": 8,
-            "xtick.labelsize": 8,
-            "ytick.labelsize": 8,
-            "axes.titlelocation": "left",
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.edgecolor": INK,
-            "axes.linewidth": 0.6,
-            "xtick.major.width": 0.6,
-            "ytick.major.width": 0.6,
-            "lines.linewidth": 1.2,
-            "lines.markersize": 3.5,
-            "legend.frameon": False,
-            "figure.dpi": 120,
-            "figure.constrained_layout.use": True,
-            "image.cmap": "Greys",
-            "svg.hashsalt": "mfrd",
-            "svg.fonttype": "path",
-            "axes.formatter.useoffset": False,
-        }
-    )
+    plt.style.use(Path(__file__).with_name("figures.mplstyle"))
 
 
-def panels(count, width=PAGE, height=2.3, **options):
+def panels(count: int, width: float = PAGE, height: float = 2.3, **options: Any) -> tuple[Figure, Sequence[Axes]]:
     """A figure with that many panels in a row: (figure, axes)."""
     figure, axes = plt.subplots(1, count, figsize=(width, height), squeeze=False, **options)
     return figure, axes[0]
 
 
-def lines(ax, series, xlabel, ylabel, title="", log=""):
+def lines(ax: Axes, series: Sequence[tuple], xlabel: str, ylabel: str, title: str = "", log: str = "") -> Axes:
     """Labelled series on one panel.
 
     series: (x, y, kind, label) or (x, y, kind, label, overrides), kind a key of LOOKS;
@@ -91,7 +75,7 @@ def lines(ax, series, xlabel, ylabel, title="", log=""):
     return ax
 
 
-def plane(schemes, kinds, bound):
+def plane(schemes: dict[str, list], kinds: dict[str, tuple], bound: list) -> Figure:
     """Rate against distortion over the certified bound, and beside it what each scheme lies above it.
 
     schemes: {name: [(D, rate, bound at that D), ...]}; kinds: {name: (key of LOOKS, label) or (key, label, overrides)}
@@ -99,24 +83,12 @@ def plane(schemes, kinds, bound):
     bound: [(D, bits), ...]. -> figure, one legend under both panels
     """
     figure, (left, right) = panels(2, height=3.1)
-    drawn = [(np.transpose(schemes[name]), *kinds[name]) for name in kinds if name in schemes]
-    lines(
-        left,
-        [(D, rate, kind, label, *overrides) for (D, rate, _), kind, label, *overrides in drawn]
-        + [(*np.transpose(bound), "bound", "certified bound")],
-        "distortion $D$",
-        "rate (bits a sample)",
-        "Rate",
-        log="x",
-    )
-    lines(
-        right,
-        [(D, rate - low, kind, "", *overrides) for (D, rate, low), kind, _, *overrides in drawn],
-        "distortion $D$",
-        "rate over the bound (bits)",
-        "Over the bound",
-        log="x",
-    )
+    drawn = [(*np.transpose(schemes[name]), *kinds[name]) for name in kinds if name in schemes]
+    rates = [(D, rate, kind, *label) for D, rate, _, kind, *label in drawn]
+    above = [(D, rate - low, kind, "", *look) for D, rate, low, kind, _, *look in drawn]
+    rates.append((*np.transpose(bound), "bound", "certified bound"))
+    lines(left, rates, "distortion $D$", "rate (bits a sample)", "Rate", log="x")
+    lines(right, above, "distortion $D$", "rate over the bound (bits)", "Over the bound", log="x")
     right.axhline(0, **{**LOOKS["bound"], "linewidth": 1.2})
     handles, labels = left.get_legend_handles_labels()
     left.get_legend().remove()
@@ -124,7 +96,7 @@ def plane(schemes, kinds, bound):
     return figure
 
 
-def logarithmic(ax, axis):
+def logarithmic(ax: Axes, axis: str) -> None:
     """A logarithmic scale; one of less than three decades is labelled 1, 2, 5 in plain numbers."""
     getattr(ax, f"set_{axis}scale")("log")
     low, high = ax.get_xlim() if axis == "x" else ax.get_ylim()
@@ -135,7 +107,7 @@ def logarithmic(ax, axis):
         scale.set_minor_formatter(NullFormatter())
 
 
-def source_1d(ax, source, title="", on=None):
+def source_1d(ax: Axes, source: Source, title: str = "", on: Mask = None) -> Axes:
     """The pmf of a 1-D source as a filled outline, the subset `on` shaded."""
     x, p = source.x[:, 0], source.p
     ax.fill_between(x, p, color=PALE, linewidth=0, step="mid")
@@ -147,7 +119,9 @@ def source_1d(ax, source, title="", on=None):
     return ax
 
 
-def codebook_1d(ax, encoder, kind, label, title="", on=None, highest=None):
+def codebook_1d(
+    ax: Axes, encoder: Encoder, kind: str, label: str, title: str = "", on: Mask = None, highest: float | None = None
+) -> Axes:
     """A codebook over its source: a stem at each codeword as high as its mass, on a second scale up to `highest`."""
     source_1d(ax, encoder.source, title, on)
     stems = ax.twinx()
@@ -160,31 +134,28 @@ def codebook_1d(ax, encoder, kind, label, title="", on=None, highest=None):
     return stems
 
 
-def rug(ax, y, kind, label, level):
+def rug(ax: Axes, y: np.ndarray, kind: str, label: str, level: float) -> None:
     """Codewords as a row of marks at a fraction `level` of the panel's height."""
-    look = LOOKS[kind]
-    ax.plot(
-        np.ravel(y),
-        np.full(np.size(y), level),
-        look["marker"] or "o",
-        color=look["color"],
-        label=label,
-        transform=ax.get_xaxis_transform(),
-        clip_on=False,
-    )
+    place = dict(transform=ax.get_xaxis_transform(), clip_on=False)
+    marker = LOOKS[kind]["marker"] or "o"
+    ax.plot(np.ravel(y), np.full(np.size(y), level), marker, color=LOOKS[kind]["color"], label=label, **place)
 
 
-def branches(ax, D, encoders, xlabel, ylabel, title=""):
+def branches(
+    ax: Axes, D: Sequence[float], encoders: Sequence[Encoder], xlabel: str, ylabel: str, title: str = ""
+) -> Axes:
     """Codewords of 1-D encoders against a distortion each; area grows with mass, so that the least stay visible."""
     for D_, encoder in zip(D, encoders):
-        size = 1 + 40 * encoder.output_pmf
-        ax.scatter(np.full(len(size), D_), encoder.y[:, 0], s=size, color=INK, linewidth=0)
+        y = encoder.y[:, 0]
+        ax.scatter(np.full_like(y, D_), y, s=1 + 40 * encoder.output_pmf, color=INK, linewidth=0)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     logarithmic(ax, "x")
     return ax
 
 
-def bars(ax, names, values, xlabel, start, threshold, kind="convex"):
+def bars(
+    ax: Axes, names: list, values: list, xlabel: str, start: float, threshold: float, kind: str = "convex"
+) -> Axes:
     """One labelled bar a name on a logarithmic scale from `start`, the first on top, a line at `threshold`."""
     ax.barh(range(len(names)), values, color=LOOKS[kind]["color"], height=0.6)
     ax.axvline(threshold, color=INK, linestyle="--", linewidth=0.8)
@@ -194,75 +165,47 @@ def bars(ax, names, values, xlabel, start, threshold, kind="convex"):
     return ax
 
 
-def source_2d(ax, source, title="", subset=None):
+def source_2d(ax: Axes, source: Source, title: str = "", subset: float | None = None) -> Axes:
     """The pmf of a 2-D source on a square grid as a map; `subset` is a radius drawn as a circle."""
     side = int(round(np.sqrt(len(source.p))))
-    x = source.x.reshape(side, side, 2)
-    ax.pcolormesh(
-        x[:, :, 0],
-        x[:, :, 1],
-        source.p.reshape(side, side),
-        shading="nearest",
-        rasterized=True,
-        vmin=0,
-        vmax=1.5 * source.p.max(),
-    )
+    grid = np.column_stack([source.x, source.p]).T.reshape(3, side, side)
+    ax.pcolormesh(*grid, shading="nearest", rasterized=True, vmin=0, vmax=1.5 * source.p.max())
     if subset is not None:
-        circle = plt.Circle((0, 0), subset, fill=False, color=SUBSET["color"], linewidth=1.2)
-        ax.add_patch(circle)
+        ax.add_patch(plt.Circle((0, 0), subset, fill=False, color=SUBSET["color"], linewidth=1.2))
     ax.set(xlabel="$x_1$", ylabel="$x_2$", title=title, aspect="equal")
     return ax
 
 
-def codebook_2d(ax, encoder, kind, label, title="", subset=None, threshold=1e-4):
+def codebook_2d(
+    ax: Axes, encoder: Encoder, kind: str, label: str, title: str = "", subset: float | None = None
+) -> Axes:
     """A codebook over its 2-D source: marks with area in proportion to the mass."""
     source_2d(ax, encoder.source, title, subset)
-    q, look = encoder.output_pmf, LOOKS[kind]
-    used = q > threshold
-    ax.scatter(
-        encoder.y[used, 0],
-        encoder.y[used, 1],
-        s=300 * q[used],
-        marker=look["marker"],
-        facecolor="none",
-        edgecolor=look["color"],
-        linewidth=1.2,
-        label=label,
-    )
-    ax.scatter(encoder.y[used, 0], encoder.y[used, 1], s=3, color=look["color"])
+    used, marker, color = encoder.output_pmf > 1e-4, LOOKS[kind]["marker"], LOOKS[kind]["color"]
+    look = dict(marker=marker, facecolor="none", edgecolor=color, linewidth=1.2, label=label)
+    ax.scatter(*encoder.y[used].T, s=300 * encoder.output_pmf[used], **look)
+    ax.scatter(*encoder.y[used].T, s=3, color=color)
     if label:
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
     return ax
 
 
-def history(steps, budgets):
+def history(steps: Sequence[Step], budgets: dict[str, tuple[float, str]]) -> Figure:
     """The refinement round by round: information, distortions against budgets, codebook size.
 
     steps: the history of a Refinement; budgets: {name: (budget, kind)}. -> figure
     """
     figure, (rates, distortions, sizes) = panels(3)
     rounds = np.arange(len(steps))
-    lines(
-        rates,
-        [
-            (rounds, [s.output_entropy for s in steps], "entropy", "$H(Y)$"),
-            (rounds, [s.rate for s in steps], "convex", "$I(X;Y)$"),
-            (rounds, [s.conditional_entropy for s in steps], "noise", "$H(Y|X)$"),
-        ],
-        "round",
-        "bits",
-        "Information",
+    named = (
+        ("output_entropy", "entropy", "H(Y)"),
+        ("rate", "convex", "I(X;Y)"),
+        ("conditional_entropy", "noise", "H(Y|X)"),
     )
-    lines(
-        distortions,
-        [
-            (rounds, [s.distortions[name] for s in steps], kind, f"{name}, reached")
-            for name, (_, kind) in budgets.items()
-        ],
-        "round",
-        "distortion",
-        "Distortion and its budgets",
-    )
+    bits = [(rounds, [getattr(s, name) for s in steps], kind, f"${label}$") for name, kind, label in named]
+    lines(rates, bits, "round", "bits", "Information")
+    spent = [(rounds, [s.distortions[k] for s in steps], kind, f"{k}, reached") for k, (_, kind) in budgets.items()]
+    lines(distortions, spent, "round", "distortion", "Distortion and its budgets")
     for D, kind in budgets.values():
         distortions.axhline(D, color=LOOKS[kind]["color"], linestyle="--", linewidth=0.7, zorder=0)
     distortions.set_ylim(0, None)
@@ -275,7 +218,7 @@ def history(steps, budgets):
     return figure
 
 
-def pictures(images, titles, box=None, width=PAGE):
+def pictures(images: list[np.ndarray], titles: list[str], box: tuple | None = None, width: float = PAGE) -> Figure:
     """Grey pictures side by side, one to one; `box` (top, bottom, left, right) is outlined in the subset's colour."""
     height, across = images[0].shape
     figure, axes = panels(len(images), width, width / len(images) * height / across + 0.3)
@@ -283,22 +226,14 @@ def pictures(images, titles, box=None, width=PAGE):
         ax.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         if box is not None:
             top, bottom, left, right = box
-            ax.add_patch(
-                plt.Rectangle(
-                    (left - 0.5, top - 0.5),
-                    right - left,
-                    bottom - top,
-                    fill=False,
-                    color=SUBSET["color"],
-                    linewidth=1.0,
-                )
-            )
+            outline = (left - 0.5, top - 0.5), right - left, bottom - top
+            ax.add_patch(plt.Rectangle(*outline, fill=False, color=SUBSET["color"], linewidth=1.0))
         ax.set(title=title)
         ax.set_axis_off()
     return figure
 
 
-def traces(t, rows, inside, xlabel, height=3.4):
+def traces(t: np.ndarray, rows: list[tuple], inside: np.ndarray, xlabel: str, height: float = 3.4) -> Figure:
     """Signals over one time axis, panel under panel, the subset shaded.
 
     t: (N,); rows: [(ylabel, [(signal, kind, label), ...]), ...]; inside: (N,) booleans. -> figure

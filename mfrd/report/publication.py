@@ -8,6 +8,7 @@ until the next command has run.
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -17,7 +18,9 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 from .outputs import ReportError, write_atomic
 
@@ -33,95 +36,91 @@ class Busy(ReportError):
     """Another run holds the repository."""
 
 
-def _lock(file):
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 @contextlib.contextmanager
-def exclusive(root, lock=LOCK):
+def exclusive(root: Path, lock: str = LOCK) -> Iterator[None]:
     """Hold the directory `root` for one run, by its file `lock`; the system releases it when the process ends.
 
-    Raises Busy where another process holds it.
+    Raises
+    ------
+    Busy
+        Where another process holds it.
     """
-    path = Path(root) / lock
+    path, deadline = Path(root) / lock, time.monotonic() + PATIENCE
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+", encoding="utf-8") as file:
-        deadline = time.monotonic() + PATIENCE
-        while not _lock(file):
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.05)
             if time.monotonic() > deadline:
                 file.seek(0)
-                raise Busy(
-                    f"process {file.read().strip() or 'unknown'} is running notebooks of {root}; "
-                    "expected one run at a time: wait for it, or end it"
-                )
-            time.sleep(0.05)
+                said = f"process {file.read().strip() or 'unknown'} is running notebooks of {root}"
+                raise Busy(f"{said}; expected one run at a time: wait for it, or end it")
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield
 
 
-def check_folders(root):
-    """Raise ReportError where `figures/` or `results/` of `root` cannot receive what `runs/` holds."""
-    root = Path(root)
-    for name in FOLDERS:
-        folder = root / name
+def check_folders(root: Path, folders: Iterable[str] = FOLDERS) -> None:
+    """Raise ReportError where one of `folders` of `root` cannot receive what `runs/` holds."""
+    for folder in (root / name for name in folders):
         if folder.exists() and not folder.is_dir():
             raise ReportError(f"{folder} is a file; expected a directory: move it away")
         try:
             folder.mkdir(exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
+            tempfile.TemporaryFile(dir=folder).close()
         except OSError as error:
             said = f"{folder}: {error.strerror}; expected a directory to write to: make it writable, with some room"
             raise ReportError(said) from error
         if folder.stat().st_dev != (root / "runs").stat().st_dev:
-            raise ReportError(
-                f"{folder} and {root / 'runs'} are on two file systems; expected one, so that a file moves whole"
-            )
+            said = f"{folder} and {root / 'runs'} are on two file systems"
+            raise ReportError(f"{said}; expected one, so that a file moves whole")
 
 
-def publish(root, staging):
+def publish(root: Path, staging: Path) -> list[Path]:
     """Move the figures and results staged in `staging` into those of `root`, all or none; returns their paths.
 
-    Raises OSError where a file cannot be moved; the journal then stays, and `recover` moves the rest.
+    Raises
+    ------
+    OSError
+        Where a file cannot be moved; the journal then stays, and `recover` moves the rest.
     """
-    root, staging = Path(root), Path(staging)
     staged = [path for name in FOLDERS for path in sorted((staging / name).glob("[!.]*")) if path.is_file()]
     files = {str(path.relative_to(staging)): digest(path) for path in staged}
-    if not files:
-        return []
-    journal = {"staging": str(staging.relative_to(root)), "files": files}
-    write_atomic(root / JOURNAL, (json.dumps(journal, indent=1) + "\n").encode())
-    try:
-        replay(root)
-    except KeyboardInterrupt:
-        replay(root)
-        raise
+    if files:
+        journal = {"staging": str(staging.relative_to(root)), "files": files}
+        write_atomic(root / JOURNAL, (json.dumps(journal, indent=1) + "\n").encode())
+        try:
+            replay(root)
+        except KeyboardInterrupt:
+            replay(root)
+            raise
     return [Path(name) for name in files]
 
 
-def replay(root):
+def replay(root: Path) -> tuple[str, list[str], list[str]]:
     """Move what the journal of `root` names and is not moved yet, then remove it; returns (notebook, moved, lost).
 
     A file is lost where neither the staged one nor the published one has the digest of the journal.
+
+    Raises
+    ------
+    ReportError
+        Where the journal is none.
     """
-    path = Path(root) / JOURNAL
+    path = root / JOURNAL
     try:
         journal = json.loads(path.read_text(encoding="utf-8"))
-        staging, files = Path(root) / journal["staging"], journal["files"]
+        staging, files = root / journal["staging"], dict(journal["files"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ReportError(
-            f"{path} is no record of files to publish ({error!r}); expected what `publish` writes: delete it, then run "
-            "python -m mfrd report"
-        ) from error
+        said = f"{path} is no record of files to publish ({error!r}); expected what `publish` writes"
+        raise ReportError(f"{said}: delete it, then run python -m mfrd report") from error
     moved, lost = [], []
     for name, expected in files.items():
-        staged, target = staging / name, Path(root) / name
+        staged, target = staging / name, root / name
         if staged.is_file() and digest(staged) == expected:
             target.parent.mkdir(exist_ok=True)
             os.replace(staged, target)
@@ -132,54 +131,43 @@ def replay(root):
     return staging.name, moved, lost
 
 
-def digest(path):
+def digest(path: Path) -> str:
     """SHA-256 of the file, hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def mend(root, stream):
+def mend(root: Path, stream: TextIO) -> None:
     """Complete a publication that was cut short, saying so in one line on `stream`, and remove what killed runs left.
 
     These are temporary files of processes that are gone, and directories of unfinished runs. The caller holds
     `exclusive`.
     """
-    root = Path(root)
     if (root / JOURNAL).is_file():
         name, moved, lost = replay(root)
+        ending = f"; the set is complete now, {len(moved)} files were missing"
         if lost:
-            said = (
-                f"{name}: a run was killed while it published, and {', '.join(lost)} is gone from runs/; "
-                f"make the set again with: python -m mfrd report --only {name}"
-            )
-        else:
-            said = (
-                f"{name}: a run was killed while it published; the set is complete now, {len(moved)} files were missing"
-            )
-        print(said, file=stream, flush=True)
-    for folder in WRITTEN:
-        for path in (root / folder).glob(".*.tmp"):
-            match = TEMPORARY.fullmatch(path.name)
-            if match and not alive(int(match[1])):
-                path.unlink(missing_ok=True)
-    for runs in (root / "runs", root / "runs" / "refresh"):
-        for path in runs.glob(f"{WORK}*"):
-            shutil.rmtree(path, ignore_errors=True)  # a kernel that outlived its run may still write there
+            again = f"make the set again with: python -m mfrd report --only {name}"
+            ending = f", and {', '.join(lost)} is gone from runs/; {again}"
+        print(f"{name}: a run was killed while it published{ending}", file=stream, flush=True)
+    for path in (path for folder in WRITTEN for path in (root / folder).glob(".*.tmp")):
+        match = TEMPORARY.fullmatch(path.name)
+        if match and not alive(int(match[1])):
+            path.unlink(missing_ok=True)
+    for path in (path for runs in ("runs", "runs/refresh") for path in (root / runs).glob(f"{WORK}*")):
+        shutil.rmtree(path, ignore_errors=True)  # a kernel that outlived its run may still write there
 
 
-def recover(root, stream=None):
+def recover(root: Path) -> None:
     """`mend` the repository `root` unless a run holds it: what reads figures/ and results/ then reads whole sets."""
-    if not (Path(root) / JOURNAL).is_file():
-        return
-    with contextlib.suppress(Busy), exclusive(root):
-        mend(root, stream or sys.stderr)
+    if (root / JOURNAL).is_file():
+        with contextlib.suppress(Busy), exclusive(root):
+            mend(root, sys.stderr)
 
 
-def alive(process):
-    """Whether a process of that number exists."""
+def alive(process: int) -> bool:
+    """Whether a process of that number exists, of whatever user."""
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+    except OSError as error:
+        return error.errno == errno.EPERM
     return True

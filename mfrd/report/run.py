@@ -8,28 +8,30 @@ import secrets
 import shutil
 import sys
 import time
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import Any, TextIO
 
 import nbformat
+from tqdm import tqdm
 
-from . import processes
-from .execution import NotebookFailed, Progress, check_kernels, execute, parameter_names, read_source, write_notebook
+from .execution import Kernels, NotebookFailed, check_kernels, execute, parameter_names, reads, write_notebook
 from .outputs import ReportError
-from .publication import WORK, check_folders, exclusive, mend, publish
-from .schedule import Schedule, reads
+from .publication import FOLDERS, WORK, check_folders, exclusive, mend, publish
 
 
-def notebook_sources(root):
+def notebook_sources(root: Path) -> list[Path]:
     """The py:percent notebooks of `root`, sorted by name. Raises ReportError where there is none."""
     found = sorted((Path(root) / "notebooks").glob("*.py"))
     if not found:
-        raise ReportError(
-            f"no notebook in {Path(root) / 'notebooks'}; expected py:percent files such as 01_validation.py"
-        )
+        said = f"no notebook in {Path(root) / 'notebooks'}"
+        raise ReportError(f"{said}; expected py:percent files such as 01_validation.py")
     return found
 
 
-def select(root, only=()):
+def select(root: Path, only: Iterable[str] = ()) -> list[Path]:
     """The notebooks of `root` that `only` names, each by full name or unique prefix, in their own order.
 
     All of them where `only` is empty. Raises ReportError for a name that fits none, or more than one.
@@ -40,16 +42,14 @@ def select(root, only=()):
         wanted = name[:-3] if name.endswith(".py") else name
         matches = [p for p in sources if p.stem == wanted] or [p for p in sources if p.stem.startswith(wanted)]
         if len(matches) != 1:
-            found = "no notebook" if not matches else f"{len(matches)} notebooks"
-            known = ", ".join(path.stem for path in matches or sources)
-            raise ReportError(
-                f"--only {name}: {found} of that name; expected the name or a unique prefix of one of: {known}"
-            )
+            found = f"{len(matches)} notebooks" if matches else "no notebook"
+            said = f"--only {name}: {found} of that name; expected the name or a unique prefix of one of"
+            raise ReportError(f"{said}: {', '.join(path.stem for path in matches or sources)}")
         chosen.add(matches[0])
     return [path for path in sources if path in chosen]
 
 
-def parse_parameters(assignments):
+def parse_parameters(assignments: Iterable[str]) -> dict[str, Any]:
     """{name: value} of `name=value` strings: values are JSON or Python literals, anything else is a string.
 
     Raises ReportError for an assignment without name or `=`, or a name given twice.
@@ -65,179 +65,223 @@ def parse_parameters(assignments):
     return parameters
 
 
-def _literal(text):
+def _literal(text: str) -> Any:
+    """`text` as JSON or a Python literal, a tuple as a list; itself where it is neither."""
     for parse in (json.loads, ast.literal_eval):
-        try:
+        with contextlib.suppress(ValueError, SyntaxError):
             value = parse(text)
-        except (ValueError, SyntaxError):
-            continue
-        return list(value) if isinstance(value, tuple) else value
+            return list(value) if isinstance(value, tuple) else value
     return text
 
 
-def assign_parameters(sources, parameters):
+def assign_parameters(sources: list[Path], parameters: dict[str, Any]) -> list[dict[str, Any]]:
     """For each of `sources`, those of `parameters` that its parameters cell knows, as a list of dicts.
 
     Raises ReportError for a name that none of them knows; it lists the known ones.
     """
-    known = [parameter_names(read_source(path), path.stem) for path in sources]
+    known = [parameter_names(path) for path in sources]
     every = sorted(set().union(*known))
     unknown = [name for name in parameters if name not in every]
     if unknown:
-        raise ReportError(
-            f"unknown parameter {', '.join(unknown)}; expected one of those in the parameters cells of "
-            f"{', '.join(path.stem for path in sources)}: {', '.join(every) or 'there is none'}"
-        )
+        said = f"unknown parameter {', '.join(unknown)}; expected one of those in the parameters cells of"
+        places = ", ".join(path.stem for path in sources)
+        raise ReportError(f"{said} {places}: {', '.join(every) or 'there is none'}")
     return [{name: value for name, value in parameters.items() if name in names} for names in known]
 
 
-def report(root, *, only=(), parameters=None, jobs=1, keep_going=False, stream=None):
+class Schedule:
+    """Which notebook may run now: one starts when all that it reads have succeeded, the first by name before others.
+
+    Any number at a time then gives what one after the other gives. One that reads a failed or skipped notebook is
+    skipped; without `keep_going` none starts after a failure. .failed {name: what it said}, .skipped {name: the name
+    it reads}.
+
+    Parameters
+    ----------
+    needs : dict
+        {name: names that it reads}; a name that is no key has been published before.
+    keep_going : bool
+        Whether the others run on after a failure.
+
+    Raises
+    ------
+    ReportError
+        Where notebooks read each other.
+    """
+
+    def __init__(self, needs: dict[str, list[str]], keep_going: bool) -> None:
+        self._needs = {name: [other for other in others if other in needs] for name, others in needs.items()}
+        self._order, self._ready, self._keep_going = TopologicalSorter(self._needs), [], keep_going
+        self.failed, self.skipped = {}, {}
+        try:
+            self._order.prepare()
+        except CycleError as error:
+            circle = f"notebooks read each other: {' -> '.join(reversed(error.args[1]))}"
+            raise ReportError(f"{circle}; expected one to come first: change reads") from None
+
+    def start(self) -> str | None:
+        """The notebook to start now, or None where each must wait for one that runs, or none is left."""
+        while self._keep_going or not self.failed:
+            self._ready = sorted([*self._ready, *self._order.get_ready()])
+            if not self._ready:
+                break
+            name = self._ready.pop(0)
+            lost = [other for other in self._needs[name] if other in self.failed or other in self.skipped]
+            if not lost:
+                return name
+            self.skipped[name] = lost[0]
+            self._order.done(name)
+        return None
+
+    def end(self, name: str, failure: str | None) -> None:
+        """Note that `name` has ended, with what it said where it failed."""
+        self._order.done(name)
+        if failure is not None:
+            self.failed[name] = failure
+
+
+def report(
+    root: Path,
+    *,
+    only: Iterable[str] = (),
+    parameters: dict[str, Any] | None = None,
+    jobs: int = 1,
+    keep_going: bool = False,
+    stream: TextIO | None = None,
+) -> list[Path]:
     """Run the selected notebooks of `root`; returns the published paths, relative to `root`, in the notebooks' order.
 
     Each runs in a directory of its own and ends in `runs/<name>/`, with its `figures/` and `results/`. A run at the
     published defaults (no `parameters`) that succeeds moves these into the root's, all or none (publication.py); any
-    other leaves those untouched. jobs: how many notebooks run at once, each after those whose results it reads;
-    keep_going: after a failure, run those that do not read what it would have published.
-    Lines and, on a terminal, a bar go to `stream` (standard error by default).
+    other leaves those untouched.
 
-    Raises ReportError before anything runs for a notebook, a parameter or a kernel that does not exist, a number of
-    jobs below one, a directory that cannot be written, or another run in `root`; NotebookFailed once those that
-    could run have, with what each failure said and what was skipped.
+    Parameters
+    ----------
+    root : Path
+        The repository.
+    only : iterable of str, optional
+        Names or unique prefixes; all notebooks where it is empty.
+    parameters : dict, optional
+        Values in place of those of the parameters cells.
+    jobs : int, optional
+        How many notebooks run at once, each after those whose results it declares to read.
+    keep_going : bool, optional
+        After a failure, run those that do not read what it would have published.
+    stream : file, optional
+        Receives a line a notebook and, on a terminal, a bar; standard error by default.
+
+    Raises
+    ------
+    ReportError
+        Before anything runs, for a notebook, a parameter or a kernel that does not exist, notebooks that read each
+        other, a number of jobs below one, a directory that cannot be written, or another run in `root`.
+    NotebookFailed
+        Once those that could run have, with what each failure said and what was skipped.
     """
-    root, parameters, stream = Path(root).resolve(), parameters or {}, stream or sys.stderr
+    root, parameters = Path(root).resolve(), parameters or {}
     sources = select(root, only)
-    overrides = assign_parameters(sources, parameters)
-    published = {}
+    overrides = dict(zip(sources, assign_parameters(sources, parameters)))
+    published: dict[Path, list[Path]] = {}
 
-    def after(source, staging):
+    def after(source: Path, staging: Path) -> str:
         if parameters:
-            given = overrides[sources.index(source)]
-            said = " ".join(f"{name}={value}" for name, value in given.items()) or "no parameter of its own"
+            said = " ".join(f"{name}={value}" for name, value in overrides[source].items()) or "no parameter of its own"
             return f"with {said}: kept in runs/{source.stem}/, figures/ and results/ untouched"
-        published[source] = publish(root, staging)
-        return _count(published[source])
+        paths = published[source] = publish(root, staging)
+        figures = sum(path.parts[0] == "figures" for path in paths)
+        results = ", ".join(str(path) for path in paths if path.parts[0] == "results") or "no results"
+        return f"published {figures} figure{'s' * (figures != 1)}, {results}"
 
-    _check(sources, jobs)
-    with exclusive(root):
-        mend(root, stream)
-        if not parameters:
-            check_folders(root)
-        needs = _needs(sources, publishing=not parameters)
-        _run(sources, overrides, root / "runs", after, stream, Schedule(list(needs), needs, keep_going), jobs)
-    return [path for source in sources for path in published[source]] if published else []
+    schedule = Schedule({source.stem: [] if parameters else reads(source) for source in sources}, keep_going)
+    folders = () if parameters else FOLDERS
+    _run(root, overrides, schedule, root / "runs", folders, after, jobs, stream or sys.stderr)
+    return [path for source in sources for path in published.get(source, [])]
 
 
-def refresh(root, *, only=(), jobs=1, keep_going=False, stream=None):
+def refresh(
+    root: Path, *, only: Iterable[str] = (), jobs: int = 1, keep_going: bool = False, stream: TextIO | None = None
+) -> list[Path]:
     """Re-execute the paired `.ipynb` of the selected notebooks from their `.py`; returns the paths written.
 
     Each is replaced only when its notebook succeeds. `figures/` and `results/` are left alone, so that no notebook
-    depends on another. jobs, keep_going, stream, and what it raises: as `report`.
+    depends on another. Parameters, and what it raises: as `report`.
     """
-    root, stream = Path(root).resolve(), stream or sys.stderr
+    root = Path(root).resolve()
     sources = select(root, only)
 
-    def after(source, staging):
+    def after(source: Path, staging: Path) -> str:
         executed = nbformat.read(staging / f"{source.stem}.ipynb", as_version=4)
         for name in ("text_representation", "cell_metadata_filter", "notebook_metadata_filter"):
             executed.metadata.get("jupytext", {}).pop(name, None)  # they describe the .py, not the pair
         return f"refreshed {write_notebook(source.with_suffix('.ipynb'), executed).relative_to(root)}"
 
-    _check(sources, jobs)
-    with exclusive(root):
-        mend(root, stream)
-        needs = _needs(sources, publishing=False)
-        schedule = Schedule(list(needs), needs, keep_going)
-        _run(sources, [{}] * len(sources), root / "runs" / "refresh", after, stream, schedule, jobs)
+    schedule = Schedule({source.stem: [] for source in sources}, keep_going)
+    _run(root, dict.fromkeys(sources, {}), schedule, root / "runs/refresh", (), after, jobs, stream or sys.stderr)
     return [source.with_suffix(".ipynb").relative_to(root) for source in sources]
 
 
-def _check(sources, jobs):
+def _run(root, overrides, schedule, runs, folders, after, jobs, stream):
+    """Execute the notebooks of `overrides`, {source: parameters}; say what `after(source, staging)` answers of each.
+
+    runs: where each has its directory; folders: those of `root` that must be able to receive what is published. Each
+    notebook has a thread, which waits for its kernel; what is published comes from here. An interruption ends the
+    kernels, and with them the threads.
+    """
     if jobs < 1:
         raise ReportError(f"--jobs {jobs}; expected a number of notebooks at once, 1 or more")
-    check_kernels(sources)
+    check_kernels(list(overrides))
+    sources, kernels, cells, running = {source.stem: source for source in overrides}, Kernels(), {}, {}
+    width, remains, start = max(map(len, sources)), {}, time.perf_counter()
 
+    def run(source, work):
+        """Seconds that the notebook took, and what it said where it failed, else None."""
 
-def _needs(sources, publishing):
-    """{name: names of those of `sources` whose results it reads}: none where nothing is published on the way."""
-    names = [path.stem for path in sources]
-    return {path.stem: reads(read_source(path), names) if publishing else set() for path in sources}
+        def on_cell(i, n, heading):
+            cells[source.stem] = f"{source.stem[:14]} {i}/{n}" + (f"  {heading:.48}" if jobs == 1 else "")
 
-
-def _run(sources, overrides, runs, after, stream, schedule, jobs):
-    """Execute `sources` under `runs` as `schedule` allows, and say what `after(source, staging)` answers of each.
-
-    Raises NotebookFailed at the end where one failed.
-    """
-    tasks = {source.stem: (source, parameters) for source, parameters in zip(sources, overrides)}
-    width, began = max(map(len, tasks)), time.perf_counter()
-    remains = {}
-    run = _in_turn(tasks, runs, stream, schedule) if jobs == 1 else _at_once(tasks, runs, stream, schedule, jobs)
-    with contextlib.closing(run) as outcomes:  # closed early, it stops what still runs
-        for name, work, seconds, failure, say in outcomes:
-            staging = _settle(work, runs / name)
-            said = after(tasks[name][0], staging) if failure is None else "failed"
-            remains[name] = staging / f"{name}.ipynb"
-            schedule.end(name, failure)
-            say(f"{name:<{width}} {seconds:7.1f} s  {said}")
-    print(f"{'total':<{width}} {time.perf_counter() - began:7.1f} s", file=stream, flush=True)
-    if schedule.failed:
-        raise NotebookFailed(_summary(schedule, remains))
-
-
-def _in_turn(tasks, runs, stream, schedule):
-    """Execute the tasks one after the other, here; yields (name, directory, seconds, failure or None, say) of each."""
-    number = 0
-    while (name := schedule.start()) is not None:
-        (source, parameters), work, began, failure = tasks[name], _work(runs, name), time.perf_counter(), None
-        number += 1
-        with Progress(f"[{number}/{len(tasks)}] {name}", stream) as progress:
-            try:
-                execute(source, work / f"{name}.ipynb", parameters=parameters, on_cell=progress)
-            except NotebookFailed as error:
-                failure = str(error)
-        yield name, work, time.perf_counter() - began, failure, progress.say
-
-
-def _at_once(tasks, runs, stream, schedule, jobs):
-    """Execute up to `jobs` tasks at once, each in a process of its own; yields as `_in_turn`."""
-    running, done = [], 0
-    with Progress(f"{jobs} at once", stream) as progress:
-
-        def show():
-            cells = (f"{each.name[:14]} {each.cell[0]}/{each.cell[1]}" for each in running)
-            progress.show(done, len(tasks), "  ".join(cells))
-
+        began, failure = time.perf_counter(), None
         try:
-            while True:
-                while len(running) < jobs and (name := schedule.start()) is not None:
-                    running.append(processes.launch(name, tasks[name][0], _work(runs, name), tasks[name][1]))
-                if not running:
-                    return
-                show()
-                for each, failure in processes.ended(running, show):
-                    running.remove(each)
-                    done += 1
-                    yield each.name, each.work, time.perf_counter() - each.began, failure, progress.say
-        finally:
-            processes.stop(running)
+            output = work / f"{source.stem}.ipynb"
+            execute(source, output, parameters=overrides[source], on_cell=on_cell, kernels=kernels)
+        except ReportError as error:
+            failure = str(error)
+        return time.perf_counter() - began, failure
+
+    with exclusive(root), ThreadPoolExecutor(jobs) as pool:
+        mend(root, stream)
+        check_folders(root, folders)
+        look = {"bar_format": "{desc} |{bar:20}| {n}/{total} {elapsed}{postfix}", "leave": False, "dynamic_ncols": True}
+        with tqdm(desc=f"{jobs} at once", total=len(sources), file=stream, disable=not stream.isatty(), **look) as bar:
+            try:
+                while True:
+                    while len(running) < jobs and (name := schedule.start()) is not None:
+                        # a directory that no other run knows, so that a kernel which outlives its run harms none
+                        work = runs / f"{WORK}{name}-{secrets.token_hex(8)}"
+                        work.mkdir(parents=True)
+                        running[pool.submit(run, sources[name], work)] = name, work
+                    if not running:
+                        break
+                    ended, _ = wait(running, timeout=1, return_when=FIRST_COMPLETED)
+                    bar.set_postfix_str("  ".join(cells.get(name, name) for name, _ in running.values()))
+                    for future in ended:
+                        seconds, failure = future.result()
+                        name, work = running.pop(future)
+                        if (runs / name).exists():
+                            shutil.rmtree(runs / name)
+                        os.replace(work, runs / name)
+                        said = after(sources[name], runs / name) if failure is None else "failed"
+                        remains[name] = runs / name / f"{name}.ipynb"
+                        schedule.end(name, failure)
+                        bar.update()
+                        bar.write(f"{name:<{width}} {seconds:7.1f} s  {said}", file=stream)
+            finally:
+                kernels.end()
+    print(f"{'total':<{width}} {time.perf_counter() - start:7.1f} s", file=stream, flush=True)
+    if schedule.failed:
+        raise NotebookFailed(_summary(schedule, remains, list(sources)))
 
 
-def _work(runs, name):
-    """A directory that no other run of the notebook knows, so that a kernel which outlives its run harms none."""
-    work = runs / f"{WORK}{name}-{secrets.token_hex(8)}"
-    work.mkdir(parents=True)
-    return work
-
-
-def _settle(work, place):
-    """Give a directory of `_work`, once its run has ended, the place where it is looked for; returns that."""
-    if place.exists():
-        shutil.rmtree(place)
-    os.replace(work, place)
-    return place
-
-
-def _summary(schedule, remains):
+def _summary(schedule: Schedule, remains: dict[str, Path], names: list[str]) -> str:
     """What each failed notebook said, where its remains are, and what did not run because of it."""
     lines = []
     for name, said in schedule.failed.items():
@@ -246,12 +290,6 @@ def _summary(schedule, remains):
     if len(schedule.failed) > 1 or schedule.skipped:
         lines.append(f"failed: {', '.join(schedule.failed)}")
     lines += [f"skipped: {name}, which reads the results of {other}" for name, other in schedule.skipped.items()]
-    if schedule.waiting:
-        lines.append(f"not run: {', '.join(schedule.waiting)}; --keep-going runs those that do not read what failed")
+    if waiting := [name for name in names if name not in remains and name not in schedule.skipped]:
+        lines.append(f"not run: {', '.join(waiting)}; --keep-going runs those that do not read what failed")
     return "\n".join(lines).rstrip("\n")
-
-
-def _count(paths):
-    figures = sum(path.parts[0] == "figures" for path in paths)
-    results = [str(path) for path in paths if path.parts[0] == "results"]
-    return f"published {figures} figure{'s' * (figures != 1)}, {', '.join(results) or 'no results'}"

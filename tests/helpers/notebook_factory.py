@@ -1,10 +1,11 @@
 """Tiny py:percent notebooks in a temporary root, for the tests of the machinery that runs the real ones."""
 
+import multiprocessing
 import os
 import signal
 import sys
 
-from mfrd.report import outputs, processes
+from mfrd.report import outputs
 from mfrd.report.command import main
 
 HEADER = """\
@@ -33,11 +34,15 @@ _ = save_results("{name}", {{"n": n, "third": n / 3}})
 """
 
 
-def write_notebook(root, name, *cells, parameters="n = 1"):
-    """Write `notebooks/<name>.py` under `root`: a title, a parameters cell, then `cells`; returns its path."""
+def write_notebook(root, name, *cells, parameters="n = 1", reads=""):
+    """Write `notebooks/<name>.py` under `root`: a title, a parameters cell, one of `reads`, then `cells`.
+
+    Returns its path.
+    """
     path = root / "notebooks" / f"{name}.py"
     path.parent.mkdir(exist_ok=True)
-    text = HEADER.format(name=name, parameters=parameters) + "".join(f"\n# %%\n{cell}\n" for cell in cells)
+    declared = f'\n# %% tags=["reads"]\n{reads}\n' if reads else ""
+    text = HEADER.format(name=name, parameters=parameters) + declared + "".join(f"\n# %%\n{cell}\n" for cell in cells)
     path.write_text(text)
     return path
 
@@ -72,7 +77,9 @@ def command(root, *arguments):
 
     Returns the multiprocessing.Process; its exit code is the command's exit status.
     """
-    process = processes._server().Process(target=_command, args=(root, arguments))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["mfrd.report.run"])
+    process = context.Process(target=_command, args=(root, arguments))
     process.start()
     return process
 
@@ -80,7 +87,6 @@ def command(root, *arguments):
 def _command(root, arguments):
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     sys.stderr = open(root / "stderr.txt", "a")
     outputs.root = lambda: root
     sys.exit(main(list(arguments)))

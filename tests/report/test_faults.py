@@ -297,7 +297,9 @@ def test_ending_a_run_with_jobs_ends_its_processes_and_kernels(end, status, tmp_
     below = descendants(process)
     assert sum("ipykernel_launcher" in " ".join(each.cmdline()) for each in below) == 2
     os.kill(process.pid, end)
-    process.join()
+    process.join(60)
+    if process.exitcode is None:
+        kill(process)
     assert process.exitcode == status and published(tmp_path) == {}
     assert_gone(below)
     said = (tmp_path / "stderr.txt").read_text()

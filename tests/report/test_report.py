@@ -1,9 +1,7 @@
 """The report runs in order, publishes only what succeeded at the published defaults, and always the same bytes."""
 
 import io
-import random
 import re
-from pathlib import Path
 
 import jupytext
 import nbformat
@@ -13,9 +11,8 @@ from jupytext.compare import compare_notebooks
 
 from mfrd.report import execution, outputs
 from mfrd.report.command import main
-from mfrd.report.execution import NotebookFailed, ReportError, read_source
-from mfrd.report.run import assign_parameters, notebook_sources, parse_parameters, refresh, report, select
-from mfrd.report.schedule import Schedule, reads
+from mfrd.report.execution import NotebookFailed, ReportError, normalise, reads
+from mfrd.report.run import Schedule, assign_parameters, notebook_sources, parse_parameters, refresh, report, select
 
 
 @pytest.fixture
@@ -169,38 +166,48 @@ def test_exit_status_of_the_command_line(root, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "cell, found",
     [
-        ('outputs.load_results("01_a")["x"]', {"01_a"}),
-        ('from mfrd.report.outputs import load_results\nload_results("01_a"), load_results("02_b")', {"01_a", "02_b"}),
-        ('load_results("bench")', set()),
-        ('%matplotlib inline\nmfrd.outputs.load_results("02_b")', {"02_b"}),
-        ('import json\njson.load(open("../results/02_b.json"))', {"02_b"}),
-        ('Path("..", "results", "02_b.json").read_text()', NAMES := {"01_a", "02_b", "03_c"}),
-        ("[load_results(name) for name in chosen]", NAMES),
-        ("list(map(outputs.load_results, chosen))", NAMES),
-        ("from mfrd.report.outputs import load_results as numbers", NAMES),
-        ('getattr(outputs, "load_results")("01_a")', NAMES),
-        ('Path("../results").glob("*.json")', NAMES),
-        ("this is no python", NAMES),
-        ('save_results("03_c", {"01_a": 1})  # load_results("01_a")', set()),
+        ('reads = ["01_a"]', ["01_a"]),
+        ("reads = [\n    '02_b', '01_a'\n]  # both", ["02_b", "01_a"]),
+        ("reads = []", []),
+        ("", []),
     ],
 )
-def test_what_a_notebook_reads_is_found_in_its_code(cell, found):
-    notebook = nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_markdown_cell('`load_results("01_a")`'),
-            nbformat.v4.new_code_cell("n = 1"),
-            nbformat.v4.new_code_cell(cell),
-        ]
-    )
-    assert reads(notebook, ["01_a", "02_b", "03_c"]) == found
+def test_a_notebook_declares_what_it_reads(cell, found, tmp_path):
+    for name in ("01_a", "02_b"):
+        write_notebook(tmp_path, name)
+    assert reads(write_notebook(tmp_path, "03_c", reads=cell)) == found
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ['reads = ["04_d"]', 'reads = ["03_c"]', "reads = names", '["01_a"]', 'reads = ["01_a"]; n = 1', "reads = 1"],
+)
+def test_a_declaration_of_anything_but_other_notebooks_is_an_error_before_anything_runs(cell, tmp_path):
+    write_notebook(tmp_path, "01_a")
+    write_notebook(tmp_path, "03_c", reads=cell)
+    with pytest.raises(ReportError, match=r"03_c: its cell tagged reads is .*; expected reads = .* of other .*: 01_a$"):
+        report(tmp_path, stream=io.StringIO())
+    assert not (tmp_path / "runs").exists()
+
+
+def test_results_that_are_read_and_not_declared_are_an_error_when_the_report_runs(tmp_path, monkeypatch):
+    real = "from mfrd.report.outputs import load_results; _ = load_results({!r})"
+    write_notebook(tmp_path, "01_a", real.format("03_refinement"))
+    write_notebook(tmp_path, "02_b", real.format("bench"))  # no notebook makes these
+    write_notebook(tmp_path, "03_refinement", quick("03_refinement"))
+    write_notebook(tmp_path, "04_d", real.format("03_refinement"), reads='reads = ["03_refinement"]')
+    with pytest.raises(NotebookFailed) as failure:
+        report(tmp_path, keep_going=True, stream=io.StringIO())
+    said = str(failure.value)
+    assert "ReportError: the results of 03_refinement are read and not declared; expected '03_refinement' in" in said
+    assert said.count(" failed at ") == 1 and said.startswith("01_a failed at code cell 2 of 2")
+    monkeypatch.delenv(outputs.READS, raising=False)
+    assert outputs.load_results("03_refinement"), "in JupyterLab nothing needs a declaration"
 
 
 def test_the_notebooks_of_this_repository_read_what_they_say_they_read():
-    found = {path.stem: path for path in notebook_sources(outputs.root())}
-    graph = {name: reads(read_source(path), found) for name, path in found.items()}
-    assert {name: sorted(others) for name, others in graph.items() if others} == {
-        "05_limit": ["03_refinement", "04_lloyd_max"]
-    }
+    graph = {path.stem: reads(path) for path in notebook_sources(outputs.root())}
+    assert {name: others for name, others in graph.items() if others} == {"05_limit": ["03_refinement", "04_lloyd_max"]}
 
 
 def starts(schedule):
@@ -211,24 +218,46 @@ def starts(schedule):
     return started
 
 
-def test_a_schedule_starts_a_notebook_after_what_it_reads_and_before_what_it_reads_is_replaced():
-    schedule = Schedule("abcd", {"a": {"d"}, "b": set(), "c": {"a"}, "d": set()}, keep_going=False)
-    assert starts(schedule) == ["a", "b"]
-    schedule.end("b")
+def test_a_schedule_starts_a_notebook_after_what_it_reads():
+    schedule = Schedule({"a": ["d"], "b": [], "c": ["a", "elsewhere"], "d": []}, keep_going=False)
+    assert starts(schedule) == ["b", "d"]
+    schedule.end("b", None)
     assert starts(schedule) == []
-    schedule.end("a")
-    assert starts(schedule) == ["c", "d"]
+    schedule.end("d", None)
+    assert starts(schedule) == ["a"]
+    schedule.end("a", None)
+    assert starts(schedule) == ["c"]
+
+
+def test_a_schedule_starts_the_first_by_name_of_those_that_may():
+    schedule = Schedule({"a": [], "b": ["a"], "c": [], "d": []}, keep_going=False)
+    order = []
+    while (name := schedule.start()) is not None:
+        order.append(name)
+        schedule.end(name, None)
+        assert schedule.failed == schedule.skipped == {}
+    assert order == ["a", "b", "c", "d"]
 
 
 def test_a_schedule_skips_what_reads_a_failure_and_what_reads_that():
-    needs = {"a": set(), "b": {"a"}, "c": {"b"}, "d": set(), "e": {"a", "e"}, "f": {"g"}, "g": set()}
-    schedule = Schedule("abcdefg", needs, keep_going=True)
-    assert schedule.start() == "a"
+    needs = {"a": [], "b": ["a"], "c": ["b"], "d": [], "e": ["f", "a"], "f": ["g"], "g": []}
+    schedule = Schedule(needs, keep_going=True)
+    assert starts(schedule) == ["a", "d", "g"]
     schedule.end("a", "failed")
-    assert schedule.skipped == {"b": "a", "c": "b", "e": "a"}
-    assert starts(schedule) == ["d", "f"]
-    schedule.end("f", "failed")
-    assert starts(schedule) == ["g"], "what a failed notebook would have read is not lost"
+    schedule.end("g", None)
+    assert starts(schedule) == ["f"]
+    assert schedule.skipped == {"b": "a", "c": "b"}
+    schedule.end("f", None)
+    assert starts(schedule) == []
+    assert schedule.skipped == {"b": "a", "c": "b", "e": "a"} and schedule.failed == {"a": "failed"}
+
+
+def test_notebooks_that_read_each_other_are_an_error_before_anything_runs(tmp_path):
+    write_notebook(tmp_path, "01_a", reads='reads = ["02_b"]')
+    write_notebook(tmp_path, "02_b", reads='reads = ["01_a"]')
+    with pytest.raises(ReportError, match="notebooks read each other: .*01_a.*02_b.*; expected one to come first"):
+        report(tmp_path, stream=io.StringIO())
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.fixture
@@ -236,8 +265,8 @@ def failing(tmp_path):
     """01 fails, 03 reads it, 04 reads 03; 02 and 05 are on their own."""
     write_notebook(tmp_path, "01_fails", "raise ValueError('budget below reach')", quick("01_fails"))
     write_notebook(tmp_path, "02_alone", quick("02_alone"))
-    write_notebook(tmp_path, "03_reads", "outputs.load_results('01_fails')", quick("03_reads"))
-    write_notebook(tmp_path, "04_reads", "outputs.load_results('03_reads')", quick("04_reads"))
+    write_notebook(tmp_path, "03_reads", quick("03_reads"), reads='reads = ["01_fails"]')
+    write_notebook(tmp_path, "04_reads", quick("04_reads"), reads='reads = ["03_reads"]')
     write_notebook(tmp_path, "05_alone", quick("05_alone"))
     return tmp_path
 
@@ -280,7 +309,7 @@ def test_jobs_give_the_bytes_of_a_serial_run(tmp_path):
         write_notebook(root, "01_read", quick("01_read"), parameters=f"n = {number}")
         write_notebook(root, "02_quick", quick("02_quick"), parameters=f"n = {number}")
         own = quick("03_reads") + "print(open('../results/01_read.json').read())"
-        write_notebook(root, "03_reads", own, parameters=f"n = {number}")
+        write_notebook(root, "03_reads", own, parameters=f"n = {number}", reads='reads = ["01_read"]')
 
     serial, parallel, bytes_of, said = tmp_path / "serial", tmp_path / "parallel", {}, io.StringIO()
     for root, jobs in ((serial, 1), (parallel, 2)):
@@ -299,7 +328,7 @@ def test_jobs_give_the_bytes_of_a_serial_run(tmp_path):
 
 
 def test_a_process_that_is_killed_is_a_failure_of_its_notebook_alone(tmp_path):
-    write_notebook(tmp_path, "01_killed", "import os, signal; os.kill(os.getppid(), signal.SIGKILL)")
+    write_notebook(tmp_path, "01_killed", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     write_notebook(tmp_path, "02_alone", quick("02_alone"))
     with pytest.raises(NotebookFailed, match="01_killed failed at code cell 2 of 2.*was killed by signal 9; expected"):
         report(tmp_path, jobs=2, keep_going=True, stream=io.StringIO())
@@ -327,13 +356,22 @@ def test_one_bar_names_the_notebooks_that_run(tmp_path):
 
 
 def test_a_notebook_is_the_same_bytes_whatever_ids_its_widgets_drew(tmp_path):
-    pair = Path(__file__).resolve().parents[2] / "notebooks" / "07_compressors.ipynb"
-    executed = nbformat.read(pair, as_version=4)
-    ids = execution.widget_ids(executed)
-    text, rng = nbformat.writes(executed, version=4), random.Random(0)
-    for identifier in ids:
-        text = text.replace(identifier, f"{rng.getrandbits(128):032x}")
-    drawn = nbformat.reads(text, as_version=4)
-    first = execution.write_notebook(tmp_path / "first.ipynb", executed)
-    second = execution.write_notebook(tmp_path / "second.ipynb", drawn)
-    assert len(ids) > 5 and ids != sorted(execution.widget_ids(drawn)) and first.read_bytes() == second.read_bytes()
+    cell = """import ipywidgets
+sliders = [ipywidgets.IntSlider(value=n, description=str(n)) for n in range(3)]
+ipywidgets.VBox([ipywidgets.HBox(sliders), ipywidgets.Image(value=b"x")])"""
+    source, drawn = write_notebook(tmp_path, "01_a", cell), set()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execution, "normalise", lambda notebook: drawn.update(state_of(notebook)) or normalise(notebook))
+        first, second = (execution.execute(source, tmp_path / n / "a.ipynb").read_bytes() for n in "12")
+    saved = nbformat.reads(first.decode(), as_version=4)
+    numbers = sorted(state_of(saved))
+    assert first == second and len(numbers) > 10 and len(drawn) == 2 * len(numbers) and not drawn & set(numbers)
+    assert numbers == [f"{k:032x}" for k in range(1, len(numbers) + 1)]
+    view = saved.cells[-1].outputs[0].data["application/vnd.jupyter.widget-view+json"]
+    assert state_of(saved)[view["model_id"]]["model_name"] == "VBoxModel"
+    assert not any(identifier in first.decode() for identifier in drawn)
+
+
+def state_of(notebook):
+    """The saved widgets of a notebook, {id: state}."""
+    return notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]

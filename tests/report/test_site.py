@@ -12,11 +12,12 @@ import pytest
 from bs4 import BeautifulSoup
 
 import mfrd
-from mfrd.report import api
-from mfrd.report.execution import ReportError
-from mfrd.report.site import POLICY, export, lift_formulas, put_back
+from mfrd.report import site
+from mfrd.report.outputs import ReportError
+from mfrd.report.site import POLICY, export
 
 ROOT = Path(__file__).parents[2]
+CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
     "--headless",
@@ -65,54 +66,49 @@ def test_a_page_for_each_notebook_and_an_index(pages):
 def test_every_formula_of_the_notebooks_is_in_its_page(pages):
     for page in pages[1:-1]:
         cells = nbformat.read(ROOT / "notebooks" / f"{page.stem}.ipynb", as_version=4).cells
-        formulas = []
-        for cell in cells:
-            if cell.cell_type == "markdown":
-                lift_formulas(cell.source, formulas, page.stem)
-        assert formulas and page.read_text().count("<math") >= len(formulas), page.stem
+        text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        formulas = re.findall(r"\$\$.+?\$\$|\$[^$]+\$", CODE.sub("", text), re.DOTALL)
+        assert formulas and page.read_text().count("<math") == len(formulas), page.stem
         assert unset(page.read_text()) == [], page.stem
 
 
 RESULTS = {"AnnealingStep", "Limit", "Solution", "Stream", "Vertex"}  # what functions return; nobody builds them
 
 
+def entry(page, name):
+    """The section of the page of names that is about `name`."""
+    return BeautifulSoup(page.read_text(), "html.parser").find("section", id=name)
+
+
 @pytest.mark.parametrize("name", mfrd.__all__)
 def test_every_public_name_is_on_the_page_with_its_errors(name, pages):
-    entry, thing = api.entry(name), getattr(mfrd, name)
-    assert entry in pages[-1].read_text() and f'<h3 id="{name}">' in entry
-    soup = BeautifulSoup(entry, "html.parser")
-    call, said = soup.h3.get_text(), soup.get_text(" ")
-    assert call.startswith(f"mfrd.{name}(") and "0x" not in call
+    section, thing = entry(pages[-1], name), getattr(mfrd, name)
+    heads = section.find_all(class_="attr")
+    call, said = " ".join(head.get_text() for head in heads[: 1 + inspect.isclass(thing)]), section.get_text(" ")
+    assert section.find(class_="name").get_text() == name and "0x" not in said
     error = inspect.isclass(thing) and issubclass(thing, Exception)
     assert error or all(parameter in call for parameter in inspect.signature(thing).parameters)
     assert [word for word in re.findall("[a-z]{4,}", inspect.getdoc(thing)) if word not in said] == []
-    assert error or name in RESULTS or "Raises " in said
+    assert error or name in RESULTS or "Raises" in said
+
+
+def test_the_page_of_names_lists_the_public_ones_and_no_other(pages):
+    soup = BeautifulSoup(pages[-1].read_text(), "html.parser")
+    assert sorted(section["id"] for section in soup("section")) == sorted(mfrd.__all__)
 
 
 def test_the_contents_and_the_notebooks_link_the_api(pages):
     assert all('href="api.html"' in page.read_text() for page in pages)
-    named = BeautifulSoup(pages[-1].read_text(), "html.parser").find_all("a", href=re.compile("^#"))
-    assert {a["href"][1:] for a in named} == set(mfrd.__all__)
+    soup = BeautifulSoup(pages[-1].read_text(), "html.parser")
+    ids = {tag["id"] for tag in soup(id=True)}
+    named = {a["href"][1:] for a in soup("a", href=re.compile("^#"))}
+    assert set(mfrd.__all__) <= named <= ids
 
 
 def test_the_api_page_is_the_same_in_every_process():
-    code = "import sys; from mfrd.report import api; sys.stdout.reconfigure(encoding='utf-8'); print(api.page())"
+    code = "import sys; from mfrd.report import site; sys.stdout.reconfigure(encoding='utf-8'); print(site.api_page())"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
-    assert run.stdout == api.page() + "\n"
-
-
-@pytest.mark.parametrize(
-    "text, shown",
-    [
-        ("R >= sum_i p_i Q_ij", "R ≥ ∑<sub>i</sub> p<sub>i</sub> Q<sub>ij</sub>"),
-        ("|x_i - y|^2 <= D_r -> lam, (R,)", "|x<sub>i</sub> - y|<sup>2</sup> ≤ D<sub>r</sub> → <i>λ</i>, (R,)"),
-        ("sum_{i in S} p_i", "∑<sub>i in S</sub> p<sub>i</sub>"),
-        ("as `mfrd.solve` and rd_curve.", "as <code>mfrd.solve</code> and <code>rd_curve</code>."),
-        ("Raises ValueError where a < b & c", "<b>Raises</b> ValueError where a &lt; b &amp; c"),
-    ],
-)
-def test_prose_of_a_docstring_is_set_as_text(text, shown):
-    assert api.prose(text) == shown
+    assert run.stdout == site.api_page() + "\n"
 
 
 def test_nothing_is_loaded_from_elsewhere(pages):
@@ -147,16 +143,19 @@ def test_a_browser_shows_every_page_without_a_request(pages, tmp_path):
 
 
 def test_formulas_are_found_outside_code_and_set_upright_where_roman():
-    formulas = []
-    text = lift_formulas("cost `$5` of $x_i$ and\n$$\\mathrm{E}[X]$$ in ```\n$y$\n``` or \\$3", formulas, "a")
-    assert text == "cost `$5` of FORMULA0END and\nFORMULA1END in ```\n$y$\n``` or \\$3"
-    assert "<mtext>E</mtext>" in formulas[1] and 'display="block"' in formulas[1]
-    assert "FORMULA" not in put_back(text, formulas)
+    page = site.markdown("cost `$5` of $x_i$ and\n$$\\mathrm{E}[X]$$ in\n```\n$y$\n```\nor \\$3")
+    inline, block = BeautifulSoup(page, "html.parser")("math")
+    assert inline["display"] == "inline" and inline.get_text() == "xi"
+    assert block["display"] == "block" and "<mtext>E</mtext>" in str(block)
+    assert "<code>$5</code>" in page and "$y$" in page and "or $3" in page
 
 
-def test_a_formula_that_cannot_be_set_is_an_error_that_names_it():
+def test_a_formula_that_cannot_be_set_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    cells = [nbformat.v4.new_markdown_cell("# Title\n\n*Question?*\n\n$\\nosuchcommand x$")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "notebooks" / "05_limit.ipynb")
     with pytest.raises(ReportError, match="05_limit: formula .*nosuchcommand.*rewrite it"):
-        lift_formulas(r"$\nosuchcommand x$", [], "05_limit")
+        export(tmp_path)
 
 
 def test_a_root_without_executed_notebooks_is_an_error(tmp_path):
