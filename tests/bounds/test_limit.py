@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mfrd
-from mfrd.bounds import exchange, limits
+from mfrd.bounds import exchange
 from mfrd.bounds.supremum import CodewordMass, supremum
 
 QUIET = dict(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
@@ -187,7 +187,7 @@ def test_no_budget_is_infeasible_over_all_codebooks():
 def test_a_gap_within_tolerance_is_optimal(monkeypatch):
     monkeypatch.setattr(exchange, "ROUNDS", 1)
     nothing = lambda search, point: (point.y[:0], np.inf)
-    monkeypatch.setattr(exchange.Search, "violators", nothing)  # so that no round proves anything
+    monkeypatch.setattr(exchange.Exchange, "violators", nothing)  # so that no round proves anything
     dense = mfrd.grid(-3, 3, 2000)
     found = mfrd.limit(gaussian(), [mfrd.Fidelity(0.5)], tol=1e-4, codebook=dense)
     assert found.gap <= 1e-4 and found.status == "optimal"
@@ -239,15 +239,15 @@ def test_rate_ignores_origin_and_unit():
 
 @pytest.mark.parametrize("rounds", [0, 1])
 def test_an_interrupt_returns_what_there_is(monkeypatch, rounds):
-    exchange, calls = limits.Search.exchange, []
+    round_of, calls = exchange.Exchange.exchange, []
 
     def interrupted(search, y, tol):
         calls.append(1)
         if len(calls) > rounds:
             raise KeyboardInterrupt
-        return exchange(search, y, tol)
+        return round_of(search, y, tol)
 
-    monkeypatch.setattr(limits.Search, "exchange", interrupted)
+    monkeypatch.setattr(exchange.Exchange, "exchange", interrupted)
     source, fidelities = gaussian(), [mfrd.Fidelity(0.05)]
     found = mfrd.limit(source, fidelities)
     assert found.status == "interrupted"
