@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import numpy as np
 import scipy.sparse as sp
@@ -29,7 +30,7 @@ from ..solvers.encoder import Encoder
 from ..solvers.feasibility import interior, repair
 from ..solvers.outcome import Stats, Status
 from ..solvers.solution import Solution
-from .supremum import as_codewords, bound_over, codeword_mass, supremum
+from .supremum import bound_over, codeword_mass, supremum
 
 log = logging.getLogger("mfrd")
 
@@ -77,17 +78,10 @@ class Limit:
     status: Status
     stats: Stats = Stats()
 
-    @property
-    def encoder(self) -> Encoder:
-        return self.solution.encoder
-
-    @property
-    def codebook(self) -> np.ndarray:
-        return self.encoder.codebook
-
-    @property
-    def rate(self) -> float:
-        return self.solution.rate
+    encoder = property(attrgetter("solution.encoder"))
+    codebook = property(attrgetter("solution.encoder.codebook"))
+    rate = property(attrgetter("solution.rate"))
+    distortions = property(attrgetter("solution.distortions"))
 
     @property
     def gap(self) -> float:
@@ -99,14 +93,10 @@ class Limit:
         endless = (rows.D == 0) & (len(self.codebook) > 1)
         return rows.prices(np.where(endless, np.inf, self.multipliers if proven else self.solution.multipliers))
 
-    @property
-    def distortions(self) -> dict[str, float]:
-        return self.solution.distortions
-
     def __repr__(self) -> str:
+        m = len(self.codebook)
         return (
-            f"Limit({self.status}, rate {self.rate:.7g} bits, gap {self.gap:.1e}, "
-            f"{len(self.codebook)} codewords, prices {self.prices})"
+            f"Limit({self.status}, rate {self.rate:.7g} bits, gap {self.gap:.1e}, {m} codewords, prices {self.prices})"
         )
 
 
@@ -164,12 +154,11 @@ def limit(
         raise ValueError(f"source has dimension {k}; expected 1, 2 or 3: beyond, use mfrd.refine")
     if not tol > 0:
         raise ValueError(f"tol is {tol!r}; expected a number > 0, the largest certified gap in bits")
-    y = np.unique(source.x[source.p > 0], axis=0)
-    if codebook is not None:
-        y = np.vstack([as_codewords(codebook, "codebook", k), y])
-    problem = Problem(source, shaped(source, y), fidelities)
+    problem = Problem(source, source.points if codebook is None else codebook, fidelities)
     _ = problem.metrics  # refuses measures that are not quadratic
-    found = Exchange(problem, tol, progress).run()
+    points = np.unique(source.x[source.p > 0], axis=0)
+    start = points if codebook is None else np.vstack([problem.y, points])
+    found = Exchange(replace(problem, codebook=shaped(source, start)), tol, progress).run()
     if found.gap > tol:
         text = "limit: %s with a gap of %.1e bits; expected at most tol = %.1e: go on from its codebook, or raise tol."
         log.warning(text, found.status, found.gap, tol)
@@ -178,8 +167,6 @@ def limit(
 
 class Exchange:
     """The exchange from the codebook of a problem, with the best encoder and the best bound found so far."""
-
-    kept: "Point"  # the one of least rate, after the first round
 
     def __init__(self, problem: Problem, tol: float, progress: bool = False):
         self.problem, self.source, self.tol = problem, problem.source, tol

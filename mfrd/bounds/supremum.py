@@ -42,35 +42,28 @@ class CodewordMass:
     """log c(y) for y in R^k, its gradient flow and its curvature.
 
     points: (n, k); metrics: (G, k, k), positive definite; slopes: theta, (G, n), nats per unit distortion;
-    log_weights: log p_i + a_i, (n,); exact: (n,), the letters at an infinite price. Letters of weight zero are left
-    out, and c is that of the letters that are not exact; `highest` adds the others, on their points.
+    log_weights: log p_i + a_i, (n,), finite; exact: (n,), the letters at an infinite price. c is that of the letters
+    that are not exact; `highest` adds the others, on their points.
     """
 
     def __init__(self, points: np.ndarray, metrics, slopes, log_weights, exact=False):
-        heavy = np.isfinite(log_weights)
-        weights, exact = log_weights[heavy], np.broadcast_to(exact, heavy.shape)[heavy]
-        self.x, slopes = points[heavy], np.where(exact, 0.0, slopes[:, heavy])
-        self.exact, self.exact_weights = self.x[exact], weights[exact]
-        self.log_weights, self.heaviest = np.where(exact, -np.inf, weights), abs(weights).max()
-        self.origin, self.span = self.x.mean(axis=0), np.ptp(self.x, axis=0)
+        exact = np.broadcast_to(exact, log_weights.shape)
+        self.exact, self.exact_weights = points[exact], log_weights[exact]
+        self.x, self.log_weights = points, np.where(exact, -np.inf, log_weights)
+        self.heaviest, self.origin, self.span = abs(log_weights).max(), points.mean(axis=0), np.ptp(points, axis=0)
+        slopes = np.where(exact, 0.0, slopes)
         used = slopes.any(axis=1)
         self.metrics, self.slopes = metrics[used], slopes[used]
         self.roots = np.linalg.cholesky(self.metrics)  # M = L L'
         self.W = matrices(self.metrics, self.slopes.T)  # (n, k, k)
         self.curvature = matrices(self.metrics, self.slopes.max(axis=1)[None])[0]
-
-    @property
-    def width(self) -> float:
-        """The distance over which log c can change by about one."""
-        return 1 / np.sqrt(np.linalg.eigvalsh(self.curvature)[-1] + TINY)
+        self.width = 1 / np.sqrt(np.linalg.eigvalsh(self.curvature)[-1] + TINY)  # over which log c can change by one
 
     def exponents(self, y: np.ndarray) -> np.ndarray:
         """log p_i + a_i - s_i(y), (n,) for each y (m, k) -> (m, n)."""
         terms = np.broadcast_to(self.log_weights, (len(y), len(self.x))).copy()
         for theta, L in zip(self.slopes, self.roots):  # about the origin, so that a far one costs no digits
-            d = squared_error((y - self.origin) @ L, (self.x - self.origin) @ L)
-            d *= theta
-            terms -= d
+            terms -= theta * squared_error((y - self.origin) @ L, (self.x - self.origin) @ L)
         return terms
 
     def __call__(self, y: np.ndarray) -> np.ndarray:
@@ -101,8 +94,8 @@ class CodewordMass:
     def ascend(self, y: np.ndarray, steps: int = 30, tol: float = 1e-9) -> np.ndarray:
         """Local maxima of c from each y, (m, k): Newton's step where it climbs, else the fixed point.
 
-        The fixed point, the priced centroid y <- (sum_i pi_i W_i)^-1 sum_i pi_i W_i x_i, never descends (Dempster, Laird
-        and Rubin 1977).
+        The fixed point, the priced centroid y <- (sum_i pi_i W_i)^-1 sum_i pi_i W_i x_i, never descends
+        (Dempster, Laird and Rubin 1977).
         """
         value = self(y)
         for _ in range(steps):
@@ -132,9 +125,8 @@ class CodewordMass:
         if diagonal or len(self.metrics) == 1:
             return T, u.min(axis=0), u.max(axis=0)
         free = ~self.W.any(axis=(1, 2))  # letters without a price add the same everywhere
-        C = self(self.x).max()
-        rest = 1 - 1e-12 - np.exp(self.log_weights[free] - C).sum()  # of C, for the letters with a price
-        least = C + np.log(max(rest, 1e-300)) - np.log(np.count_nonzero(~free))
+        best = self.exponents(self.x[[self(self.x).argmax()]])[:, ~free]
+        least = log_sum(best, axis=1)[0] - 1e-12 - np.log(best.size)  # of the largest term with a price, at y*
         reach = np.maximum(self.log_weights[~free] - least, 0) * (1 + 1e-9)  # s_i(y*) <= this for some i
         widths = np.linalg.inv(T.T @ self.W[~free] @ T)
         extent = np.sqrt(reach[:, None] * np.einsum("ikk->ik", widths))
@@ -175,9 +167,7 @@ def supremum(
             climbed = mass.ascend(centres[[at.argmax()]] @ T.T)
             best, value = climbed[0], max(at.max(), mass(climbed)[0])
         bound = at + (half + slip) @ (half + slip)  # W is the unit matrix in these coordinates
-        open_ = bound > value + tol
-        if seen > max_boxes or (half <= slip).all():
-            open_[:] = False
+        open_ = (bound > value + tol) & (seen <= max_boxes) & (half > slip).any()
         upper = max(upper, bound[~open_].max(initial=-np.inf))
         half = half / 2
         centres = (centres[open_][:, None] + corners * 2 * half).reshape(-1, k)
@@ -237,7 +227,9 @@ def lower_bound_all_codebooks(
     lam, a = dual_point(problem, np.where(given == np.inf, 0.0, given), potentials)
     if (problem.rows.D[given == np.inf] > 0).any():
         raise ValueError(f"multipliers are {given}; expected numbers >= 0, infinite at budgets of zero alone")
-    start = None if start is None else as_codewords(start, "start", source.x.shape[1])
+    start, k = None if start is None else as_points(start, "start"), source.x.shape[1]
+    if start is not None and start.shape[1] != k:
+        raise ValueError(f"start has dimension {start.shape[1]}; expected {k}, that of the source points")
     upper, _, _ = supremum(codeword_mass(problem, given, a), tol * NATS_PER_BIT, start, max_boxes)
     return bound_over(source.p, problem.rows.D, lam, a, upper)
 
@@ -250,17 +242,8 @@ def bound_over(p: np.ndarray, D: np.ndarray, multipliers: np.ndarray, potentials
 
 def codeword_mass(problem: Problem, multipliers: np.ndarray, potentials: np.ndarray) -> CodewordMass:
     """The CodewordMass of a problem's source and fidelities at given dual variables, infinite multipliers too."""
-    endless = multipliers == np.inf
-    with np.errstate(divide="ignore"):
-        log_weights = np.log(problem.source.p) + potentials
-    exact = (problem.rows.weights[endless] > 0).any(axis=0)
-    slopes = problem.rows.slopes(np.where(endless, 0.0, multipliers))
-    return CodewordMass(problem.source.x, problem.metrics, slopes, log_weights, exact)
-
-
-def as_codewords(values: np.ndarray, what: str, k: int) -> np.ndarray:
-    """A finite float array (m, k) of codewords; `what` names it in the error, and k is the source's dimension."""
-    y = as_points(values, what)
-    if y.shape[1] != k:
-        raise ValueError(f"{what} has dimension {y.shape[1]}; expected {k}, that of the source points")
-    return y
+    endless, seen = multipliers == np.inf, problem.source.p > 0
+    exact = (problem.rows.weights[endless] > 0).any(axis=0)[seen]
+    slopes = problem.rows.slopes(np.where(endless, 0.0, multipliers))[:, seen]
+    log_weights = np.log(problem.source.p[seen]) + potentials[seen]
+    return CodewordMass(problem.source.x[seen], problem.metrics, slopes, log_weights, exact)

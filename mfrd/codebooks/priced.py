@@ -38,11 +38,12 @@ def minimisers(metrics: np.ndarray, theta: np.ndarray, pull: np.ndarray) -> np.n
     return np.linalg.solve(A, pull[..., None])[..., 0]
 
 
-def best(metrics: np.ndarray, theta, pull, mass, first, dearest: float) -> np.ndarray:
-    """The priced centroids of cells, (m, k), from their sums; the plain mean of a cell without price, zero of none.
+def best(metrics: np.ndarray, sums: tuple, dearest: float) -> np.ndarray:
+    """The priced centroids of cells, (m, k); the plain mean of a cell without price, zero of one without letters.
 
-    theta: sum p theta, (m, G); pull: sum p W x, (m, k); mass: (m,); first: sum p x, (m, k); dearest: max theta.
+    sums: of each cell sum p theta (m, G), sum p W x (m, k), mass (m,), sum p x (m, k); dearest: max theta.
     """
+    theta, pull, mass, first = sums
     y = first / np.where(mass > 0, mass, 1)[:, None]
     priced = theta.sum(axis=1) > TINY + UNPRICED * dearest * mass
     y[priced] = minimisers(metrics, theta[priced], pull[priced])
@@ -51,13 +52,8 @@ def best(metrics: np.ndarray, theta, pull, mass, first, dearest: float) -> np.nd
 
 def centroids(metrics: np.ndarray, theta: np.ndarray, x: np.ndarray, share: np.ndarray) -> np.ndarray:
     """argmin_y sum_i share_ji s_i(y) of letters x (n, k) at prices theta (G, n) and shares p_i Q_ij, (m, n): (m, k)."""
-    pull = pulls(metrics, theta, x)
-    return best(metrics, share @ theta.T, share @ pull, share.sum(axis=1), share @ x, theta.max(initial=0.0))
-
-
-def pulls(metrics: np.ndarray, theta: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """W_i x_i, (n, k)."""
-    return np.einsum("gn,gab,nb->na", theta, metrics, x)
+    pull = np.einsum("gn,gab,nb->na", theta, metrics, x)  # W_i x_i
+    return best(metrics, (share @ theta.T, share @ pull, share.sum(axis=1), share @ x), theta.max(initial=0.0))
 
 
 class Budgets:
@@ -73,12 +69,14 @@ class Budgets:
     """
 
     def __init__(self, source: Source, fidelities: Fidelity | Sequence[Fidelity]):
-        problem = Problem(source, shaped(source, source.mean[None]), fidelities)
+        problem = Problem(source, shaped(source, source.mean[None]), fidelities)  # type: ignore[arg-type]
         self.source, self.metrics = source, problem.metrics
-        self.letter, first = same_points(source.x)
+        _, first, which = np.unique(source.x + 0.0, axis=0, return_index=True, return_inverse=True)
+        order = np.argsort(first)  # distinct points in the order in which they occur: without equal ones, that of x
+        self.letter, first = np.argsort(order)[which.ravel()], first[order]
         self.x, self.p = source.x[first] - source.mean, np.bincount(self.letter, source.p)
-        total, count = self.p[self.letter], np.bincount(self.letter)[self.letter]
-        share = np.where(total > 0, source.p / np.where(total > 0, total, 1.0), 1 / count)  # p_i / p_g
+        mass = np.where(self.p[self.letter] > 0, source.p, 1.0)  # letters of probability zero count alike
+        share = mass / np.bincount(self.letter, mass)[self.letter]  # p_i / p_g
         w = problem.rows.weights
         merged = np.array([np.bincount(self.letter, share * row) for row in w]).reshape(len(w), len(first))
         self.rows = replace(problem.rows, weights=merged)
@@ -99,16 +97,6 @@ class Budgets:
         return self.rows.means(np.einsum("na,gab,nb->gn", error, self.metrics, error), self.p)
 
 
-def same_points(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(letter, first): the index of each row of x among its distinct rows, (n,), and where each of these is first.
-
-    Distinct rows are in the order in which they occur, so that without equal ones both are 0 .. n - 1.
-    """
-    _, first, which = np.unique(x + 0.0, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    return np.argsort(order)[which.ravel()], first[order]
-
-
 class Priced:
     """The cost of codewords at multipliers lam, (R,) nats per unit distortion, in centred coordinates.
 
@@ -118,7 +106,7 @@ class Priced:
     def __init__(self, budgets: Budgets, multipliers: np.ndarray):
         self.budgets, self.multipliers, self.p = budgets, np.asarray(multipliers, float), budgets.p
         self.theta = budgets.rows.slopes(self.multipliers)
-        self.pull = pulls(budgets.metrics, self.theta, budgets.x)
+        self.pull = np.einsum("gn,gab,nb->na", self.theta, budgets.metrics, budgets.x)
         self.left = np.hstack([-2 * self.pull, self.theta.T])
 
     def costs(self, y: np.ndarray) -> np.ndarray:
@@ -131,7 +119,7 @@ class Priced:
 
     def codewords(self, cells: np.ndarray, m: int) -> np.ndarray:
         """The priced centroid of each cell of a partition, (m, k)."""
-        return best(self.budgets.metrics, *self.sums(cells, m), self.theta.max(initial=0.0))
+        return best(self.budgets.metrics, self.sums(cells, m), self.theta.max(initial=0.0))
 
     def sums(self, cells: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Of each cell: sum p theta (m, G), sum p W x (m, k), mass (m,), sum p x (m, k)."""

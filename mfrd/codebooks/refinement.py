@@ -8,6 +8,7 @@ leave one out of reach is refused, so every codebook on the way is feasible.
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,10 +89,8 @@ class Refinement:
         return self.status == Status.CONVERGED
 
     def __repr__(self) -> str:
-        return (
-            f"Refinement({'' if self.converged else 'not '}converged in {len(self.history) - 1} rounds, "
-            f"rate {self.solution.rate:.7g} bits, gap {self.solution.gap:.1e}, {len(self.codebook)} codewords)"
-        )
+        s, how = self.solution, f"{'' if self.converged else 'not '}converged in {len(self.history) - 1} rounds"
+        return f"Refinement({how}, rate {s.rate:.7g} bits, gap {s.gap:.1e}, {len(self.codebook)} codewords)"
 
 
 def refine(
@@ -173,13 +172,9 @@ def refine(
         solution = following
         history.append(record(solution))
     if history[-1].rate > history[0].rate + solution.gap + RISE:
-        log.warning(
-            "refine: merging raised the rate from %.6g to %.6g bits; expected no rise: lower merge_mass or "
-            "merge_distance (squared units of x)%s.",
-            history[0].rate,
-            history[-1].rate,
-            "" if step == "priced" else ", or take step='priced'",
-        )
+        remedy = "merge_mass or merge_distance" + ("" if step == "priced" else ", or take step='priced'")
+        text = "refine: merging raised the rate from %.6g to %.6g bits; expected no rise: lower %s."
+        log.warning(text, history[0].rate, history[-1].rate, remedy)
     stats = Stats(len(history) - 1, time.perf_counter() - begun, backend=solution.solver)
     return Refinement(solution, tuple(history), status, stats)
 
@@ -193,8 +188,9 @@ def advance(solution: Solution, direction: np.ndarray, thresholds: tuple, solver
     problem = solution.problem
     for part in 0.5 ** np.arange(HALVINGS):
         moved = replace(problem, codebook=shaped(problem.source, problem.y + part * direction))
-        if reachable(moved):
-            following = solve(feasible_merge(moved, solution.encoder.output_pmf, *thresholds), solver)
+        merged = feasible_merge(moved, solution.encoder.output_pmf, *thresholds)
+        if merged is not None:
+            following = solve(merged, solver)
             if following.problem.m < problem.m or following.rate <= solution.rate + solution.gap + RISE:
                 return following
     return None
@@ -247,7 +243,10 @@ def merge(encoder: Encoder, mass: float, distance: float) -> Encoder:
     Encoder
         On the codewords that stay, in their original order.
     """
-    return reassign(encoder, worth_keeping(encoder.y, encoder.output_pmf, mass, distance))
+    kept = sorted(worth_keeping(encoder.y, encoder.output_pmf, mass, distance))
+    heir = squared_error(encoder.y, encoder.y[kept]).argmin(axis=1)
+    heir[kept] = np.arange(len(kept))  # of duplicates, each that stays is its own heir
+    return Encoder(encoder.source, encoder.codebook[kept], encoder.Q @ np.eye(len(kept))[heir])
 
 
 def worth_keeping(y: np.ndarray, q: np.ndarray, mass: float, distance: float) -> list[int]:
@@ -259,32 +258,16 @@ def worth_keeping(y: np.ndarray, q: np.ndarray, mass: float, distance: float) ->
     return kept
 
 
-def reassign(encoder: Encoder, kept: list[int]) -> Encoder:
-    """The encoder on the codewords `kept`; every other one hands its mass to the nearest of them."""
-    kept = sorted(kept)
-    heir = squared_error(encoder.y, encoder.y[kept]).argmin(axis=1)
-    heir[kept] = np.arange(len(kept))  # of duplicates, each that stays is its own heir
-    return Encoder(encoder.source, encoder.codebook[kept], encoder.Q @ np.eye(len(kept))[heir])
+def feasible_merge(problem: Problem, q: np.ndarray, mass: float, distance: float) -> Problem | None:
+    """`problem` on its codebook merged by masses q, (m,), or None where even the whole codebook is out of reach.
 
-
-def feasible_merge(problem: Problem, q: np.ndarray, mass: float, distance: float) -> Problem:
-    """`problem` on the merged codebook; where that is out of reach, merged codewords return, heaviest first.
-
-    q: (m,), the masses of its codewords, which reach all budgets before merging.
+    Where the merged one is out of reach, merged codewords return, heaviest first.
     """
     kept = worth_keeping(problem.y, q, mass, distance)
     removed = [j for j in np.argsort(-q, kind="stable") if j not in kept]
-    merged = replace(problem, codebook=problem.codebook[np.sort(kept)])
-    while removed and not reachable(merged):
-        kept.append(removed.pop(0))
-        merged = replace(problem, codebook=problem.codebook[np.sort(kept)])
-    return merged
-
-
-def reachable(problem: Problem) -> bool:
-    """Whether some encoder meets all budgets."""
-    try:
-        interior(problem)
-    except InfeasibleFidelity:
-        return False
-    return True
+    for back in range(len(removed) + 1):
+        merged = replace(problem, codebook=problem.codebook[np.sort(kept + removed[:back])])
+        with suppress(InfeasibleFidelity):
+            interior(merged)
+            return merged
+    return None

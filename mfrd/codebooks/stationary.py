@@ -9,23 +9,22 @@ import numpy as np
 
 from ..problems.problem import Problem
 
+STEPS = 8  # each squares the error: what these do not settle was not near
 SETTLED = 1e-12  # of the gradient: the step from there ends at rounding
 CONDITION = 1e-13  # relative singular values below are those of codewords that may trade mass: no step along them
 
 
-def stationary(
-    problem: Problem, binding: np.ndarray, q: np.ndarray, y: np.ndarray, lam: np.ndarray, steps: int = 8
-) -> np.ndarray | None:
+def stationary(problem: Problem, binds: np.ndarray, q: np.ndarray, y: np.ndarray, lam: np.ndarray) -> np.ndarray | None:
     """Codewords y, (J, k), of the stationary point near (q, y, lam), or None where Newton leaves the neighbourhood.
 
     None too where the square of a distortion leaves the range of double precision, and the Hessian with it.
 
-    binding: (R,) flags of the rows that bind; q: (J,); y: (J, k); lam: (R,), nats per unit distortion.
+    binds: (R,) flags of the rows that bind; q: (J,); y: (J, k); lam: (R,), nats per unit distortion.
     """
     rows, source, (J, k) = problem.rows, problem.source, y.shape
-    forms = rows.weights[binding], problem.metrics[rows.measure[binding]], rows.D[binding]
-    lam, last = lam[binding], np.inf
-    for _ in range(steps):
+    forms = rows.weights[binds], problem.metrics[rows.measure[binds]], rows.D[binds]
+    lam, last = lam[binds], np.inf
+    for _ in range(STEPS):
         with np.errstate(over="ignore", invalid="ignore"):
             gradient, hessian = derivatives(source.x, source.p, *forms, q, y, lam)
         size = abs(gradient).max()
@@ -48,7 +47,8 @@ def derivatives(x, p, w, metrics, D, q, y, lam) -> tuple[np.ndarray, np.ndarray]
     With t_ij = log q_j - s_ij and Q_ij = exp(t_ij) / z_i, log z_i has the gradient g_i = sum_j Q_ij grad t_ij and the
     Hessian sum_j Q_ij (grad t_ij grad t_ij' + Hess t_ij) - g_i g_i'; t_ij depends on q_j, y_j and lam alone.
 
-    x: (n, k); p: (n,); of the R binding rows w: (R, n), metrics: M_r, (R, k, k), D: (R,); q: (J,); y: (J, k); lam: (R,).
+    x: (n, k); p: (n,); of the R binding rows w: (R, n), metrics: M_r, (R, k, k), D: (R,); q: (J,); y: (J, k);
+    lam: (R,).
     """
     (J, k), size = y.shape, q.size + y.size + lam.size
     pull = y - x[:, None]  # y_j - x_i, (n, J, k)
