@@ -6,11 +6,12 @@ of c are one codeword, and Newton's method on codewords, masses and prices makes
 """
 
 import logging
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from operator import attrgetter
+from time import perf_counter
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,7 +28,7 @@ from ..problems.units import NATS_PER_BIT
 from ..solvers.active_set import newton
 from ..solvers.certificate import dual_encoder, potentials
 from ..solvers.encoder import Encoder
-from ..solvers.feasibility import interior, repair
+from ..solvers.feasibility import repair
 from ..solvers.outcome import Stats, Status
 from ..solvers.solution import Solution
 from .supremum import bound_over, codeword_mass, supremum
@@ -149,15 +150,12 @@ def limit(
     >>> round(best.rate, 4), bool(best.gap < 1e-6), len(best.codebook)
     (0.4826, True, 4)
     """
-    k = source.x.shape[1]
-    if k not in SEEDS:
-        raise ValueError(f"source has dimension {k}; expected 1, 2 or 3: beyond, use mfrd.refine")
+    if source.x.shape[1] not in SEEDS:
+        raise ValueError(f"source has dimension {source.x.shape[1]}; expected 1, 2 or 3: beyond, use mfrd.refine")
     if not tol > 0:
         raise ValueError(f"tol is {tol!r}; expected a number > 0, the largest certified gap in bits")
-    problem = Problem(source, source.points if codebook is None else codebook, fidelities)
-    _ = problem.metrics  # refuses measures that are not quadratic
-    points = np.unique(source.x[source.p > 0], axis=0)
-    start = points if codebook is None else np.vstack([problem.y, points])
+    problem = Problem(source, source.points if codebook is None else codebook, fidelities)  # type: ignore[arg-type]
+    start = np.unique(np.vstack([problem.y, source.x]), axis=0)
     found = Exchange(replace(problem, codebook=shaped(source, start)), tol, progress).run()
     if found.gap > tol:
         text = "limit: %s with a gap of %.1e bits; expected at most tol = %.1e: go on from its codebook, or raise tol."
@@ -170,7 +168,7 @@ class Exchange:
 
     def __init__(self, problem: Problem, tol: float, progress: bool = False):
         self.problem, self.source, self.tol = problem, problem.source, tol
-        self.solution: Solution | None = None
+        self.best: Any = None  # the Point of least rate, after the first round
         self.proof = 0.0, np.zeros(len(problem.rows)), np.zeros(problem.n)  # bound in bits, multipliers, potentials
         exact = (problem.rows.weights[problem.rows.D == 0] > 0).any(axis=0) & (self.source.p > 0)
         self.anchors, self.span = np.unique(self.source.x[exact], axis=0), np.ptp(self.source.x, axis=0).max()
@@ -178,43 +176,40 @@ class Exchange:
 
     def run(self) -> Limit:
         """The Limit that the rounds reach."""
-        begun, y, rounds, status = time.perf_counter(), self.problem.y, 0, Status.STALLED
+        begun, y, rounds, status = perf_counter(), self.problem.y, 0, Status.STALLED
         try:
             with self.progress:
                 while rounds < ROUNDS and self.gap > self.tol:
                     y = self.exchange(y, 0.01 * self.tol if rounds else ROUGH)
                     rounds += 1
                 if self.gap <= self.tol:
-                    self.tidy()
+                    self.tidy(self.best)
         except KeyboardInterrupt:
-            status = Status.INTERRUPTED
-        if self.solution is None:  # any encoder within the budgets
-            encoder = Encoder(self.source, self.problem.codebook, *interior(self.problem))
-            self.solution = Solution(self.problem, encoder, *self.proof[1:], "exchange")
-        elif self.gap > self.tol:
-            self.prove(self.kept)
+            status, one = Status.INTERRUPTED, 1.0 * (np.arange(self.problem.m) == 0)
+            self.best = self.best or Point(self.problem, self.proof[1], one)  # any encoder within the budgets
+        if self.gap > self.tol:
+            self.prove(self.best)
         if status == Status.STALLED and self.gap <= self.tol:
             status = Status.OPTIMAL
-        stats = Stats(rounds, time.perf_counter() - begun, backend="exchange")
-        return Limit(self.solution, *self.proof, status, stats)
+        return Limit(self.best.solution, *self.proof, status, Stats(rounds, perf_counter() - begun, backend="exchange"))
 
     @property
     def gap(self) -> float:
-        return np.inf if self.solution is None else self.solution.rate - self.proof[0]
+        return self.best.solution.rate - self.proof[0] if self.best else np.inf
 
     def exchange(self, y: np.ndarray, tol: float) -> np.ndarray:
         """One round: solve on y, refine what is used, look for violators; the next codebook (m, k)."""
         try:
             rough = self.solve(y, tol)
         except InfeasibleFidelity:  # what was dropped is needed; the best encoder's codewords meet every budget
-            rough = self.solve(np.vstack([self.solution.problem.y, y]), tol)
+            rough = self.solve(np.vstack([self.best.solution.problem.y, y]), tol)
         exact, points = self.anchored(self.refined(rough)), [rough]
         with suppress(InfeasibleFidelity):  # where codewords that climb to one maximum are needed apart
             points.append(self.solve(exact, min(tol, 0.01 * self.tol)))
         best, found, worst = min(((point, *self.violators(point)) for point in points), key=lambda t: t[2] - t[0].dual)
         if worst <= 0.25 * self.tol * NATS_PER_BIT:
             found = self.prove(best)
-        line = f"rate {self.solution.rate:.9g} bits, bound {self.proof[0]:.9g}, {len(best.y)} codewords"
+        line = f"rate {self.best.solution.rate:.9g} bits, bound {self.proof[0]:.9g}, {len(best.y)} codewords"
         log.debug("limit: %s, log max c %.1e", line, worst)
         self.progress.set_description_str(f"{line}, log max c {worst:.1e}")
         return self.anchored(distinct(np.vstack([rough.y, exact, found]), 1e-9 * self.span))
@@ -228,32 +223,29 @@ class Exchange:
         problem = replace(self.problem, codebook=shaped(self.source, y))
         problem.check_feasible()
         point = Point(problem, *newton(problem, tol=tol * NATS_PER_BIT)[:2])
-        if self.solution is None or point.solution.rate < self.solution.rate:
-            self.solution, self.kept = point.solution, point
+        if self.best is None or point.solution.rate < self.best.solution.rate:
+            self.best = point
         return point
 
-    def tidy(self) -> None:
-        """Replace the codewords by fewer, where codewords near each other are one and the gap stays within tol."""
-        point = self.kept
+    def tidy(self, point: "Point") -> None:
+        """Keep fewer codewords than the point has, where those near each other are one and the gap stays within tol."""
         for near in TIDY:
-            label = groups(point.y, near * point.mass.width)
-            if label.max() + 1 == len(point.y) or len(self.anchors):
-                return
             with suppress(InfeasibleFidelity):  # where they are needed apart
-                fewer = self.solve(self.settled(point, point.y, label), 0.01 * self.tol).solution
-                if fewer.rate - self.proof[0] <= self.tol:
-                    self.solution = fewer
+                fewer = self.solve(self.anchored(self.settled(point, point.y, near)), 0.01 * self.tol)
+                if fewer.solution.rate - self.proof[0] <= self.tol:
+                    self.best = fewer
                     return
 
     def refined(self, point: "Point") -> np.ndarray:
         """The used codewords, one for each maximum of c they climb to, made stationary where Newton succeeds."""
         stay = (point.y[:, None] == self.anchors).all(axis=2).any(axis=1)
         climbed = np.where(stay[:, None], point.y, point.mass.ascend(point.y))
-        return self.settled(point, climbed, groups(climbed, SAME * point.mass.width))
+        return self.settled(point, climbed, SAME)
 
-    def settled(self, point: "Point", y: np.ndarray, label: np.ndarray) -> np.ndarray:
-        """The stationary codewords near the means of the groups `label` of y, or these means."""
-        problem, lam, q = point.problem, point.multipliers, np.bincount(label, point.q)
+    def settled(self, point: "Point", y: np.ndarray, near: float) -> np.ndarray:
+        """The stationary codewords near the means of those of y that are `near` in widths of c, or these means."""
+        problem, lam, label = point.problem, point.multipliers, groups(y, near * point.mass.width)
+        q = np.bincount(label, point.q)
         merged = np.column_stack([np.bincount(label, point.q * axis) for axis in y.T]) / q[:, None]
         if (problem.excess_budgets <= 0).any():
             return merged
@@ -262,8 +254,7 @@ class Exchange:
 
     def violators(self, point: "Point") -> tuple[np.ndarray, float]:
         """(local maxima of c above one, (m, k), climbed to from a grid and the codewords; largest log c)."""
-        mass = point.mass
-        T, low, high = mass.cube()
+        mass, (T, low, high) = point.mass, point.mass.cube()
         axes = [np.linspace(*ends, SEEDS[len(low)]) for ends in zip(low, high)]
         seeds = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(low)) @ T.T
         over = mass(seeds) > 0.25 * self.tol * NATS_PER_BIT

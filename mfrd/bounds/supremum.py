@@ -42,12 +42,12 @@ class CodewordMass:
     """log c(y) for y in R^k, its gradient flow and its curvature.
 
     points: (n, k); metrics: (G, k, k), positive definite; slopes: theta, (G, n), nats per unit distortion;
-    log_weights: log p_i + a_i, (n,), finite; exact: (n,), the letters at an infinite price. c is that of the letters
-    that are not exact; `highest` adds the others, on their points.
+    log_weights: log p_i + a_i, (n,), finite. c is that of the letters whose slopes are finite; `highest` adds the exact
+    ones, those at an infinite price, on their points.
     """
 
-    def __init__(self, points: np.ndarray, metrics, slopes, log_weights, exact=False):
-        exact = np.broadcast_to(exact, log_weights.shape)
+    def __init__(self, points: np.ndarray, metrics: np.ndarray, slopes: np.ndarray, log_weights: np.ndarray):
+        exact = np.isinf(slopes).any(axis=0)
         self.exact, self.exact_weights = points[exact], log_weights[exact]
         self.x, self.log_weights = points, np.where(exact, -np.inf, log_weights)
         self.heaviest, self.origin, self.span = abs(log_weights).max(), points.mean(axis=0), np.ptp(points, axis=0)
@@ -139,15 +139,12 @@ class CodewordMass:
         most S = max log weight - log c + log n; a coordinate errs by ULP times the span, and s_i by 2 sqrt(W s_i)
         times that.
         """
-        n, k = self.x.shape
-        S = self.heaviest + abs(value) + np.log(n) + 1
+        S = self.heaviest + abs(value) + np.log(len(self.x)) + 1
         stretch = np.sqrt(self.span @ abs(self.curvature) @ self.span)
-        return 4 * k * max(1, len(self.metrics)) * ULP * (S + 2 * stretch * np.sqrt(S))
+        return 4 * self.x.shape[1] * max(1, len(self.metrics)) * ULP * (S + 2 * stretch * np.sqrt(S))
 
 
-def supremum(
-    mass: CodewordMass, tol: float, start: np.ndarray | None = None, max_boxes: int = MAX_BOXES
-) -> tuple[float, np.ndarray, float]:
+def supremum(mass: CodewordMass, tol: float, start: Sequence = (), max_boxes: int = MAX_BOXES) -> tuple:
     """(upper, y, value): log c <= upper on R^k, and log c(y) = value >= upper - tol.
 
     tol: nats; start: (m, k) codewords to climb from; max_boxes: evaluations after which the bound is returned though
@@ -156,8 +153,7 @@ def supremum(
     T, low, high = mass.cube()
     k, middle = len(low), (low + high) / 2
     centres, half = middle[None], (high - low) / 2 * (1 + ULP)
-    y = mass.ascend(middle[None] @ T.T if start is None else np.vstack([middle @ T.T, start]))
-    (best, value), upper, seen = mass.highest(y), -np.inf, 0
+    (best, value), upper, seen = mass.highest(mass.ascend(np.vstack([middle @ T.T, *start]))), -np.inf, 0
     corners = np.stack(np.meshgrid(*[(-0.5, 0.5) if h > 0 else (0.0,) for h in half], indexing="ij"), -1).reshape(-1, k)
     slip = abs(np.linalg.inv(T)) @ abs(T) @ (k * ULP * np.maximum(abs(low), abs(high)))  # of a centre, by rounding
     while len(centres):
@@ -223,14 +219,14 @@ def lower_bound_all_codebooks(
     ----------
     Blahut (1972); Berger (1971), theorem 2.5.2 for arbitrary reproduction alphabets.
     """
-    problem, given = Problem(source, source.mean[None], fidelities), np.asarray(multipliers, float)
+    problem, given = Problem(source, source.mean[None], fidelities), np.asarray(multipliers, float)  # type: ignore[arg-type]
     lam, a = dual_point(problem, np.where(given == np.inf, 0.0, given), potentials)
     if (problem.rows.D[given == np.inf] > 0).any():
         raise ValueError(f"multipliers are {given}; expected numbers >= 0, infinite at budgets of zero alone")
-    start, k = None if start is None else as_points(start, "start"), source.x.shape[1]
-    if start is not None and start.shape[1] != k:
-        raise ValueError(f"start has dimension {start.shape[1]}; expected {k}, that of the source points")
-    upper, _, _ = supremum(codeword_mass(problem, given, a), tol * NATS_PER_BIT, start, max_boxes)
+    y = as_points(problem.y if start is None else start, "start")
+    if y.shape[1] != source.x.shape[1]:
+        raise ValueError(f"start has dimension {y.shape[1]}; expected {source.x.shape[1]}, that of the source points")
+    upper, _, _ = supremum(codeword_mass(problem, given, a), tol * NATS_PER_BIT, y, max_boxes)
     return bound_over(source.p, problem.rows.D, lam, a, upper)
 
 
@@ -242,8 +238,7 @@ def bound_over(p: np.ndarray, D: np.ndarray, multipliers: np.ndarray, potentials
 
 def codeword_mass(problem: Problem, multipliers: np.ndarray, potentials: np.ndarray) -> CodewordMass:
     """The CodewordMass of a problem's source and fidelities at given dual variables, infinite multipliers too."""
-    endless, seen = multipliers == np.inf, problem.source.p > 0
-    exact = (problem.rows.weights[endless] > 0).any(axis=0)[seen]
-    slopes = problem.rows.slopes(np.where(endless, 0.0, multipliers))[:, seen]
-    log_weights = np.log(problem.source.p[seen]) + potentials[seen]
-    return CodewordMass(problem.source.x[seen], problem.metrics, slopes, log_weights, exact)
+    endless, p, seen = multipliers == np.inf, problem.source.p, problem.source.p > 0
+    exact = (problem.rows.weights[endless] > 0).any(axis=0)
+    slopes = np.where(exact, np.inf, problem.rows.slopes(np.where(endless, 0.0, multipliers)))
+    return CodewordMass(problem.source.x[seen], problem.metrics, slopes[:, seen], np.log(p[seen]) + potentials[seen])

@@ -7,9 +7,10 @@ leave one out of reach is refused, so every codebook on the way is feasible.
 """
 
 import logging
-import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from operator import attrgetter
+from time import perf_counter
 
 import numpy as np
 
@@ -28,6 +29,8 @@ log = logging.getLogger("mfrd")
 STEPS = ("centroid", "priced")
 RISE = 1e-8  # bits, what a round may add to the rate by rounding
 HALVINGS = 10  # of a step, the whole one counted: what a thousandth of it does not lower is at a minimum
+
+RAISED = "refine: merging raised the rate from %.6g to %.6g bits; expected no rise: lower its merge thresholds%s."
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +83,7 @@ class Refinement:
     status: Status
     stats: Stats = Stats()
 
-    @property
-    def codebook(self) -> np.ndarray:
-        return self.solution.problem.codebook
+    codebook = property(attrgetter("solution.problem.codebook"))
 
     @property
     def converged(self) -> bool:
@@ -155,7 +156,7 @@ def refine(
     (0.626, 0.496, array([-0.69,  0.69]))
     """
     check_options(problem, step, eta, merge_mass, merge_distance, max_iter)
-    begun, status = time.perf_counter(), Status.EXHAUSTED
+    begun, status = perf_counter(), Status.EXHAUSTED
     still = tol * np.sqrt(np.trace(problem.source.covariance))
     solution = solve(problem, solver)
     history = [record(solution)]
@@ -172,10 +173,8 @@ def refine(
         solution = following
         history.append(record(solution))
     if history[-1].rate > history[0].rate + solution.gap + RISE:
-        remedy = "merge_mass or merge_distance" + ("" if step == "priced" else ", or take step='priced'")
-        text = "refine: merging raised the rate from %.6g to %.6g bits; expected no rise: lower %s."
-        log.warning(text, history[0].rate, history[-1].rate, remedy)
-    stats = Stats(len(history) - 1, time.perf_counter() - begun, backend=solution.solver)
+        log.warning(RAISED, history[0].rate, history[-1].rate, "" if step == "priced" else ", or take step='priced'")
+    stats = Stats(len(history) - 1, perf_counter() - begun, backend=solution.solver)
     return Refinement(solution, tuple(history), status, stats)
 
 
@@ -188,9 +187,8 @@ def advance(solution: Solution, direction: np.ndarray, thresholds: tuple, solver
     problem = solution.problem
     for part in 0.5 ** np.arange(HALVINGS):
         moved = replace(problem, codebook=shaped(problem.source, problem.y + part * direction))
-        merged = feasible_merge(moved, solution.encoder.output_pmf, *thresholds)
-        if merged is not None:
-            following = solve(merged, solver)
+        with suppress(InfeasibleFidelity):
+            following = solve(feasible_merge(moved, solution.encoder.output_pmf, *thresholds), solver)  # type: ignore[union-attr]
             if following.problem.m < problem.m or following.rate <= solution.rate + solution.gap + RISE:
                 return following
     return None
@@ -213,12 +211,12 @@ def check_options(problem: Problem, step: str, eta: float, merge_mass: float, me
 def record(solution: Solution) -> Step:
     """The history entry of a solution."""
     e, problem = solution.encoder, solution.problem
-    return Step(problem.codebook, e.rate, e.output_entropy, e.conditional_entropy, solution.distortions, problem.m)
+    return Step(problem.codebook, e.rate, e.output_entropy, e.conditional_entropy, solution.distortions, problem.m)  # type: ignore[union-attr]
 
 
 def targets(solution: Solution, step: str) -> np.ndarray:
     """Where each codeword would go, (m, k); one that carries no mass stays."""
-    problem, share = solution.problem, (solution.problem.source.p[:, None] * solution.encoder.Q).T  # (m, n)
+    problem, share = solution.problem, (solution.problem.source.p[:, None] * solution.encoder.Q).T  # type: ignore[union-attr]
     theta = problem.rows.slopes(solution.multipliers if step == "priced" else np.zeros(len(problem.rows)))
     y = centroids(problem.metrics, theta, problem.source.x, share)
     return np.where(share.sum(axis=1, keepdims=True) > 0, y, problem.y)
@@ -258,16 +256,13 @@ def worth_keeping(y: np.ndarray, q: np.ndarray, mass: float, distance: float) ->
     return kept
 
 
-def feasible_merge(problem: Problem, q: np.ndarray, mass: float, distance: float) -> Problem | None:
-    """`problem` on its codebook merged by masses q, (m,), or None where even the whole codebook is out of reach.
-
-    Where the merged one is out of reach, merged codewords return, heaviest first.
-    """
+def feasible_merge(problem: Problem, q: np.ndarray, mass: float, distance: float) -> Problem:
+    """`problem` with its codewords, of masses q (m,), merged; while out of reach, some return, heaviest first."""
     kept = worth_keeping(problem.y, q, mass, distance)
     removed = [j for j in np.argsort(-q, kind="stable") if j not in kept]
-    for back in range(len(removed) + 1):
+    for back in range(len(removed)):
         merged = replace(problem, codebook=problem.codebook[np.sort(kept + removed[:back])])
         with suppress(InfeasibleFidelity):
             interior(merged)
             return merged
-    return None
+    return problem

@@ -6,6 +6,7 @@ free in (q, y) and in lam: c(y_j) = 1, grad c(y_j) = 0 and E_r = D_r. Newton's s
 """
 
 import numpy as np
+from scipy.special import softmax
 
 from ..problems.problem import Problem
 
@@ -21,16 +22,13 @@ def stationary(problem: Problem, binds: np.ndarray, q: np.ndarray, y: np.ndarray
 
     binds: (R,) flags of the rows that bind; q: (J,); y: (J, k); lam: (R,), nats per unit distortion.
     """
-    rows, source, (J, k) = problem.rows, problem.source, y.shape
-    forms = rows.weights[binds], problem.metrics[rows.measure[binds]], rows.D[binds]
-    lam, last = lam[binds], np.inf
+    (J, k), lam, size = y.shape, lam[binds], np.inf
     for _ in range(STEPS):
         with np.errstate(over="ignore", invalid="ignore"):
-            gradient, hessian = derivatives(source.x, source.p, *forms, q, y, lam)
-        size = abs(gradient).max()
+            gradient, hessian = derivatives(problem, binds, q, y, lam)
+        last, size = size, abs(gradient).max()
         if not (size < 2 * last and np.isfinite(hessian).all()):
             return None
-        last = size
         unit = 1 / np.sqrt(np.maximum(abs(hessian).max(axis=1), 1e-300))
         step = -unit * np.linalg.lstsq(hessian * np.multiply.outer(unit, unit), unit * gradient, rcond=CONDITION)[0]
         q, y, lam = q + step[:J], y + step[J : J + J * k].reshape(J, k), lam + step[J + J * k :]
@@ -41,25 +39,23 @@ def stationary(problem: Problem, binds: np.ndarray, q: np.ndarray, y: np.ndarray
     return y
 
 
-def derivatives(x, p, w, metrics, D, q, y, lam) -> tuple[np.ndarray, np.ndarray]:
+def derivatives(problem: Problem, binds: np.ndarray, q: np.ndarray, y: np.ndarray, lam: np.ndarray) -> tuple:
     """(gradient, Hessian) of the saddle function in (q, y, lam), (J + J k + R,) and its square.
 
     With t_ij = log q_j - s_ij and Q_ij = exp(t_ij) / z_i, log z_i has the gradient g_i = sum_j Q_ij grad t_ij and the
     Hessian sum_j Q_ij (grad t_ij grad t_ij' + Hess t_ij) - g_i g_i'; t_ij depends on q_j, y_j and lam alone.
 
-    x: (n, k); p: (n,); of the R binding rows w: (R, n), metrics: M_r, (R, k, k), D: (R,); q: (J,); y: (J, k);
-    lam: (R,).
+    binds: flags of the R rows that count; q: (J,); y: (J, k); lam: (R,), theirs alone.
     """
-    (J, k), size = y.shape, q.size + y.size + lam.size
-    pull = y - x[:, None]  # y_j - x_i, (n, J, k)
+    rows, p, (J, k), size = problem.rows, problem.source.p, y.shape, q.size + y.size + lam.size
+    w, metrics = rows.weights[binds], problem.metrics[rows.measure[binds]]  # (R, n), M_r (R, k, k)
+    pull = y - problem.source.x[:, None]  # y_j - x_i, (n, J, k)
     toward = np.einsum("rkl,ijl->rijk", metrics, pull)
     wd = w[:, :, None] * np.einsum("rijk,ijk->rij", toward, pull)  # d s_ij / d lam_r, (R, n, J)
     mixed = 2 * np.einsum("ri,rijk->ijkr", w, toward)  # d^2 s_ij / d y_j d lam_r
     W = np.einsum("r,ri,rkl->ikl", lam, w, metrics)  # half of d^2 s_ij / d y_j^2
-    s = np.einsum("r,rij->ij", lam, wd)
-    A = np.exp(s.min(axis=1)[:, None] - s)
-    Q = A / (A @ q)[:, None] * q
-    T = np.concatenate([np.broadcast_to(1 / q, s.shape)[..., None], -mixed @ lam, -np.moveaxis(wd, 0, 2)], axis=2)
+    Q = softmax(np.log(q) - np.einsum("r,rij->ij", lam, wd), axis=1)
+    T = np.concatenate([np.broadcast_to(1 / q, Q.shape)[..., None], -mixed @ lam, -np.moveaxis(wd, 0, 2)], axis=2)
     pQ = p[:, None] * Q
     blocks = np.einsum("ij,ija,ijb->jab", pQ, T, T)  # (J, 1 + k + R, 1 + k + R)
     blocks[:, 0, 0] = 0  # -1 / q_j^2 of Hess t_ij takes this away
@@ -71,5 +67,5 @@ def derivatives(x, p, w, metrics, D, q, y, lam) -> tuple[np.ndarray, np.ndarray]
         at = np.r_[j, J + j * k : J + (j + 1) * k, J + J * k : size]
         G[:, at] += Q[:, [j]] * T[:, j]
         hessian[np.ix_(at, at)] -= blocks[j]
-    gradient = np.concatenate([np.ones(J), np.zeros(J * k), -D]) - p @ G
+    gradient = np.concatenate([np.ones(J), np.zeros(J * k), -rows.D[binds]]) - p @ G
     return gradient, hessian + G.T @ (p[:, None] * G)
