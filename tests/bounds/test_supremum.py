@@ -79,6 +79,25 @@ def test_a_maximum_between_the_seeds_is_found(k, scale):
     assert y == pytest.approx(peak, abs=0.05 * 2 / (SEEDS[k] - 1))
 
 
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_no_box_is_dropped_that_holds_a_higher_maximum_in_its_corner(k):
+    """Between narrow peaks log c falls with all of its curvature: with half of it the corner's box would be dropped."""
+    corner = np.ones(k)
+    x, heights = np.array([-corner, 0 * corner, corner]), np.array([-0.1, -1.0, 0.0])
+    mass = CodewordMass(x, np.eye(k)[None], np.full((1, 3), 20.0), heights)
+    started = mass.ascend(x[:2])
+    assert abs(started - x[:2]).max() < 1e-6  # both starts are maxima of their own
+    upper, y, value = supremum(mass, 1e-6, x[:1])
+    assert y == pytest.approx(corner, abs=1e-6) and 0 <= value <= upper <= value + 1e-6 + 1e-9
+
+
+@pytest.mark.parametrize("k, G", [(1, 1), (2, 2), (3, 1)])
+def test_the_curvature_of_one_letter_is_the_least_there_is(k, G):
+    rng, mass = random_mass(5, k, G, n=1)
+    y = rng.normal(size=(1, k))
+    assert mass.derivatives(y, mass(y))[1][0] == pytest.approx(2 * mass.curvature) and mass.curvature.any()
+
+
 def test_letters_without_a_price_and_letters_at_an_infinite_one():
     x, log_weights = np.array([[0.0], [1.0], [1.0], [3.0]]), np.log([0.1, 0.2, 0.3, 0.4])
     free = CodewordMass(x, np.eye(1)[None], np.zeros((1, 4)), log_weights)  # c is one everywhere
