@@ -98,6 +98,17 @@ def test_the_curvature_of_one_letter_is_the_least_there_is(k, G):
     assert mass.derivatives(y, mass(y))[1][0] == pytest.approx(2 * mass.curvature) and mass.curvature.any()
 
 
+def test_the_box_holds_a_maximiser_that_lies_outside_the_points():
+    """Two letters with metrics tilted apart meet where both ellipses reach, below the segment between them."""
+    metrics = np.array([[[1.0, 0.99], [0.99, 1.0]], [[1.0, -0.99], [-0.99, 1.0]]])
+    mass = CodewordMass(np.array([[-1.0, 0.0], [1.0, 0.0]]), metrics, np.eye(2), np.log([0.5, 0.5]))
+    upper, y, value = supremum(mass, 1e-6)
+    assert y == pytest.approx(np.array([0, -0.99]), abs=1e-6) and np.exp(value) == pytest.approx(np.exp(-0.0199))
+    T, low, high = mass.cube()
+    u = np.linalg.solve(T, y)
+    assert (low <= u).all() and (u <= high).all() and upper <= value + 1e-6 + 1e-9
+
+
 def test_letters_without_a_price_and_letters_at_an_infinite_one():
     x, log_weights = np.array([[0.0], [1.0], [1.0], [3.0]]), np.log([0.1, 0.2, 0.3, 0.4])
     free = CodewordMass(x, np.eye(1)[None], np.zeros((1, 4)), log_weights)  # c is one everywhere

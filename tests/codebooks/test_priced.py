@@ -5,7 +5,7 @@ import pytest
 from helpers.differences import jacobian
 
 import mfrd
-from mfrd.codebooks.priced import Budgets, PricedDistortion, centroids
+from mfrd.codebooks.priced import Budgets, Priced, centroids
 
 
 def priced_problem(seed, k, n=20, repeated=True):
@@ -26,7 +26,7 @@ def priced_problem(seed, k, n=20, repeated=True):
 def test_cost_is_that_of_the_measures(seed, k):
     rng, source, fidelities, lam = priced_problem(seed, k, repeated=False)
     budgets = Budgets(source, fidelities)
-    priced, y = PricedDistortion(budgets, lam), rng.normal(size=(5, k))
+    priced, y = Priced(budgets, lam), rng.normal(size=(5, k))
     s = mfrd.Problem(source, y + source.mean, fidelities).rows.slopes(lam)
     d = [measure(source.x, y + source.mean) for measure in budgets.rows.measures]
     full = sum(theta[:, None] * each for theta, each in zip(s, d))
@@ -39,7 +39,7 @@ def test_cost_is_that_of_the_measures(seed, k):
 def test_the_priced_centroid_is_stationary_and_least(seed, k):
     rng, source, fidelities, lam = priced_problem(seed, k)
     budgets = Budgets(source, fidelities)
-    priced = PricedDistortion(budgets, lam)
+    priced = Priced(budgets, lam)
     Q = rng.dirichlet(np.ones(4), size=len(budgets.p))
     cost = lambda y: budgets.p @ (Q * priced.costs(y)).sum(axis=1)
     y = priced.soft_codewords(Q)

@@ -6,7 +6,7 @@ from helpers.differences import jacobian
 from scipy.special import entr
 
 import mfrd
-from mfrd.codebooks.priced import Budgets, PricedDistortion
+from mfrd.codebooks.priced import Budgets, Priced
 from mfrd.quantisers.descent import cell_values, values
 
 
@@ -18,7 +18,7 @@ def test_a_cell_is_worth_its_cost_at_the_priced_centroid_where_that_is_stationar
     ball = mfrd.mahalanobis(root @ root.T + 0.2 * np.eye(k))
     source = mfrd.Source(rng.normal(size=(n, k)), rng.dirichlet(np.ones(n)))
     half = mfrd.Fidelity(1.0, on=range(n // 2), distortion=ball, name="ball")
-    priced = PricedDistortion(Budgets(source, [mfrd.Fidelity(1.0), half]), rng.exponential(2, 2))
+    priced = Priced(Budgets(source, [mfrd.Fidelity(1.0), half]), rng.exponential(2, 2))
     cells = np.append(np.arange(m), rng.integers(m, size=n - m))
     theta, pull, mass, _ = priced.sums(cells, m)
 
