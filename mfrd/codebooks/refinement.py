@@ -240,6 +240,11 @@ def merge(encoder: Encoder, mass: float, distance: float) -> Encoder:
     -------
     Encoder
         On the codewords that stay, in their original order.
+
+    Raises
+    ------
+    Nothing
+        Any thresholds do.
     """
     kept = sorted(worth_keeping(encoder.y, encoder.output_pmf, mass, distance))
     heir = squared_error(encoder.y, encoder.y[kept]).argmin(axis=1)
