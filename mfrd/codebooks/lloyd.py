@@ -50,19 +50,15 @@ def lloyd_max(
     y = spread_out(source, m) if initial is None else as_points(initial, "initial codebook")
     if y.shape != (m, k):
         raise ValueError(f"initial codebook has shape {y.shape}; expected ({m}, {k}): reshape it, or change m")
+    nearest = lambda y: np.eye(m)[squared_error(source.x, y).argmin(axis=1)]  # Q, (n, m)
     still = tol * np.sqrt(np.trace(source.covariance))
     for _ in range(max_iter):
-        cells = nearest(source, y)
+        cells = nearest(y)
         mass = (source.p @ cells)[:, None]
         y, last = np.where(mass > 0, (cells.T * source.p) @ source.x / np.where(mass > 0, mass, 1), y), y
         if abs(y - last).max() <= still:
             break
-    return Encoder(source, shaped(source, y), nearest(source, y))
-
-
-def nearest(source: Source, y: np.ndarray) -> np.ndarray:
-    """Q of the nearest codeword, (n, m)."""
-    return np.eye(len(y))[squared_error(source.x, y).argmin(axis=1)]
+    return Encoder(source, shaped(source, y), nearest(y))
 
 
 def spread_out(source: Source, m: int) -> np.ndarray:

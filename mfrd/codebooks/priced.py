@@ -119,7 +119,11 @@ class Priced:
 
     def codewords(self, cells: np.ndarray, m: int) -> np.ndarray:
         """The priced centroid of each cell of a partition, (m, k)."""
-        return best(self.budgets.metrics, self.sums(cells, m), self.theta.max(initial=0.0))
+        return self.best(*self.sums(cells, m))
+
+    def best(self, *sums: np.ndarray) -> np.ndarray:
+        """The priced centroid of each cell, (m, k), from what `sums` returns of it."""
+        return best(self.budgets.metrics, sums, self.theta.max(initial=0.0))
 
     def sums(self, cells: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Of each cell: sum p theta (m, G), sum p W x (m, k), mass (m,), sum p x (m, k)."""

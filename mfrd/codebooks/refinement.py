@@ -159,7 +159,7 @@ def refine(
     begun, status = perf_counter(), Status.EXHAUSTED
     still = tol * np.sqrt(np.trace(problem.source.covariance))
     solution = solve(problem, solver)
-    history = [record(solution)]
+    history: tuple[Step, ...] = (record(solution),)
     while len(history) <= max_iter and status == Status.EXHAUSTED:
         direction = 2 * eta * (targets(solution, step) - solution.problem.y)
         q = solution.encoder.output_pmf
@@ -171,11 +171,10 @@ def refine(
         if abs(direction[used]).max() <= still and following.problem.m == solution.problem.m:
             status = Status.CONVERGED
         solution = following
-        history.append(record(solution))
+        history += (record(solution),)
     if history[-1].rate > history[0].rate + solution.gap + RISE:
         log.warning(RAISED, history[0].rate, history[-1].rate, "" if step == "priced" else ", or take step='priced'")
-    stats = Stats(len(history) - 1, perf_counter() - begun, backend=solution.solver)
-    return Refinement(solution, tuple(history), status, stats)
+    return Refinement(solution, history, status, Stats(len(history) - 1, perf_counter() - begun, 1, solution.solver))
 
 
 def advance(solution: Solution, direction: np.ndarray, thresholds: tuple, solver: str) -> Solution | None:
