@@ -1,4 +1,4 @@
-from .bounds.limits import Limit, limit
+from .bounds.exchange import Limit, limit
 from .bounds.supremum import lower_bound_all_codebooks
 from .codebooks.lloyd import lloyd_max
 from .codebooks.refinement import merge, refine

@@ -1,4 +1,4 @@
-"""The exchange: the search for the best codebook in R^k, and for the bound that no codebook beats.
+"""The limit over all codebooks: the exchange that searches for it, and for the bound that no codebook beats.
 
 Exchange (Remez 1934; Gilmore and Gomory 1961): solve on a codebook, find the y with c(y) > 1 (supremum.py), add them,
 drop what no letter uses, until branch and bound proves that none is left. Between, codewords that climb to one maximum
@@ -6,6 +6,11 @@ of c are one codeword, and Newton's method on codewords, masses and prices makes
 """
 
 import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -14,14 +19,17 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from tqdm import tqdm
 
-from ..codebooks.stationary import Rows, stationary
-from ..problems.fidelity import InfeasibleFidelity
+from ..codebooks.priced import shaped
+from ..codebooks.stationary import stationary
+from ..problems.fidelity import Fidelity, InfeasibleFidelity
 from ..problems.problem import Problem
+from ..problems.source import Source
 from ..problems.units import NATS_PER_BIT
 from ..solvers.active_set import newton
 from ..solvers.certificate import dual_encoder, potentials
 from ..solvers.encoder import Encoder
-from ..solvers.feasibility import interior, repair
+from ..solvers.feasibility import repair
+from ..solvers.outcome import Stats, Status
 from ..solvers.solution import Solution
 from .supremum import bound_over, codeword_mass, supremum
 
@@ -30,200 +38,263 @@ log = logging.getLogger("mfrd")
 ROUNDS = 60
 SEEDS = {1: 200, 2: 24, 3: 10}  # grid points a side from which violating codewords are sought
 SAME = 1e-5  # codewords nearer than this, in units of the width of c, have climbed to one maximum
+TIDY = (0.1, 0.03, 0.01)  # in units of that width: codewords so near may be one within the tolerance; the first that is
+NEAR = 1e-4  # of the source's span: a codeword so near a letter that must be exact is that letter
+ROUGH = 1e-4  # bits, to which the first codebook is solved
+BINDING = 1e-9  # nats: a row whose budget is worth less does not bind
 
 
-class Search:
-    """The exchange, with the best encoder and the best bound found so far."""
+@dataclass(frozen=True, eq=False)
+class Limit:
+    """The least rate over all codebooks: an encoder that nearly reaches it and a bound that no codebook beats.
 
-    def __init__(self, source, fidelities, tol, progress):
-        self.source, self.fidelities, self.tol = source, fidelities, tol
-        self.solution: Any = None  # a Solution after the first round
-        self.bound, self.proof = 0.0, None
-        exact = [f.mask(len(source.p)) for f in fidelities if f.D == 0]
-        anchored = np.any(exact, axis=0) & (source.p > 0) if exact else []
-        self.anchors = np.unique(source.x[anchored], axis=0) if exact else source.x[:0]
-        self.progress = tqdm(total=1, disable=not progress, bar_format="{desc} {elapsed}")
+    Attributes
+    ----------
+    solution : Solution
+        On .codebook; its certificate knows that codebook alone.
+    lower_bound : float
+        Bits, over all codebooks.
+    multipliers, potentials : (R,) and (n,) arrays
+        lam, nats per unit distortion, and a, nats: what proves the bound by `lower_bound_all_codebooks`, where those
+        multipliers whose budget is zero stand for infinite ones.
+    status : Status
+        "optimal" (gap within tolerance), "interrupted", or "stalled" (the rounds ended with a gap above it).
+    stats : Stats
+        Rounds and seconds.
+    rate, gap : float
+        I(X;Y) of the encoder and rate - lower_bound, in bits.
+    codebook : (m,) or (m, k) array
+        As the source's points.
+    encoder : Encoder
+    prices : dict
+        By fidelity name, bits per unit distortion; infinite where the budget is zero and the rate is not.
+    distortions : dict
+        By fidelity name, in units of the measure.
+    """
 
-    def run(self, y):
-        """(solution, bound, multipliers, potentials, status) found from the codebook y, (m, k): what a Limit holds."""
-        status, start = "stalled", y
-        try:
-            with self.progress:
-                for step in range(ROUNDS):
-                    y = self.exchange(y, 1e-4 if step == 0 else 0.01 * self.tol)
-                    if self.gap <= self.tol:
-                        status = "optimal"
-                        self.tidy()
-                        break
-        except KeyboardInterrupt:
-            status = "interrupted"
-        if self.solution is not None and self.gap > self.tol:
-            self.prove(self.kept)
-            if status == "stalled" and self.gap <= self.tol:
-                status = "optimal"
-        return *self.result(start), status
+    solution: Solution
+    lower_bound: float
+    multipliers: np.ndarray
+    potentials: np.ndarray
+    status: Status
+    stats: Stats = Stats()
+
+    encoder = property(attrgetter("solution.encoder"))
+    codebook = property(attrgetter("solution.encoder.codebook"))
+    rate = property(attrgetter("solution.rate"))
+    distortions = property(attrgetter("solution.distortions"))
 
     @property
-    def gap(self):
-        return np.inf if self.solution is None else self.solution.rate - self.bound
+    def gap(self) -> float:
+        return self.rate - self.lower_bound
 
-    def result(self, start):
-        """What has been found and what proves it; before the first round that is any encoder within the budgets."""
-        if self.solution is None:
-            problem = Problem(self.source, self.shaped(start), self.fidelities)
-            Q, support = interior(problem)
-            encoder = Encoder(self.source, problem.codebook, Q, support)
-            nothing = np.zeros(len(problem.rows)), np.zeros(problem.n)
-            self.solution = Solution(problem, encoder, *nothing, "exchange")
-        multipliers, a = self.proof or (np.zeros(len(self.solution.problem.rows)), np.zeros(self.source.p.shape))
-        return self.solution, self.bound, multipliers, a
+    @property
+    def prices(self) -> dict[str, float]:
+        rows, proven = self.solution.problem.rows, self.lower_bound > 0  # nothing but zeros prove a bound of zero
+        endless = (rows.D == 0) & (len(self.codebook) > 1)
+        return rows.prices(np.where(endless, np.inf, self.multipliers if proven else self.solution.multipliers))
 
-    def exchange(self, y, tol):
+    def __repr__(self) -> str:
+        m = len(self.codebook)
+        return (
+            f"Limit({self.status}, rate {self.rate:.7g} bits, gap {self.gap:.1e}, {m} codewords, prices {self.prices})"
+        )
+
+
+def limit(
+    source: Source,
+    fidelities: Fidelity | Sequence[Fidelity],
+    *,
+    tol: float = 1e-6,
+    codebook: np.ndarray | None = None,
+    progress: bool = False,
+) -> Limit:
+    """The least I(X;Y) over all codebooks in R^k and all encoders within the budgets.
+
+        min over y_1, y_2, ... in R^k of the rate of mfrd.solve, with a lower bound by branch and bound.
+
+    A KeyboardInterrupt ends the search and returns what it has, with its true gap and status "interrupted". A warning
+    with the gap is logged where it ends above tol.
+
+    Parameters
+    ----------
+    source : Source
+        In one to three dimensions.
+    fidelities : Fidelity or sequence of Fidelity
+        With squared error or Mahalanobis.
+    tol : float
+        Largest certified gap, bits.
+    codebook : (m,) or (m, k) array, optional
+        Codewords to start from, beside the source points.
+    progress : bool
+        Show a bar with the gap.
+
+    Returns
+    -------
+    Limit
+
+    Raises
+    ------
+    ValueError
+        Where a distortion is not quadratic, the source has more than three dimensions, the codebook has another
+        dimension than the source or holds no finite numbers, or tol is not above zero.
+
+    References
+    ----------
+    Berger (1971), section 2.5; the exchange of Remez (1934).
+
+    Examples
+    --------
+    >>> import mfrd
+    >>> best = mfrd.limit(mfrd.bumps(mfrd.grid(-3, 3, 50), [1], [0], [1]), mfrd.Fidelity(0.5))
+    >>> round(best.rate, 4), bool(best.gap < 1e-6), len(best.codebook)
+    (0.4826, True, 4)
+    """
+    if source.x.shape[1] not in SEEDS:
+        raise ValueError(f"source has dimension {source.x.shape[1]}; expected 1, 2 or 3: beyond, use mfrd.refine")
+    if not tol > 0:
+        raise ValueError(f"tol is {tol!r}; expected a number > 0, the largest certified gap in bits")
+    problem = Problem(source, source.points if codebook is None else codebook, fidelities)  # type: ignore[arg-type]
+    start = np.unique(np.vstack([problem.y, source.x]), axis=0)
+    found = Exchange(replace(problem, codebook=shaped(source, start)), tol, progress).run()
+    if found.gap > tol:
+        text = "limit: %s with a gap of %.1e bits; expected at most tol = %.1e: go on from its codebook, or raise tol."
+        log.warning(text, found.status, found.gap, tol)
+    return found
+
+
+class Exchange:
+    """The exchange from the codebook of a problem, with the best encoder and the best bound found so far."""
+
+    def __init__(self, problem: Problem, tol: float, progress: bool = False):
+        self.problem, self.source, self.tol = problem, problem.source, tol
+        self.best: Any = None  # the Point of least rate, after the first round
+        self.proof = 0.0, np.zeros(len(problem.rows)), np.zeros(problem.n)  # bound in bits, multipliers, potentials
+        exact = (problem.rows.weights[problem.rows.D == 0] > 0).any(axis=0) & (self.source.p > 0)
+        self.anchors, self.span = np.unique(self.source.x[exact], axis=0), np.ptp(self.source.x, axis=0).max()
+        self.progress = tqdm(total=1, disable=not progress, bar_format="{desc} {elapsed}")
+
+    def run(self) -> Limit:
+        """The Limit that the rounds reach."""
+        begun, y, rounds, status = perf_counter(), self.problem.y, 0, Status.STALLED
+        try:
+            with self.progress:
+                while rounds < ROUNDS and self.gap > self.tol:
+                    y = self.exchange(y, 0.01 * self.tol if rounds else ROUGH)
+                    rounds += 1
+                if self.gap <= self.tol:
+                    self.tidy(self.best)
+        except KeyboardInterrupt:
+            status, one = Status.INTERRUPTED, 1.0 * (np.arange(self.problem.m) == 0)
+            self.best = self.best or Point(self.problem, self.proof[1], one)  # any encoder within the budgets
+        if self.gap > self.tol:
+            self.prove(self.best)
+        if status == Status.STALLED and self.gap <= self.tol:
+            status = Status.OPTIMAL
+        return Limit(self.best.solution, *self.proof, status, Stats(rounds, perf_counter() - begun, backend="exchange"))
+
+    @property
+    def gap(self) -> float:
+        return self.best.solution.rate - self.proof[0] if self.best else np.inf
+
+    def exchange(self, y: np.ndarray, tol: float) -> np.ndarray:
         """One round: solve on y, refine what is used, look for violators; the next codebook (m, k)."""
         try:
             rough = self.solve(y, tol)
-            self.keep(rough)
         except InfeasibleFidelity:  # what was dropped is needed; the best encoder's codewords meet every budget
-            rough = self.solve(np.vstack([self.solution.problem.y, y]), tol)
-            self.keep(rough)
-        exact = self.anchored(self.refined(rough))
-        candidates = [rough]
-        try:
-            candidates.append(self.solve(exact, min(tol, 0.01 * self.tol)))
-            self.keep(candidates[-1])
-        except InfeasibleFidelity:
-            log.debug("limit: codewords that climb to one maximum are needed apart")
-        tried = [(candidate, *self.violators(candidate)) for candidate in candidates]
-        best, found, worst = min(tried, key=lambda t: t[2] - t[0].dual)
+            rough = self.solve(np.vstack([self.best.solution.problem.y, y]), tol)
+        exact, points = self.anchored(self.refined(rough)), [rough]
+        with suppress(InfeasibleFidelity):  # where codewords that climb to one maximum are needed apart
+            points.append(self.solve(exact, min(tol, 0.01 * self.tol)))
+        best, found, worst = min(((point, *self.violators(point)) for point in points), key=lambda t: t[2] - t[0].dual)
         if worst <= 0.25 * self.tol * NATS_PER_BIT:
             found = self.prove(best)
-        self.report(worst, len(best.y))
-        span = np.ptp(self.source.x, axis=0).max()
-        return self.anchored(distinct(np.vstack([rough.y, exact, found]), 1e-9 * span))
+        line = f"rate {self.best.solution.rate:.9g} bits, bound {self.proof[0]:.9g}, {len(best.y)} codewords"
+        log.debug("limit: %s, log max c %.1e", line, worst)
+        self.progress.set_description_str(f"{line}, log max c {worst:.1e}")
+        return self.anchored(distinct(np.vstack([rough.y, exact, found]), 1e-9 * self.span))
 
-    def anchored(self, y):
+    def anchored(self, y: np.ndarray) -> np.ndarray:
         """The codewords y, (m, k), with the letters of budgets of zero, which bear no near copy, as codewords."""
-        if not len(self.anchors):
-            return y
-        far = cKDTree(self.anchors).query(y)[0] > 1e-4 * np.ptp(self.source.x, axis=0).max()
-        return np.vstack([self.anchors, y[far]])
+        return np.vstack([self.anchors, y[cKDTree(self.anchors).query(y)[0] > NEAR * self.span]])
 
-    def solve(self, y, tol):
-        """The Point of the optimum on the codebook y, (m, k); tol in bits."""
-        problem = Problem(self.source, self.shaped(y), self.fidelities)
+    def solve(self, y: np.ndarray, tol: float) -> "Point":
+        """The Point of the optimum on the codebook y, (m, k), remembered if its rate is the least; tol in bits."""
+        problem = replace(self.problem, codebook=shaped(self.source, y))
         problem.check_feasible()
-        multipliers, q, _ = newton(problem, tol=tol * NATS_PER_BIT)
-        used = np.flatnonzero(q)
-        return Point(problem, multipliers, q[used], used)
+        point = Point(problem, *newton(problem, tol=tol * NATS_PER_BIT)[:2])
+        if self.best is None or point.solution.rate < self.best.solution.rate:
+            self.best = point
+        return point
 
-    def shaped(self, y):
-        """Codewords (m, k) in the form of the source's points."""
-        return y[:, 0] if self.source.points.ndim == 1 else y
+    def tidy(self, point: "Point") -> None:
+        """Keep fewer codewords than the point has, where those near each other are one and the gap stays within tol."""
+        for near in TIDY:
+            with suppress(InfeasibleFidelity):  # where they are needed apart
+                fewer = self.solve(self.anchored(self.settled(point, point.y, near)), 0.01 * self.tol)
+                if fewer.solution.rate - self.proof[0] <= self.tol:
+                    self.best = fewer
+                    return
 
-    def keep(self, point):
-        """Remember a point if the rate of its encoder is the least so far."""
-        solution = self.encoder_of(point)
-        if self.solution is None or solution.rate < self.solution.rate:
-            self.solution, self.kept = solution, point
-
-    def encoder_of(self, point):
-        """The Solution of a point, on the codewords that its encoder uses."""
-        problem, used = point.problem, point.used
-        Q, support = repair(problem, dual_encoder(problem, point.multipliers, point.q, used)[0], used)
-        few = Problem(self.source, problem.codebook[support], self.fidelities)
-        q = np.zeros(problem.m)
-        q[used] = point.q
-        a = potentials(few, point.multipliers, q[support])
-        return Solution(few, Encoder(self.source, few.codebook, Q), point.multipliers, a, "exchange")
-
-    def tidy(self):
-        """Replace the codewords by fewer, where codewords near each other are one and the gap stays within tol."""
-        point = self.kept
-        for near in (0.1, 0.03, 0.01):
-            label = groups(point.y, near * point.mass.width) if len(point.mass.metrics) else np.arange(len(point.y))
-            if label.max() + 1 == len(point.y) or len(self.anchors):
-                return
-            try:
-                solution = self.encoder_of(self.solve(self.settled(point, point.y, label), 0.01 * self.tol))
-            except InfeasibleFidelity:
-                log.debug("limit: codewords within %g widths of each other are needed apart", near)
-                continue
-            if solution.rate - self.bound <= self.tol:
-                self.solution = solution
-                return
-
-    def refined(self, point):
+    def refined(self, point: "Point") -> np.ndarray:
         """The used codewords, one for each maximum of c they climb to, made stationary where Newton succeeds."""
-        if not len(point.mass.metrics):
-            return point.y
-        anchored = (point.y[:, None] == self.anchors).all(axis=2).any(axis=1)  # these stay
-        climbed = np.where(anchored[:, None], point.y, point.mass.ascend(point.y))
-        return self.settled(point, climbed, groups(climbed, SAME * point.mass.width))
+        stay = (point.y[:, None] == self.anchors).all(axis=2).any(axis=1)
+        climbed = np.where(stay[:, None], point.y, point.mass.ascend(point.y))
+        return self.settled(point, climbed, SAME)
 
-    def settled(self, point, y, label):
-        """The stationary codewords near the means of the groups `label` of y, or these means."""
-        problem, multipliers = point.problem, point.multipliers
-        parts = [label == l for l in range(label.max() + 1)]
-        merged = np.array([np.average(y[part], axis=0, weights=point.q[part]) for part in parts])
+    def settled(self, point: "Point", y: np.ndarray, near: float) -> np.ndarray:
+        """The stationary codewords near the means of those of y that are `near` in widths of c, or these means."""
+        problem, lam, label = point.problem, point.multipliers, groups(y, near * point.mass.width)
+        q = np.bincount(label, point.q)
+        merged = np.column_stack([np.bincount(label, point.q * axis) for axis in y.T]) / q[:, None]
         if (problem.excess_budgets <= 0).any():
             return merged
-        D = problem.rows.D
-        binding = multipliers * D > 1e-9
-        rows = Rows(self.source.x, problem.rows.weights[binding], problem.metrics[problem.rows.measure[binding]])
-        q = np.bincount(label, point.q)
-        exact = stationary(rows, self.source.p, D[binding], q, merged, multipliers[binding])
+        exact = stationary(problem, lam * problem.rows.D > BINDING, q, merged, lam)
         return merged if exact is None else exact
 
-    def violators(self, point):
+    def violators(self, point: "Point") -> tuple[np.ndarray, float]:
         """(local maxima of c above one, (m, k), climbed to from a grid and the codewords; largest log c)."""
-        mass = point.mass
-        if not len(mass.metrics):
-            return point.y[:0], 0.0
-        T, low, high = mass.cube()
+        mass, (T, low, high) = point.mass, point.mass.cube()
         axes = [np.linspace(*ends, SEEDS[len(low)]) for ends in zip(low, high)]
         seeds = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(low)) @ T.T
         over = mass(seeds) > 0.25 * self.tol * NATS_PER_BIT
         climbed = mass.ascend(np.vstack([seeds[over], point.y]))
         return distinct(climbed, SAME * mass.width), mass(climbed).max()
 
-    def prove(self, point):
+    def prove(self, point: "Point") -> np.ndarray:
         """Branch and bound: a better bound, and the maximiser of c as a codeword to add, (1, k)."""
         upper, best, _ = supremum(point.mass, 0.1 * self.tol * NATS_PER_BIT, point.y)
         bound = bound_over(self.source.p, point.problem.rows.D, point.multipliers, point.a, upper)
-        if bound > self.bound:
-            self.bound, self.proof = bound, (point.multipliers, point.a)
+        if bound > self.proof[0]:
+            self.proof = bound, point.multipliers, point.a
         return best[None]
-
-    def report(self, worst, m):
-        """One line of progress."""
-        line = f"rate {self.solution.rate:.9g} bits, bound {self.bound:.9g}, {m} codewords, log max c {worst:.1e}"
-        log.debug("limit: %s", line)
-        self.progress.set_description_str(line)
 
 
 class Point:
-    """The optimum on one codebook: its used codewords y (m, k) of mass q, and what proves it.
+    """The optimum on one codebook: its used codewords y (m, k) of mass q, its Solution on them, and what proves it.
 
     a: (n,), potentials; mass: c(y) over R^k; dual: sum_i p_i a_i - lam . D, nats.
     """
 
-    def __init__(self, problem, multipliers, q, used):
-        self.problem, self.multipliers, self.q, self.used = problem, multipliers, q, used
-        self.y = problem.y[used]
-        self.a = potentials(problem, multipliers, q, used)
-        self.mass = codeword_mass(problem, np.where(problem.rows.D == 0, np.inf, multipliers), self.a)
-        p = problem.source.p
-        self.dual = p @ np.where(p > 0, self.a, 0.0) - multipliers @ problem.rows.D
+    def __init__(self, problem: Problem, multipliers: np.ndarray, output_pmf: np.ndarray):
+        used, p, D = np.flatnonzero(output_pmf), problem.source.p, problem.rows.D
+        self.problem, self.multipliers, self.q, self.y = problem, multipliers, output_pmf[used], problem.y[used]
+        Q, self.a = dual_encoder(problem, multipliers, self.q, used)
+        self.mass = codeword_mass(problem, np.where(D == 0, np.inf, multipliers), self.a)
+        self.dual = p @ np.where(p > 0, self.a, 0.0) - multipliers @ D
+        Q, support = repair(problem, Q, used)
+        few = replace(problem, codebook=problem.codebook[support])
+        a = potentials(few, multipliers, output_pmf[support])
+        self.solution = Solution(few, Encoder(few.source, few.codebook, Q), multipliers, a, "exchange")
 
 
-def groups(y, distance):
+def groups(y: np.ndarray, distance: float) -> np.ndarray:
     """Labels 0, 1, ... of the connected components of points nearer than `distance`, (m,)."""
-    tree = cKDTree(y)
-    pairs = tree.query_pairs(distance, output_type="ndarray")
+    pairs = cKDTree(y).query_pairs(distance, output_type="ndarray")
     graph = sp.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), (len(y), len(y)))
     return connected_components(graph, directed=False)[1]
 
 
-def distinct(y, distance):
+def distinct(y: np.ndarray, distance: float) -> np.ndarray:
     """One of each group of points nearer than `distance`."""
     return y[np.unique(groups(y, distance), return_index=True)[1]]

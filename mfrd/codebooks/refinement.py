@@ -7,222 +7,266 @@ leave one out of reach is refused, so every codebook on the way is feasible.
 """
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from operator import attrgetter
+from time import perf_counter
 
 import numpy as np
 
 from ..problems.distortion import squared_error
 from ..problems.fidelity import InfeasibleFidelity
+from ..problems.problem import Problem
 from ..solvers.choice import solve
 from ..solvers.encoder import Encoder
 from ..solvers.feasibility import interior
+from ..solvers.outcome import Stats, Status
 from ..solvers.solution import Solution
+from .priced import centroids, shaped
 
 log = logging.getLogger("mfrd")
 
 STEPS = ("centroid", "priced")
 RISE = 1e-8  # bits, what a round may add to the rate by rounding
+HALVINGS = 10  # of a step, the whole one counted: what a thousandth of it does not lower is at a minimum
+
+RAISED = "refine: merging raised the rate from %.6g to %.6g bits; expected no rise: lower its merge thresholds%s."
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One entry of the history: an optimal encoder on one codebook, in bits and units of distortion."""
+    """One entry of the history of a refinement: an optimal encoder on one codebook.
+
+    Attributes
+    ----------
+    codebook : (m,) or (m, k) array
+        As the source's points.
+    rate, output_entropy, conditional_entropy : float
+        I(X;Y), H(Y) and H(Y|X), in bits.
+    distortions : dict
+        By fidelity name, in units of the measure.
+    codewords : int
+        m.
+    """
 
     codebook: np.ndarray
     rate: float
     output_entropy: float
     conditional_entropy: float
-    distortions: dict
+    distortions: dict[str, float]
     codewords: int
 
 
 @dataclass(frozen=True, eq=False)
 class Refinement:
-    """What refine returns: the last solution, how it came about, and whether it had settled."""
+    """What `refine` returns: the last solution, how it came about, and how it ended.
+
+    Attributes
+    ----------
+    solution : Solution
+        Solved after the last merge, so within all budgets.
+    history : tuple of Step
+        The initial codebook first, then one entry a round.
+    status : Status
+        "converged" (a round merged nothing and moved no codeword that is in use), "exhausted" (the rounds ran out
+        before that), or "stalled" (no part of the step lowered the rate).
+    stats : Stats
+        Rounds, seconds, and the backend that answered.
+    codebook : (m,) or (m, k) array
+        As the source's points.
+    converged : bool
+        Whether status is "converged".
+    """
 
     solution: Solution
-    history: tuple
-    converged: bool
+    history: tuple[Step, ...]
+    status: Status
+    stats: Stats = Stats()
+
+    codebook = property(attrgetter("solution.problem.codebook"))
 
     @property
-    def codebook(self):
-        return self.solution.problem.codebook
+    def converged(self) -> bool:
+        return self.status == Status.CONVERGED
 
-    def __repr__(self):
-        how = "converged" if self.converged else "not converged"
-        return (
-            f"Refinement({how} in {len(self.history) - 1} rounds, rate {self.solution.rate:.7g} bits, "
-            f"gap {self.solution.gap:.1e}, {len(self.codebook)} codewords)"
-        )
+    def __repr__(self) -> str:
+        s, how = self.solution, f"{'' if self.converged else 'not '}converged in {len(self.history) - 1} rounds"
+        return f"Refinement({how}, rate {s.rate:.7g} bits, gap {s.gap:.1e}, {len(self.codebook)} codewords)"
 
 
 def refine(
-    problem, *, step="priced", eta=0.5, merge_mass=1e-3, merge_distance=1e-3, max_iter=20, tol=1e-5, solver="auto"
-):
+    problem: Problem,
+    *,
+    step: str = "priced",
+    eta: float = 0.5,
+    merge_mass: float = 1e-3,
+    merge_distance: float = 1e-3,
+    max_iter: int = 20,
+    tol: float = 1e-5,
+    solver: str = "auto",
+) -> Refinement:
     """Refine the codebook of a problem by alternating minimisation.
 
-    Each round: Q = argmin I(X;Y) on the codebook; y_j <- y_j + 2 eta (target_j - y_j); merge.
-    step="priced": target_j is the stationary point of the Lagrangian, the mean of X under p_i Q_ij w_i
-    with w_i = sum_r lam_r w_ri (a matrix w_i for Mahalanobis); step="centroid": E[X | Y = j], the
-    report's gradient step, the same where one global budget binds alone. Codewords with q_j < merge_mass, or with
-    |y_j - y_k|^2 < merge_distance of a heavier one, are merged into the nearest that stays.
+    Each round: Q = argmin I(X;Y) on the codebook; y_j <- y_j + 2 eta (target_j - y_j); merge. Codewords with
+    q_j < merge_mass, or with |y_j - y_k|^2 < merge_distance of a heavier one, are merged into the nearest that stays.
+    Merging may raise the rate; a warning is logged where it ends above that of the initial codebook.
 
-    problem: Problem with squared-error or Mahalanobis fidelities; merge_mass: a probability;
-    merge_distance: squared units of x; max_iter: rounds; tol: converged once a round merges nothing
-    and moves no codeword that is in use by more than tol standard deviations of X.
-    -> Refinement: .solution (re-solved after the last merge, feasible), .codebook, .history (the
-    initial codebook first), .converged (False where the rounds ran out, or where no part of the step
-    lowers the rate any more, as with step="centroid" and a subset budget that binds). Merging may raise the rate; a
-    warning is logged where it ends above that of the initial codebook.
+    Parameters
+    ----------
+    problem : Problem
+        With squared-error or Mahalanobis fidelities.
+    step : {"priced", "centroid"}
+        "priced": target_j is the stationary point of the Lagrangian, the mean of X under p_i Q_ij w_i with
+        w_i = sum_r lam_r w_ri (a matrix w_i for Mahalanobis); "centroid": E[X | Y = j], the report's gradient step,
+        the same where one global budget binds alone. Where a subset budget binds it need not lower the rate.
+    eta : float
+        Half the part of the way that a codeword goes, 0 < eta <= 1/2.
+    merge_mass : float
+        A probability; 0 merges none for its mass.
+    merge_distance : float
+        Squared units of x; 0 merges none for its place.
+    max_iter : int
+        Rounds at most.
+    tol : float
+        Converged once a round merges nothing and moves no codeword that is in use by more than tol standard
+        deviations of X.
+    solver : str
+        As of `solve`.
 
+    Returns
+    -------
+    Refinement
+
+    Raises
+    ------
+    ValueError
+        For options out of range and a measure without a gradient; otherwise as `solve`.
+
+    References
+    ----------
+    Blahut (1972) for the encoder, Lloyd (1982) for the alternation, with prices as weights.
+
+    Examples
+    --------
     >>> import mfrd
     >>> source = mfrd.bumps(mfrd.grid(-3, 3, 50), [1], [0], [1])
     >>> problem = mfrd.Problem(source, mfrd.grid(-3, 3, 4), mfrd.Fidelity(0.5))
     >>> better = mfrd.refine(problem)
     >>> round(mfrd.solve(problem).rate, 3), round(better.solution.rate, 3), better.codebook.round(2)
     (0.626, 0.496, array([-0.69,  0.69]))
-
-    Raises ValueError for options out of range, a measure without a gradient; otherwise as `solve`.
-    Source: Blahut (1972) for the encoder, Lloyd (1982) for the alternation, with prices as weights.
     """
     check_options(problem, step, eta, merge_mass, merge_distance, max_iter)
+    begun, status = perf_counter(), Status.EXHAUSTED
     still = tol * np.sqrt(np.trace(problem.source.covariance))
     solution = solve(problem, solver)
-    history, converged = [record(solution)], False
-    while len(history) <= max_iter and not converged:
-        target = targets(solution, step)
-        shift = abs(2 * eta * (target - solution.problem.y))
+    history: tuple[Step, ...] = (record(solution),)
+    while len(history) <= max_iter and status == Status.EXHAUSTED:
+        direction = 2 * eta * (targets(solution, step) - solution.problem.y)
         q = solution.encoder.output_pmf
         used = q >= min(merge_mass, q.max())  # the heaviest is in use however light
-        following = advance(solution, target, 2 * eta, (merge_mass, merge_distance), solver)
+        following = advance(solution, direction, (merge_mass, merge_distance), solver)
         if following is None:
+            status = Status.STALLED
             break
-        converged = bool(shift[used].max() <= still and following.problem.m == solution.problem.m)
+        if abs(direction[used]).max() <= still and following.problem.m == solution.problem.m:
+            status = Status.CONVERGED
         solution = following
-        history.append(record(solution))
+        history += (record(solution),)
     if history[-1].rate > history[0].rate + solution.gap + RISE:
-        log.warning(
-            "refine: merging raised the rate from %.6g to %.6g bits; expected no rise: lower merge_mass or "
-            "merge_distance (squared units of x)%s.",
-            history[0].rate,
-            history[-1].rate,
-            "" if step == "priced" else ", or take step='priced'",
-        )
-    return Refinement(solution, tuple(history), converged)
+        log.warning(RAISED, history[0].rate, history[-1].rate, "" if step == "priced" else ", or take step='priced'")
+    return Refinement(solution, history, status, Stats(len(history) - 1, perf_counter() - begun, 1, solution.solver))
 
 
-def advance(solution, target, fraction, thresholds, solver):
-    """The solution after codewords move that fraction of the way to their targets and merge.
+def advance(solution: Solution, direction: np.ndarray, thresholds: tuple, solver: str) -> Solution | None:
+    """The solution after codewords move by `direction`, (m, k), and merge; None where no part of the move lowers it.
 
     The move is halved while it leaves a budget out of reach, or raises the rate without merging
     anything: where a subset budget binds, the unpriced centroid need not be a descent direction.
-    -> Solution, or None where no part of the move lowers the rate.
     """
     problem = solution.problem
-    direction = (target - problem.y).reshape(problem.codebook.shape)
-    while fraction > 1e-3:
-        moved = replace(problem, codebook=problem.codebook + fraction * direction)
-        if reachable(moved):
-            carried = Encoder(problem.source, moved.codebook, solution.encoder.Q)
-            following = solve(feasible_merge(moved, carried, *thresholds), solver)
+    for part in 0.5 ** np.arange(HALVINGS):
+        moved = replace(problem, codebook=shaped(problem.source, problem.y + part * direction))
+        with suppress(InfeasibleFidelity):
+            following = solve(feasible_merge(moved, solution.encoder.output_pmf, *thresholds), solver)  # type: ignore[union-attr]
             if following.problem.m < problem.m or following.rate <= solution.rate + solution.gap + RISE:
                 return following
-        fraction /= 2
     return None
 
 
-def check_options(problem, step, eta, merge_mass, merge_distance, max_iter):
+def check_options(problem: Problem, step: str, eta: float, merge_mass: float, merge_distance: float, max_iter: int):
     """Raise ValueError where an option of refine is out of range or a measure has no gradient here."""
-    if step not in STEPS:
-        raise ValueError(f"step is {step!r}; expected one of {', '.join(STEPS)}")
-    if not 0 < eta <= 0.5:
-        raise ValueError(f"eta is {eta}; expected 0 < eta <= 1/2, where 1/2 is the whole step")
-    if not 0 <= merge_mass <= 1:
-        raise ValueError(f"merge_mass is {merge_mass}; expected 0 to 1, where 0 merges none for its mass")
-    if not merge_distance >= 0:
-        raise ValueError(f"merge_distance is {merge_distance}; expected >= 0, where 0 merges none for its place")
-    if max_iter < 1:
-        raise ValueError(f"max_iter is {max_iter}; expected at least one round")
+    for valid, said in (
+        (step in STEPS, f"step is {step!r}; expected one of {', '.join(STEPS)}"),
+        (0 < eta <= 0.5, f"eta is {eta}; expected 0 < eta <= 1/2, where 1/2 is the whole step"),
+        (0 <= merge_mass <= 1, f"merge_mass is {merge_mass}; expected 0 to 1, where 0 merges none for its mass"),
+        (merge_distance >= 0, f"merge_distance is {merge_distance}; expected >= 0, where 0 merges none for its place"),
+        (max_iter >= 1, f"max_iter is {max_iter}; expected at least one round"),
+    ):
+        if not valid:
+            raise ValueError(said)
     _ = problem.metrics  # refuses measures without a gradient here
 
 
-def record(solution):
+def record(solution: Solution) -> Step:
     """The history entry of a solution."""
-    e = solution.encoder
-    return Step(
-        solution.problem.codebook,
-        e.rate,
-        e.output_entropy,
-        e.conditional_entropy,
-        solution.distortions,
-        solution.problem.m,
-    )
+    e, problem = solution.encoder, solution.problem
+    return Step(problem.codebook, e.rate, e.output_entropy, e.conditional_entropy, solution.distortions, problem.m)  # type: ignore[union-attr]
 
 
-def targets(solution, step):
+def targets(solution: Solution, step: str) -> np.ndarray:
     """Where each codeword would go, (m, k); one that carries no mass stays."""
-    problem, Q = solution.problem, solution.encoder.Q
-    p, x = problem.source.p, problem.source.x
-    mass = p @ Q
-    centroids = (Q.T * p) @ x / np.where(mass > 0, mass, 1)[:, None]
-    y = np.where(mass[:, None] > 0, centroids, problem.y)
-    if step == "centroid":
-        return y
-    slopes = problem.rows.slopes(solution.multipliers)  # w_i of each measure, (G, n)
-    weights = sum(np.multiply.outer(w, M) for w, M in zip(slopes, problem.metrics))  # (n, k, k)
-    A = np.einsum("i,ij,iab->jab", p, Q, weights)
-    b = np.einsum("i,ij,iab,ib->ja", p, Q, weights, x)
-    priced = np.trace(A, axis1=1, axis2=2) > 1e-9 * mass * np.trace(weights.max(axis=0))
-    y[priced] = np.linalg.solve(A[priced], b[priced][..., None])[..., 0]
-    return y
+    problem, share = solution.problem, (solution.problem.source.p[:, None] * solution.encoder.Q).T  # type: ignore[union-attr]
+    theta = problem.rows.slopes(solution.multipliers if step == "priced" else np.zeros(len(problem.rows)))
+    y = centroids(problem.metrics, theta, problem.source.x, share)
+    return np.where(share.sum(axis=1, keepdims=True) > 0, y, problem.y)
 
 
-def merge(encoder, mass, distance):
+def merge(encoder: Encoder, mass: float, distance: float) -> Encoder:
     """The encoder with light and redundant codewords merged, their columns of Q added.
 
     Heaviest first, codeword j stays if q_j >= mass and no codeword that stays lies within
     |y_j - y_k|^2 < distance; the others go to the nearest that stays. The heaviest always does.
-    -> Encoder on the codewords that stay, in their original order.
 
-    encoder: Encoder; mass: a probability; distance: squared units of x. Raises nothing: any thresholds do.
+    Parameters
+    ----------
+    encoder : Encoder
+    mass : float
+        A probability.
+    distance : float
+        Squared units of x.
+
+    Returns
+    -------
+    Encoder
+        On the codewords that stay, in their original order.
+
+    Raises
+    ------
+    Nothing
+        Any thresholds do.
     """
-    return reassign(encoder, worth_keeping(encoder, mass, distance))
+    kept = sorted(worth_keeping(encoder.y, encoder.output_pmf, mass, distance))
+    heir = squared_error(encoder.y, encoder.y[kept]).argmin(axis=1)
+    heir[kept] = np.arange(len(kept))  # of duplicates, each that stays is its own heir
+    return Encoder(encoder.source, encoder.codebook[kept], encoder.Q @ np.eye(len(kept))[heir])
 
 
-def worth_keeping(encoder, mass, distance):
-    """Indices of the codewords that merge keeps, heaviest first."""
-    q, d = encoder.output_pmf, squared_error(encoder.y, encoder.y)
-    kept = []
+def worth_keeping(y: np.ndarray, q: np.ndarray, mass: float, distance: float) -> list[int]:
+    """Indices of the codewords y (m, k) of masses q (m,) that merge keeps, heaviest first."""
+    d, kept = squared_error(y, y), []
     for j in np.argsort(-q, kind="stable"):
         if not kept or (q[j] >= mass and d[j, kept].min() >= distance):
             kept.append(int(j))
     return kept
 
 
-def reassign(encoder, kept):
-    """The encoder on the codewords `kept`; every other one hands its mass to the nearest of them."""
-    kept = np.sort(kept)
-    heir = squared_error(encoder.y, encoder.y[kept]).argmin(axis=1)
-    heir[kept] = np.arange(len(kept))  # of duplicates, each that stays is its own heir
-    return Encoder(encoder.source, encoder.codebook[kept], encoder.Q @ np.eye(len(kept))[heir])
-
-
-def feasible_merge(problem, encoder, mass, distance):
-    """`problem` on the merged codebook; where that is out of reach, merged codewords return, heaviest first."""
-    kept, q = worth_keeping(encoder, mass, distance), encoder.output_pmf
+def feasible_merge(problem: Problem, q: np.ndarray, mass: float, distance: float) -> Problem:
+    """`problem` with its codewords, of masses q (m,), merged; while out of reach, some return, heaviest first."""
+    kept = worth_keeping(problem.y, q, mass, distance)
     removed = [j for j in np.argsort(-q, kind="stable") if j not in kept]
-    for back in range(len(removed) + 1):
-        codebook = reassign(encoder, kept + removed[:back]).codebook
-        merged = replace(problem, codebook=codebook)
-        if reachable(merged):
+    for back in range(len(removed)):
+        merged = replace(problem, codebook=problem.codebook[np.sort(kept + removed[:back])])
+        with suppress(InfeasibleFidelity):
+            interior(merged)
             return merged
     return problem
-
-
-def reachable(problem):
-    """Whether some encoder meets all budgets."""
-    try:
-        interior(problem)
-    except InfeasibleFidelity:
-        return False
-    return True

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import softmax
 
+from ..codebooks.priced import Budgets, Priced
 from ..solvers.encoder import Encoder
 from ..solvers.solution import Solution
 from .descent import lloyd
-from .priced import Budgets, Priced
 
 TEMPERATURES = (*np.round(np.geomspace(1.0, 0.02, 24), 6), 0.0)
 DEAD = 1e-9  # a codeword of less mass is dropped

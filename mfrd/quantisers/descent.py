@@ -8,8 +8,8 @@ all that help are made at once.
 import numpy as np
 from scipy.special import entr
 
+from ..codebooks.priced import Budgets, Priced
 from .cells import snap
-from .priced import Budgets, Priced
 
 MOST_MERGED = 200  # pairs are compared up to this many cells
 LEAST_GAIN = 1e-12  # nats that a split, a merge or an exchange must gain

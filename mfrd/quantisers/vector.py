@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..codebooks.priced import Budgets, Priced
 from ..problems.fidelity import Fidelity
 from ..problems.source import Source
 from ..solvers.encoder import Encoder
@@ -19,7 +20,6 @@ from ..solvers.outcome import Stats, Status
 from .annealing import TEMPERATURES, path
 from .cells import from_labels, snap
 from .descent import Column, descend
-from .priced import Budgets, Priced
 from .quantiser import Quantiser, cheapest_alone, time_share
 from .scalar import Cells
 

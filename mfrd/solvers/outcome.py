@@ -17,7 +17,7 @@ class Status(StrEnum):
     OPTIMAL = "optimal", "the certified gap is within tolerance"
     INFEASIBLE = "infeasible", "no encoder on this codebook meets the budgets"
     INTERRUPTED = "interrupted", "the search was stopped; rate and bound hold, and their gap is what it had reached"
-    STALLED = "stalled", "the search found nothing more to do; rate and bound hold, their gap is above tolerance"
+    STALLED = "stalled", "the search gets no further; what it holds is valid, what it sought is not reached"
     CONVERGED = "converged", "a round merged nothing and moved no codeword that is in use"
     EXHAUSTED = "exhausted", "the rounds ran out before a round changed nothing"
     EXACT = "exact", "no quantiser of the kind searched has a lower rate, up to rounding"

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mfrd
-from mfrd.bounds import exchange, limits
+from mfrd.bounds import exchange
 from mfrd.bounds.supremum import CodewordMass, supremum
 
 QUIET = dict(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
@@ -184,10 +184,36 @@ def test_no_budget_is_infeasible_over_all_codebooks():
     assert found.rate == pytest.approx(two.rate, abs=1e-6)
 
 
+@pytest.mark.parametrize("D_core", [0.6, 0.05, 0.02])
+def test_newton_on_codewords_reaches_in_few_rounds_what_the_exchange_alone_creeps_to(monkeypatch, D_core):
+    """Climbing c alone leaves codewords off by the root of the tolerance: nine rounds and more to 1e-10 bits."""
+    fidelities = [mfrd.Fidelity(0.6), mfrd.Fidelity(D_core, on=CORE, name="core")]
+    polish, used = exchange.stationary, []
+    monkeypatch.setattr(exchange, "stationary", lambda *args: used.append(polish(*args)) or used[-1])
+    found = mfrd.limit(trimodal_source(), fidelities, tol=1e-10)
+    assert found.status == "optimal" and found.gap <= 1e-10
+    assert any(y is not None for y in used) and found.stats.iterations <= 3
+    monkeypatch.setattr(exchange, "stationary", lambda *args: None)
+    crept = mfrd.limit(trimodal_source(), fidelities, tol=1e-10)
+    assert crept.rate == pytest.approx(found.rate, abs=2e-10) and crept.stats.iterations > 2 * found.stats.iterations
+
+
+def test_a_limit_says_what_it_cost_and_warns_where_its_gap_is_above_tolerance(monkeypatch, caplog):
+    found = mfrd.limit(gaussian(), [mfrd.Fidelity(0.5)])
+    assert found.stats.iterations >= 1 and found.stats.seconds > 0 and found.status.message and not caplog.records
+    assert str(found.stats.seconds) not in repr(found)
+    monkeypatch.setattr(exchange, "ROUNDS", 1)
+    monkeypatch.setattr(exchange, "stationary", lambda *args: None)
+    stalled = mfrd.limit(gaussian(), [mfrd.Fidelity(0.5)], tol=1e-9)
+    assert stalled.status == "stalled" and stalled.gap > 1e-9 and stalled.stats.iterations == 1
+    (record,) = caplog.records
+    assert record.levelname == "WARNING" and f"stalled with a gap of {stalled.gap:.1e} bits" in record.getMessage()
+
+
 def test_a_gap_within_tolerance_is_optimal(monkeypatch):
     monkeypatch.setattr(exchange, "ROUNDS", 1)
     nothing = lambda search, point: (point.y[:0], np.inf)
-    monkeypatch.setattr(exchange.Search, "violators", nothing)  # so that no round proves anything
+    monkeypatch.setattr(exchange.Exchange, "violators", nothing)  # so that no round proves anything
     dense = mfrd.grid(-3, 3, 2000)
     found = mfrd.limit(gaussian(), [mfrd.Fidelity(0.5)], tol=1e-4, codebook=dense)
     assert found.gap <= 1e-4 and found.status == "optimal"
@@ -239,18 +265,18 @@ def test_rate_ignores_origin_and_unit():
 
 @pytest.mark.parametrize("rounds", [0, 1])
 def test_an_interrupt_returns_what_there_is(monkeypatch, rounds):
-    exchange, calls = limits.Search.exchange, []
+    round_of, calls = exchange.Exchange.exchange, []
 
     def interrupted(search, y, tol):
         calls.append(1)
         if len(calls) > rounds:
             raise KeyboardInterrupt
-        return exchange(search, y, tol)
+        return round_of(search, y, tol)
 
-    monkeypatch.setattr(limits.Search, "exchange", interrupted)
+    monkeypatch.setattr(exchange.Exchange, "exchange", interrupted)
     source, fidelities = gaussian(), [mfrd.Fidelity(0.05)]
     found = mfrd.limit(source, fidelities)
-    assert found.status == "interrupted"
+    assert found.status == "interrupted" and found.stats.iterations == rounds
     assert found.distortions["global"] <= 0.05
     monkeypatch.undo()
     truth = mfrd.limit(source, fidelities)

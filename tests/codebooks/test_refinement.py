@@ -1,12 +1,15 @@
 """Refinement, merging and Lloyd-Max."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from helpers.cases import gaussian_problem, trimodal_source
+from helpers.cases import entropy, gaussian_problem, random_problem, trimodal_source
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mfrd
+from mfrd.codebooks import refinement
 
 START = mfrd.grid(-8, 8, 12)
 CORE = abs(mfrd.grid(-8, 8, 100)) < 1
@@ -14,7 +17,8 @@ CORE = abs(mfrd.grid(-8, 8, 100)) < 1
 
 def refined(D_core=None, **options):
     core = [] if D_core is None else [mfrd.Fidelity(D_core, on=CORE, name="core")]
-    return mfrd.refine(mfrd.Problem(trimodal_source(), START, [mfrd.Fidelity(0.6), *core]), max_iter=40, **options)
+    problem = mfrd.Problem(trimodal_source(), START, [mfrd.Fidelity(0.6), *core])
+    return mfrd.refine(problem, **{"max_iter": 40, **options})
 
 
 def test_published_outcome_and_history():
@@ -66,6 +70,65 @@ def test_a_converged_codebook_is_stationary():
 
 def test_not_converged_says_so():
     assert not mfrd.refine(mfrd.Problem(trimodal_source(), START, [mfrd.Fidelity(0.6)]), max_iter=1).converged
+
+
+@pytest.mark.parametrize("how", ["converged", "exhausted", "stalled"])
+def test_a_refinement_says_how_it_ended_and_what_it_cost(how):
+    options = {
+        "converged": {},
+        "exhausted": {"max_iter": 2},
+        "stalled": {"D_core": 0.03, "step": "centroid"},  # where the unpriced centroid is no descent direction
+    }[how]
+    run = refined(**{"solver": "newton", "max_iter": 40, **options})
+    assert run.status == how == str(run.status) and run.converged == (how == "converged") and run.status.message
+    assert run.stats.iterations == len(run.history) - 1 and run.stats.backend == run.solution.solver == "newton"
+    assert run.stats.seconds > 0 and str(run.stats.seconds) not in repr(run)
+    assert (how != "exhausted") or run.stats.iterations == 2
+
+
+def test_a_step_that_leads_too_far_is_shortened(monkeypatch):
+    """The whole centroid step breaks the core's budget or raises the rate; a part of it does neither."""
+    options = {"step": "centroid", "merge_mass": 0, "merge_distance": 0, "solver": "newton"}
+    halved = refined(0.05, **options)
+    monkeypatch.setattr(refinement, "HALVINGS", 1)
+    whole = refined(0.05, **options)
+    assert halved.stats.iterations > whole.stats.iterations and halved.status == whole.status == "stalled"
+    assert halved.solution.rate < whole.solution.rate - 1e-3
+
+
+@pytest.mark.parametrize("D", [0.2, 0.5, 0.8])
+def test_two_letters_have_a_closed_form(D):
+    """X = -1 or 1 with probability 1/2: codewords -a and a, a = sqrt(1 - D), at 1 - h((1 - a) / 2) bits."""
+    source = mfrd.Source([-1.0, 1.0], [0.5, 0.5])
+    run = mfrd.refine(mfrd.Problem(source, [-0.95, 0.97], mfrd.Fidelity(D)), max_iter=200, tol=1e-8, solver="newton")
+    a = np.sqrt(1 - D)
+    assert run.converged and run.codebook == pytest.approx(np.array([-a, a]), abs=1e-5)
+    assert run.solution.rate == pytest.approx(1 - entropy([(1 - a) / 2, (1 + a) / 2]), abs=1e-7)
+
+
+@pytest.mark.parametrize("start, D", [([-1.0, 0.6], 0.4), ([-1.4, 0.1, 1.2], 0.22), ([-1.6, -0.5, 0.6, 1.4], 0.14)])
+def test_the_codebook_of_a_gaussian_is_symmetric(start, D):
+    problem = replace(gaussian_problem(mfrd.Fidelity(D)), codebook=np.array(start))
+    run = mfrd.refine(problem, max_iter=300, tol=1e-6, solver="newton")
+    y, q = run.codebook, run.solution.encoder.output_pmf
+    assert run.converged and len(y) == len(start)
+    assert y == pytest.approx(-y[::-1], abs=1e-4) and q == pytest.approx(q[::-1], abs=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_priced_step_never_ends_above_its_start(seed):
+    problem = random_problem(np.random.default_rng(seed), k=1 + seed % 2)
+    run = mfrd.refine(problem, merge_mass=0, merge_distance=0, max_iter=8, solver="newton")
+    rates = [s.rate for s in run.history]
+    assert rates[-1] < rates[0] - 1e-4 and (np.diff(rates) <= 2e-8).all()
+
+
+def test_merged_mass_goes_to_the_nearest_codeword_that_stays():
+    source = mfrd.Source([0.0, 1.0], [0.5, 0.5])
+    Q = np.array([[0.5, 0.1, 0.0, 0.4], [0.3, 0.0, 0.1, 0.6]])
+    after = mfrd.merge(mfrd.Encoder(source, [0.0, 0.6, 0.4, 1.0], Q), mass=0.2, distance=0.0)
+    assert after.codebook.tolist() == [0.0, 1.0]
+    assert after.Q == pytest.approx(np.array([[0.5, 0.5], [0.4, 0.6]]))  # 0.6 to 1.0, 0.4 to 0.0
 
 
 @pytest.mark.parametrize("scale, rises", [(1.0, False), (1e-3, True)])

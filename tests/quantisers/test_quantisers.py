@@ -12,9 +12,9 @@ from scipy.special import entr
 from scipy.stats import norm
 
 import mfrd
+from mfrd.codebooks.priced import Budgets, Priced
 from mfrd.quantisers.cells import labels
 from mfrd.quantisers.descent import Column, exchanged
-from mfrd.quantisers.priced import Budgets, Priced
 from mfrd.quantisers.quantiser import exact_shares, time_share
 from mfrd.solvers.certificate import potentials
 

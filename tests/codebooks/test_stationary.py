@@ -1,0 +1,74 @@
+"""Newton's method on codewords, masses and prices: its derivatives, and where it ends."""
+
+import numpy as np
+import pytest
+from helpers.cases import trimodal_source
+from helpers.differences import jacobian
+
+import mfrd
+from mfrd.codebooks.stationary import derivatives, stationary
+
+
+def rows_and_point(seed, k, n=14, J=4):
+    """(problem with rows of three forms and two measures, flags of those that count, q, y, lam) at random."""
+    rng = np.random.default_rng(seed)
+    root = rng.normal(size=(k, k))
+    ball = mfrd.mahalanobis(root @ root.T + np.eye(k))
+    fidelities = [
+        mfrd.Fidelity(0.9),
+        mfrd.Fidelity(0.7, on=range(6), per="subset", distortion=ball, name="ball"),
+        mfrd.Fidelity(0.8, on=[2, 9], per="letter", name="letters"),
+        mfrd.Fidelity(0.5, on=range(5, n), name="half"),
+    ]
+    source = mfrd.Source(rng.normal(size=(n, k)), rng.dirichlet(np.ones(n)))
+    problem = mfrd.Problem(source, rng.normal(size=(J, k)), fidelities)
+    binds = np.array([True, True, True, False, True])  # joint, subset, two letters, joint
+    return problem, binds, rng.dirichlet(np.ones(J)), problem.y, rng.uniform(0.1, 0.6, binds.sum())
+
+
+def saddle(problem, binds, q, y, lam):
+    """-sum_i p_i log z_i + sum_j q_j - lam . D, from the measures themselves."""
+    s = np.zeros((problem.n, len(y)))
+    for price, r in zip(lam, np.flatnonzero(binds)):
+        d = problem.rows.measures[problem.rows.measure[r]](problem.source.x, y)
+        s += price * problem.rows.weights[r][:, None] * d
+    return -problem.source.p @ np.log(np.exp(-s) @ q) + q.sum() - lam @ problem.rows.D[binds]
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(3))
+def test_derivatives_are_those_of_the_saddle_function(seed, k):
+    problem, binds, q, y, lam = rows_and_point(seed, k)
+    J = len(q)
+    parts = lambda u: (u[:J], u[J : J + J * k].reshape(J, k), u[J + J * k :])
+    at = np.concatenate([q, y.ravel(), lam])
+    gradient, hessian = derivatives(problem, binds, q, y, lam)
+    assert gradient == pytest.approx(jacobian(lambda u: saddle(problem, binds, *parts(u)), at), rel=1e-6, abs=1e-8)
+    numeric = jacobian(lambda u: derivatives(problem, binds, *parts(u))[0], at)
+    blocks = {"q": slice(0, J), "y": slice(J, J + J * k), "lam": slice(J + J * k, None)}
+    for a, rows in blocks.items():
+        for b, columns in blocks.items():
+            exact, found = numeric[rows, columns], hessian[rows, columns]
+            assert abs(exact).max() > 1e-3, (a, b)  # a block of zeros would check nothing
+            assert found == pytest.approx(exact, rel=1e-6, abs=1e-7 * abs(exact).max()), (a, b)
+
+
+def test_newton_ends_on_the_stationary_point():
+    """c(y_j) = 1, grad c(y_j) = 0 and E = D of the limit's codebook, from a start a hundredth of a width away."""
+    source, core = trimodal_source(), abs(mfrd.grid(-8, 8, 100)) < 1
+    best = mfrd.limit(source, [mfrd.Fidelity(0.6), mfrd.Fidelity(0.02, on=core, name="core")], tol=1e-9)
+    problem, binds, q = best.solution.problem, np.ones(2, bool), best.encoder.output_pmf
+    moved = problem.y + 0.01 * np.array([[1.0], [-1.0]] * 3)
+    lam = best.multipliers
+    settled = stationary(problem, binds, q, moved, lam)
+    assert settled == pytest.approx(problem.y, abs=1e-6)
+    again = stationary(problem, binds, q, settled, lam)
+    assert again == pytest.approx(settled, abs=1e-11)
+    assert abs(moved - settled).max() > 5e-3
+
+
+def test_newton_says_where_it_leaves_the_neighbourhood():
+    problem, binds, q, y, lam = rows_and_point(0, 2)
+    assert stationary(problem, binds, q, y, np.append(lam[:3], [0.0, lam[3]]) * 40) is None
+    far = mfrd.Problem(mfrd.Source([0.0, 1e120], [0.5, 0.5]), [0.0, 1e120], mfrd.Fidelity(1e239))
+    assert stationary(far, np.ones(1, bool), np.array([0.5, 0.5]), far.y, np.array([1e-239])) is None
