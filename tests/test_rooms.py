@@ -1,6 +1,7 @@
 """The rooms of the house: imports run down, each room says what belongs in it, and the tests mirror them."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,13 @@ def test_a_room_says_what_belongs_there_what_it_may_import_and_where_to_begin(ro
         assert part in page
     files = [word.rstrip(".,") for word in page.partition("Begin with:")[2].split() if ".py" in word]
     assert files and all((HOUSE / room / name).is_file() for name in files)
+
+
+def test_contributing_gives_a_line_to_each_room():
+    text = (TESTS.parent / "CONTRIBUTING.md").read_text()
+    lines = re.findall(r"^\| `(\w+)` \|.*\| `(\w+\.py)` \|$", text, re.MULTILINE)
+    assert [room for room, _ in lines] == list(ROOMS)
+    assert [line for line in lines if not (HOUSE / line[0] / line[1]).is_file()] == []
 
 
 def misplaced(paths):
