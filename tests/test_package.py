@@ -1,6 +1,7 @@
 """The package by itself: a light import of the names it lists."""
 
 import ast
+import os
 import subprocess
 import sys
 import tomllib
@@ -17,7 +18,10 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def run(code):
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    """What `code` prints in a Python of its own, which coverage does not slow down."""
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=ROOT, env=alone, check=True, capture_output=True, text=True).stdout
 
 
 def test_import_loads_nothing_slow_and_first_use_no_solver_and_no_report():
