@@ -150,7 +150,7 @@ def unannotated(tree, place=""):
             static = any(isinstance(each, ast.Name) and each.id == "staticmethod" for each in node.decorator_list)
             arguments = arguments[1:] if place and not static else arguments  # self, cls
             found[place + node.name] = [each.arg for each in arguments if each.annotation is None]
-            found[place + node.name] += ["return"] if node.returns is None else []
+            found[place + node.name] += ["return"] if node.returns is None and node.name != "__init__" else []
     return {name: what for name, what in found.items() if what}
 
 
