@@ -1,6 +1,7 @@
 """The package by itself: a light import of the names it lists."""
 
 import ast
+import os
 import subprocess
 import sys
 import tomllib
@@ -17,7 +18,10 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def run(code):
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    """What `code` prints in a Python of its own, which coverage does not slow down."""
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=ROOT, env=alone, check=True, capture_output=True, text=True).stdout
 
 
 def test_import_loads_nothing_slow_and_first_use_no_solver_and_no_report():
@@ -30,9 +34,18 @@ def test_import_loads_nothing_slow_and_first_use_no_solver_and_no_report():
     assert at_use & slow == set() and "numpy" in at_use
 
 
-def test_import_takes_less_than_half_a_second():
-    timed = "import time; t = time.perf_counter(); import mfrd; print(time.perf_counter() - t)"
-    assert min(float(run(timed)) for _ in range(3)) < 0.5
+def test_import_and_a_first_solution_take_at_most_six_tenths_of_a_second_without_cvxpy():
+    # seconds of this process alone, since other tests run beside it
+    first = (
+        "import sys, time; start = time.process_time(); import mfrd; imported = time.process_time() - start;"
+        "source = mfrd.bumps(mfrd.grid(-3, 3, 50), [1], [0], [1]);"
+        "solution = mfrd.solve(mfrd.Problem(source, mfrd.grid(-3, 3, 8), [mfrd.Fidelity(0.6)]), 'newton');"
+        "print(imported, time.process_time() - start, solution.gap, 'cvxpy' in sys.modules)"
+    )
+    runs = [run(first).split() for _ in range(3)]
+    assert {line[3] for line in runs} == {"False"} and all(float(line[2]) < 1e-9 for line in runs)
+    assert min(float(line[0]) for line in runs) < 0.1
+    assert min(float(line[1]) for line in runs) <= 0.6
 
 
 def test_public_names_are_those_listed_and_each_is_where_the_list_says():

@@ -1,6 +1,8 @@
-"""What the repository promises about itself: one list of requirements, executed pairs, nothing of one machine."""
+"""What the repository promises about itself: one list of requirements, executed pairs, typed and documented names."""
 
 import ast
+import enum
+import inspect
 import re
 import subprocess
 import sys
@@ -15,6 +17,8 @@ from jupytext.compare import NotebookDifference, compare_notebooks
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+import mfrd
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -116,20 +120,103 @@ def test_notebook_has_one_parameters_cell(path):
     assert sum("parameters" in cell.metadata.get("tags", []) for cell in cells) == 1
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_module_is_documented_and_asserts_nothing(path):
-    text = path.read_text()
-    tree = ast.parse(text)
-    assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
-    public = [
-        node
-        for node in tree.body
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
-    ]
-    assert [node.name for node in [tree, *public] if not ast.get_docstring(node)] == []
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_a_cell_has_at_most_fifteen_lines(path):
+    code = [cell.source.split("\n") for cell in jupytext.read(path, fmt="py:percent").cells if cell.cell_type == "code"]
+    assert [lines[0] for lines in code if len(lines) > 15] == []
 
 
-@pytest.mark.parametrize("tool", [["ruff", "check", "."], ["mypy"]], ids=["ruff", "mypy"])
+def module_of(path):
+    """`path` of a module as one imports it."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_of)
+def test_module_asserts_nothing(path):
+    assert [node.lineno for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Assert)] == []
+
+
+def unannotated(tree, place=""):
+    """The public functions and methods below a node, each with what it leaves open: arguments, or "return"."""
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            found |= unannotated(node, f"{node.name}.")
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if node.name.startswith("_") and node.name != "__init__":
+                continue
+            given = node.args
+            arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs, *filter(None, [given.vararg, given.kwarg])]
+            static = any(isinstance(each, ast.Name) and each.id == "staticmethod" for each in node.decorator_list)
+            arguments = arguments[1:] if place and not static else arguments  # self, cls
+            found[place + node.name] = [each.arg for each in arguments if each.annotation is None]
+            found[place + node.name] += ["return"] if node.returns is None and node.name != "__init__" else []
+    return {name: what for name, what in found.items() if what}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_of)
+def test_public_functions_and_methods_are_annotated(path):
+    assert unannotated(ast.parse(path.read_text())) == {}
+
+
+def test_what_lacks_an_annotation_is_seen():
+    bare = "class A:\n    def f(self, x, *, y: int): ...\n    def _g(self, x): ...\ndef h(*, z=0) -> None: ...\n"
+    assert unannotated(ast.parse(bare)) == {"A.f": ["x", "return"], "h": ["z"]}
+
+
+def public_callables():
+    """Every public function, class, and public method of a public class, by its name; a class stands for what it takes.
+
+    Enumerations, and exceptions that take what every exception takes, have nothing to document.
+    """
+    found = {}
+    for name in mfrd.__all__:
+        value = getattr(mfrd, name)
+        if not inspect.isclass(value):
+            found[name] = value
+            continue
+        if "__init__" in vars(value) and not issubclass(value, enum.Enum):
+            found[name] = value
+        methods = {key: getattr(value, key) for key in vars(value) if not key.startswith("_")}
+        found |= {f"{name}.{k}": m for k, m in methods.items() if inspect.isfunction(m) or inspect.ismethod(m)}
+    return found
+
+
+CALLABLES = public_callables()
+
+
+def described(docstring):
+    """The names of parameters and attributes that the underlined sections of a docstring describe."""
+    parts = re.split(r"^([A-Z][\w ]*)\n-{3,}$", inspect.cleandoc(docstring), flags=re.MULTILINE)
+    told = dict(zip(parts[1::2], parts[2::2], strict=True))
+    text = "".join(told.get(title, "") for title in ("Parameters", "Other Parameters", "Attributes"))
+    entries = re.findall(r"^(\S.*?)(?: ?:.*)?$", text, re.MULTILINE)
+    return {name.strip().lstrip("*") for entry in entries for name in entry.split(",")}
+
+
+@pytest.mark.parametrize("name", sorted(CALLABLES))
+def test_public_docstring_describes_every_parameter(name):
+    takes = [p for p in inspect.signature(CALLABLES[name]).parameters if p != "self" and not p.startswith("_")]
+    assert set(takes) - described(inspect.getdoc(CALLABLES[name]) or "") == set()
+
+
+def test_what_a_docstring_leaves_out_is_seen():
+    docstring = """One line: formula.
+
+    Parameters
+    ----------
+    x, y : np.ndarray
+        Points, (n, k): z is none of them.
+    **options
+        More.
+    """
+    assert described(docstring) == {"x", "y", "options"}
+
+
+TOOLS = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]]
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=["ruff", "format", "mypy"])
 def test_tool_finds_nothing(tool):
     run = subprocess.run([sys.executable, "-m", *tool], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr

@@ -1,13 +1,19 @@
-"""The rooms of the house: imports run down, without a circle, and each room says what belongs in it."""
+"""The rooms of the house: imports run down, each room says what belongs in it, and the tests mirror them."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
-HOUSE = Path(__file__).resolve().parents[1] / "mfrd"
+TESTS = Path(__file__).resolve().parent
+HOUSE = TESTS.parent / "mfrd"
 ROOMS = ("problems", "solvers", "codebooks", "bounds", "quantisers", "coding", "report")  # each imports those before it
 FILES = {".".join(path.relative_to(HOUSE).with_suffix("").parts): path for path in sorted(HOUSE.rglob("*.py"))}
+
+
+FACE = ast.parse((HOUSE / "__init__.pyi").read_text()).body
+HOMES = {alias.name: node.module for node in FACE if isinstance(node, ast.ImportFrom) for alias in node.names}
 
 
 def imported(name, tree):
@@ -83,3 +89,54 @@ def test_a_room_says_what_belongs_there_what_it_may_import_and_where_to_begin(ro
         assert part in page
     files = [word.rstrip(".,") for word in page.partition("Begin with:")[2].split() if ".py" in word]
     assert files and all((HOUSE / room / name).is_file() for name in files)
+
+
+def test_contributing_gives_a_line_to_each_room():
+    text = (TESTS.parent / "CONTRIBUTING.md").read_text()
+    lines = re.findall(r"^\| `(\w+)` \|.*\| `(\w+\.py)` \|$", text, re.MULTILINE)
+    assert [room for room, _ in lines] == list(ROOMS)
+    assert [line for line in lines if not (HOUSE / line[0] / line[1]).is_file()] == []
+
+
+def misplaced(paths):
+    """Those test files, as paths within tests/, that mirror no room: expected ROOM/test_*.py, or one of the house's."""
+    house = {"test_package.py", "test_repository.py", "test_rooms.py"}
+    return [
+        path
+        for path in map(Path, paths)
+        if str(path) not in house
+        and not (len(path.parts) == 2 and path.parts[0] in ROOMS and path.name.startswith("test_"))
+    ]
+
+
+def test_tests_mirror_the_rooms():
+    files = [path.relative_to(TESTS) for path in TESTS.rglob("*.py") if path.parent != TESTS / "helpers"]
+    assert misplaced(files) == []
+    assert {path.parts[0] for path in files if len(path.parts) == 2} == set(ROOMS), "a room without tests"
+    wrong = ["test_new.py", "cellar/test_new.py", "solvers/deep/test_new.py", "solvers/new.py"]
+    assert list(map(str, misplaced([*wrong, "solvers/test_new.py"]))) == wrong
+
+
+def used(tree):
+    """The modules of mfrd that the code of a test imports, or uses by a public name such as mfrd.solve."""
+    names = (
+        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "mfrd"
+    )
+    return {*imported("", tree), *(HOMES[name] for name in names if name in HOMES)}
+
+
+def untested(graph, by_tests):
+    """The modules that no test imports; those of the report may be reached through another of the report."""
+    reached, ahead = set(), list(by_tests)
+    while ahead:
+        name = ahead.pop()
+        if name not in reached:
+            reached.add(name)
+            ahead += [other for other in graph.get(name, ()) if name[:7] == other[:7] == "report."]
+    return sorted(name for name in graph if "__" not in name and name not in reached)
+
+
+def test_every_module_is_imported_by_a_test():
+    by_tests = set().union(*(used(ast.parse(path.read_text())) for path in TESTS.rglob("*.py")))
+    assert untested(GRAPH, by_tests) == []
+    assert untested({**GRAPH, "solvers.new": set(), "report.new": set()}, by_tests) == ["report.new", "solvers.new"]

@@ -141,9 +141,9 @@ def finite(cell, title, line, file):
 def from_numpy(path, wanted):
     """Columns of an .npy array, or arrays of an .npz archive side by side, (N, k)."""
     try:
-        held = np.load(path, allow_pickle=False)
-        if not isinstance(held, np.ndarray):
-            with held:
+        with path.open("rb") as file:  # NumPy leaves a broken archive open
+            held = np.load(file, allow_pickle=False)
+            if not isinstance(held, np.ndarray):
                 arrays = {name: held[name] for name in held.files}
     except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(

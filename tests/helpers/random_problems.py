@@ -10,8 +10,11 @@ MEASURES = ("squared", "absolute", "hamming", "matrix")
 
 @st.composite
 def problems(draw, most=60, scales=(-6, 6), letters=True):
-    """n and m up to `most`, one to four budgets of any form and measure, zero probabilities, repeated codewords,
-    budgets from 1.0001 times the least reachable to half as much again as one codeword needs."""
+    """A problem of n and m up to `most` with one to four budgets of any form and measure.
+
+    Some probabilities are zero, some codewords repeated; budgets go from 1.0001 times the least reachable to half as
+    much again as one codeword needs.
+    """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n, m, k = draw(st.integers(1, most)), draw(st.integers(1, most)), draw(st.integers(1, 2))
     unit = 10.0 ** draw(st.floats(*scales))
