@@ -25,7 +25,7 @@ from ..problems.fidelity import Fidelity, InfeasibleFidelity
 from ..problems.problem import Problem
 from ..problems.source import Source
 from ..problems.units import NATS_PER_BIT
-from ..solvers.active_set import newton
+from ..solvers.active_set import solve_dual
 from ..solvers.certificate import dual_encoder, potentials
 from ..solvers.encoder import Encoder
 from ..solvers.feasibility import repair
@@ -222,7 +222,8 @@ class Exchange:
         """The Point of the optimum on the codebook y, (m, k), remembered if its rate is the least; tol in bits."""
         problem = replace(self.problem, codebook=shaped(self.source, y))
         problem.check_feasible()
-        point = Point(problem, *newton(problem, tol=tol * NATS_PER_BIT)[:2])
+        dual, _ = solve_dual(problem, tol=tol * NATS_PER_BIT)
+        point = Point(problem, dual.multipliers, dual.q)
         if self.best is None or point.solution.rate < self.best.solution.rate:
             self.best = point
         return point
@@ -285,7 +286,7 @@ class Point:
         Q, support = repair(problem, Q, used)
         few = replace(problem, codebook=problem.codebook[support])
         a = potentials(few, multipliers, output_pmf[support])
-        self.solution = Solution(few, Encoder(few.source, few.codebook, Q), multipliers, a, "exchange")
+        self.solution = Solution(few, Encoder(few.source, few.codebook, Q), multipliers, a, Stats(backend="exchange"))
 
 
 def groups(y: np.ndarray, distance: float) -> np.ndarray:
