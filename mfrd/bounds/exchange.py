@@ -19,7 +19,6 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from tqdm import tqdm
 
-from ..codebooks.priced import shaped
 from ..codebooks.stationary import stationary
 from ..problems.fidelity import Fidelity, InfeasibleFidelity
 from ..problems.problem import Problem
@@ -156,7 +155,7 @@ def limit(
         raise ValueError(f"tol is {tol!r}; expected a number > 0, the largest certified gap in bits")
     problem = Problem(source, source.points if codebook is None else codebook, fidelities)  # type: ignore[arg-type]
     start = np.unique(np.vstack([problem.y, source.x]), axis=0)
-    found = Exchange(replace(problem, codebook=shaped(source, start)), tol, progress).run()
+    found = Exchange(replace(problem, codebook=source.shaped(start)), tol, progress).run()
     if found.gap > tol:
         text = "limit: %s with a gap of %.1e bits; expected at most tol = %.1e: go on from its codebook, or raise tol."
         log.warning(text, found.status, found.gap, tol)
@@ -220,7 +219,7 @@ class Exchange:
 
     def solve(self, y: np.ndarray, tol: float) -> "Point":
         """The Point of the optimum on the codebook y, (m, k), remembered if its rate is the least; tol in bits."""
-        problem = replace(self.problem, codebook=shaped(self.source, y))
+        problem = replace(self.problem, codebook=self.source.shaped(y))
         problem.check_feasible()
         dual, _ = solve_dual(problem, tol=tol * NATS_PER_BIT)
         point = Point(problem, dual.multipliers, dual.q)
