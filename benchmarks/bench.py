@@ -26,9 +26,11 @@ from mfrd.problems.units import NATS_PER_BIT
 from mfrd.report import outputs
 from mfrd.solvers.blahut import fixed_point
 from mfrd.solvers.certificate import dual_encoder
-from mfrd.solvers.choice import _solution
+from mfrd.solvers.choice import encoder_and_dual
 from mfrd.solvers.interior_point import BOLD, centre, interior_point
+from mfrd.solvers.outcome import Proposal
 from mfrd.solvers.saddle import Saddle
+from mfrd.solvers.solution import Solution
 
 ROOT = Path(__file__).resolve().parents[1]
 BLAHUT_SECONDS = 40.0  # after which Blahut-Arimoto is stopped and its ratio is a lower bound
@@ -130,7 +132,7 @@ def cyclic_bisection(problem, start):
                 spent = problem.mean_excess(dual_encoder(problem, lam, q)[0])[r]
                 low, high = (np.log(lam[r]), high) if spent > problem.excess_budgets[r] else (low, np.log(lam[r]))
         width = 1 + 0.5 * (width - 1)
-        if _solution(problem, lam, None, q, "blahut-arimoto").gap <= GAP:
+        if Solution(problem, *encoder_and_dual(problem, Proposal(lam, q))).gap <= GAP:
             return time.perf_counter() - start, True
     return time.perf_counter() - start, False
 
@@ -228,7 +230,7 @@ def floors():
         saddle = Saddle(problem, np.arange(m), np.zeros(1))
         start = centre(saddle, BOLD)
         seconds, point = timed(lambda: interior_point(saddle, start, 1e-10, BOLD), 7)
-        s, A = saddle.groups[0].e * 2.0, np.empty((n, m))
+        s, A = saddle.measures[0].e * 2.0, np.empty((n, m))
         exponentials, _ = timed(lambda: np.exp(np.negative(s, out=A), out=A), 15)
         product, _ = timed(lambda: dsyrk(1.0, A.T, lower=1), 15)
         rows[f"{n} x {m}"] = {

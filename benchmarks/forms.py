@@ -18,8 +18,10 @@ import numpy as np
 import mfrd
 import mfrd.report.outputs
 from mfrd.solvers.certificate import potentials
-from mfrd.solvers.choice import SETTINGS, _solution
-from mfrd.solvers.conic import DualProgram, SolverFailed
+from mfrd.solvers.choice import encoder_and_dual
+from mfrd.solvers.conic import SETTINGS, DualProgram, SolverFailed
+from mfrd.solvers.outcome import Proposal
+from mfrd.solvers.solution import Solution
 
 ROOT = Path(__file__).resolve().parents[1]
 TIGHT = SETTINGS["clarabel"][0]
@@ -84,7 +86,8 @@ def dual_exponentials(problem):
 
 def dual_log_sum_exp(problem):
     """The form mfrd uses: the dual with a variable t_j a codeword (conic.DualProgram)."""
-    return DualProgram(problem).solve(problem, "clarabel", **TIGHT)
+    answer = DualProgram(problem).solve(problem, "clarabel", **TIGHT)
+    return answer.multipliers, answer.potentials, answer.q
 
 
 FORMS = {"dual, log-sum-exp": dual_log_sum_exp, "dual, exponentials": dual_exponentials, "primal, joint pmf": primal}
@@ -100,7 +103,7 @@ def measure(problem, form):
     seconds = time.perf_counter() - start
     q = q / q.sum()
     a = potentials(problem, multipliers, q[q > 0], np.flatnonzero(q)) if a is None else a
-    return _solution(problem, multipliers, a, q, "clarabel").gap, seconds
+    return Solution(problem, *encoder_and_dual(problem, Proposal(multipliers, q, a))).gap, seconds
 
 
 def main():

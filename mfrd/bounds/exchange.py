@@ -19,13 +19,12 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from tqdm import tqdm
 
-from ..codebooks.priced import shaped
 from ..codebooks.stationary import stationary
 from ..problems.fidelity import Fidelity, InfeasibleFidelity
 from ..problems.problem import Problem
 from ..problems.source import Source
 from ..problems.units import NATS_PER_BIT
-from ..solvers.active_set import newton
+from ..solvers.active_set import solve_dual
 from ..solvers.certificate import dual_encoder, potentials
 from ..solvers.encoder import Encoder
 from ..solvers.feasibility import repair
@@ -156,7 +155,7 @@ def limit(
         raise ValueError(f"tol is {tol!r}; expected a number > 0, the largest certified gap in bits")
     problem = Problem(source, source.points if codebook is None else codebook, fidelities)  # type: ignore[arg-type]
     start = np.unique(np.vstack([problem.y, source.x]), axis=0)
-    found = Exchange(replace(problem, codebook=shaped(source, start)), tol, progress).run()
+    found = Exchange(replace(problem, codebook=source.shaped(start)), tol, progress).run()
     if found.gap > tol:
         text = "limit: %s with a gap of %.1e bits; expected at most tol = %.1e: go on from its codebook, or raise tol."
         log.warning(text, found.status, found.gap, tol)
@@ -220,9 +219,10 @@ class Exchange:
 
     def solve(self, y: np.ndarray, tol: float) -> "Point":
         """The Point of the optimum on the codebook y, (m, k), remembered if its rate is the least; tol in bits."""
-        problem = replace(self.problem, codebook=shaped(self.source, y))
+        problem = replace(self.problem, codebook=self.source.shaped(y))
         problem.check_feasible()
-        point = Point(problem, *newton(problem, tol=tol * NATS_PER_BIT)[:2])
+        dual, _ = solve_dual(problem, tol=tol * NATS_PER_BIT)
+        point = Point(problem, dual.multipliers, dual.q)
         if self.best is None or point.solution.rate < self.best.solution.rate:
             self.best = point
         return point
@@ -285,7 +285,7 @@ class Point:
         Q, support = repair(problem, Q, used)
         few = replace(problem, codebook=problem.codebook[support])
         a = potentials(few, multipliers, output_pmf[support])
-        self.solution = Solution(few, Encoder(few.source, few.codebook, Q), multipliers, a, "exchange")
+        self.solution = Solution(few, Encoder(few.source, few.codebook, Q), multipliers, a, Stats(backend="exchange"))
 
 
 def groups(y: np.ndarray, distance: float) -> np.ndarray:

@@ -5,7 +5,6 @@ import numpy as np
 from ..problems.distortion import squared_error
 from ..problems.source import Source, as_points
 from ..solvers.encoder import Encoder
-from .priced import shaped
 
 
 def lloyd_max(
@@ -58,7 +57,7 @@ def lloyd_max(
         y, last = np.where(mass > 0, (cells.T * source.p) @ source.x / np.where(mass > 0, mass, 1), y), y
         if abs(y - last).max() <= still:
             break
-    return Encoder(source, shaped(source, y), nearest(y))
+    return Encoder(source, source.shaped(y), nearest(y))
 
 
 def spread_out(source: Source, m: int) -> np.ndarray:

@@ -22,11 +22,6 @@ UNPRICED = 1e-12  # of the dearest letter's price per unit of mass: below, a pri
 TINY = np.finfo(float).tiny  # added to a price that may be zero before it divides
 
 
-def shaped(source: Source, y: np.ndarray) -> np.ndarray:
-    """Codewords or steps y, (m, k), in the form of the source's points: (m,) or (m, k)."""
-    return y.reshape((len(y),) + source.points.shape[1:])
-
-
 def matrices(metrics: np.ndarray, theta: np.ndarray) -> np.ndarray:
     """sum_g theta_jg M_g of metrics (G, k, k) and prices (m, G), (m, k, k)."""
     return np.einsum("jg,gab->jab", theta, metrics)
@@ -69,7 +64,7 @@ class Budgets:
     """
 
     def __init__(self, source: Source, fidelities: Fidelity | Sequence[Fidelity]):
-        problem = Problem(source, shaped(source, source.mean[None]), fidelities)  # type: ignore[arg-type]
+        problem = Problem(source, source.shaped(source.mean[None]), fidelities)  # type: ignore[arg-type]
         self.source, self.metrics = source, problem.metrics
         _, first, which = np.unique(source.x + 0.0, axis=0, return_index=True, return_inverse=True)
         order = np.argsort(first)  # distinct points in the order in which they occur: without equal ones, that of x

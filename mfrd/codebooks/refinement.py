@@ -22,7 +22,7 @@ from ..solvers.encoder import Encoder
 from ..solvers.feasibility import interior
 from ..solvers.outcome import Stats, Status
 from ..solvers.solution import Solution
-from .priced import centroids, shaped
+from .priced import centroids
 
 log = logging.getLogger("mfrd")
 
@@ -185,7 +185,7 @@ def advance(solution: Solution, direction: np.ndarray, thresholds: tuple, solver
     """
     problem = solution.problem
     for part in 0.5 ** np.arange(HALVINGS):
-        moved = replace(problem, codebook=shaped(problem.source, problem.y + part * direction))
+        moved = replace(problem, codebook=problem.source.shaped(problem.y + part * direction))
         with suppress(InfeasibleFidelity):
             following = solve(feasible_merge(moved, solution.encoder.output_pmf, *thresholds), solver)  # type: ignore[union-attr]
             if following.problem.m < problem.m or following.rate <= solution.rate + solution.gap + RISE:

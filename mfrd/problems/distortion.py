@@ -4,16 +4,29 @@ Differences are formed coordinate by coordinate, never as |x|^2 - 2 x.y + |y|^2:
 cancels when the points lie far from the origin.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 
-def squared_error(x, y):
+def squared_error(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Squared Euclidean distance, d_ij = |x_i - y_j|^2.
 
-    x: (n, k), y: (m, k) -> (n, m), in squared units of x.
-    Raises nothing of its own: mfrd.Problem checks the shapes.
+    Parameters
+    ----------
+    x : (n, k) array
+    y : (m, k) array
+
+    Returns
+    -------
+    (n, m) array
+        In squared units of x.
+
+    Raises
+    ------
+    Nothing of its own
+        mfrd.Problem checks the shapes.
     """
     d = np.zeros((len(x), len(y)))
     for axis in range(x.shape[1]):
@@ -23,20 +36,44 @@ def squared_error(x, y):
     return d
 
 
-def absolute_error(x, y):
+def absolute_error(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Sum of absolute differences, d_ij = sum_a |x_ia - y_ja|.
 
-    x: (n, k), y: (m, k) -> (n, m), in units of x.
-    Raises nothing of its own: mfrd.Problem checks the shapes.
+    Parameters
+    ----------
+    x : (n, k) array
+    y : (m, k) array
+
+    Returns
+    -------
+    (n, m) array
+        In units of x.
+
+    Raises
+    ------
+    Nothing of its own
+        mfrd.Problem checks the shapes.
     """
     return sum(np.abs(np.subtract.outer(x[:, a], y[:, a])) for a in range(x.shape[1]))
 
 
-def hamming(x, y):
+def hamming(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Error indicator, d_ij = 1 if x_i != y_j else 0 (any coordinate differs).
 
-    x: (n, k), y: (m, k) -> (n, m), a probability of error once averaged.
-    Raises nothing of its own: mfrd.Problem checks the shapes.
+    Parameters
+    ----------
+    x : (n, k) array
+    y : (m, k) array
+
+    Returns
+    -------
+    (n, m) array
+        A probability of error once averaged.
+
+    Raises
+    ------
+    Nothing of its own
+        mfrd.Problem checks the shapes.
     """
     return (x[:, None, :] != y[None, :, :]).any(axis=2).astype(float)
 
@@ -45,17 +82,27 @@ def hamming(x, y):
 class mahalanobis:
     """Mahalanobis distance squared, d_ij = (x_i - y_j)' C^-1 (x_i - y_j).
 
-    covariance: C, (k, k), symmetric positive definite. The instance is the measure:
-    `mahalanobis(C)(x, y)` has x: (n, k), y: (m, k) -> (n, m), without unit.
+    The instance is the measure: `mahalanobis(C)(x, y)` has x (n, k), y (m, k) -> (n, m), without unit.
 
-    Raises ValueError where C is not square, symmetric and positive definite.
-    Source: Mahalanobis (1936).
+    Parameters
+    ----------
+    covariance : (k, k) array
+        C, symmetric positive definite.
+
+    Raises
+    ------
+    ValueError
+        Where C is not square, symmetric and positive definite, or the points have another dimension.
+
+    References
+    ----------
+    Mahalanobis (1936).
     """
 
     covariance: np.ndarray
     metric: np.ndarray = field(init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         C = np.atleast_2d(np.asarray(self.covariance, float))
         if C.ndim != 2 or C.shape[0] != C.shape[1] or not np.isfinite(C).all():
             raise ValueError(f"covariance has shape {C.shape}; expected a finite (k, k) matrix, as numpy.cov(x.T)")
@@ -65,10 +112,9 @@ class mahalanobis:
                 f"covariance has least eigenvalue {smallest:g} and asymmetry "
                 f"{abs(C - C.T).max():g}; expected symmetric positive definite: add a small multiple of the identity"
             )
-        object.__setattr__(self, "covariance", C)
-        object.__setattr__(self, "metric", np.linalg.inv(C))
+        self.__dict__.update(covariance=C, metric=np.linalg.inv(C))
 
-    def __call__(self, x, y):
+    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         k = len(self.metric)
         if x.shape[1] != k:
             raise ValueError(f"covariance is {k} x {k}; the points have dimension {x.shape[1]}; expected the same")
@@ -76,13 +122,8 @@ class mahalanobis:
         return squared_error(x @ L, y @ L)
 
 
-def metric(distortion, k):
-    """The matrix M of a quadratic measure (x - y)' M (x - y), or None where it is not quadratic.
-
-    distortion: a measure of this module or any other; k: dimension of the points -> (k, k) or None.
-    """
+def metric(distortion: Callable | np.ndarray, k: int) -> np.ndarray | None:
+    """M, (k, k), of a measure (x - y)' M (x - y) of points in R^k; None where it is not quadratic."""
     if distortion is squared_error:
         return np.eye(k)
-    if isinstance(distortion, mahalanobis):
-        return distortion.metric
-    return None
+    return distortion.metric if isinstance(distortion, mahalanobis) else None

@@ -7,7 +7,7 @@ and at multipliers lam_r >= 0 the rows of one measure act on a letter through on
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,22 +33,18 @@ class BudgetRows:
     @classmethod
     def of(cls, fidelities: Sequence[Fidelity], pmf: np.ndarray) -> "BudgetRows":
         """The rows that `fidelities` state on letters of probability pmf, (n,)."""
-        fidelities, measures = tuple(fidelities), []
+        measures, measure_of = [], []
         for f in fidelities:
-            if not any(same(f.distortion, d) for d in measures):
-                measures.append(f.distortion)
+            g = next((g for g, d in enumerate(measures) if same(f.distortion, d)), len(measures))
+            measures += [f.distortion] if g == len(measures) else []
+            measure_of.append(g)
         weights = [f.weights(pmf) for f in fidelities]
         owner = np.repeat(np.arange(len(weights)), [len(w) for w in weights])
-        measure_of = [next(g for g, d in enumerate(measures) if same(f.distortion, d)) for f in fidelities]
         D = np.array([f.D for f in fidelities])[owner]
-        return cls(fidelities, tuple(measures), np.vstack(weights), owner, np.array(measure_of)[owner], D)
+        return cls(tuple(fidelities), tuple(measures), np.vstack(weights), owner, np.array(measure_of)[owner], D)
 
     def __len__(self) -> int:
         return len(self.owner)
-
-    def with_fidelities(self, fidelities: Sequence[Fidelity]) -> "BudgetRows":
-        """The same rows at other budgets, those of `fidelities`, which differ from these in D alone."""
-        return replace(self, fidelities=tuple(fidelities), D=np.array([f.D for f in fidelities])[self.owner])
 
     def slopes(self, multipliers: np.ndarray) -> np.ndarray:
         """theta_gi = sum_r lam_r w_ri over the rows of measure g, (G, n)."""
@@ -76,8 +72,6 @@ class BudgetRows:
         return [self.fidelities[k].name for k in self.owner]
 
 
-def same(measure, other) -> bool:
+def same(measure: Callable | np.ndarray, other: Callable | np.ndarray) -> bool:
     """Whether two measures are one: the same function, or matrices of the same entries."""
-    if callable(measure) or callable(other):
-        return measure is other
-    return measure is other or np.array_equal(measure, other)
+    return measure is other or not (callable(measure) or callable(other)) and np.array_equal(measure, other)

@@ -3,6 +3,7 @@
 import csv
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ FEW = 256  # distinct values up to which samples are letters as they are: a byte
 SUFFIXES = (".csv", ".npy", ".npz")
 
 
-def real_array(values, what, expected):
+def real_array(values: Any, what: str, expected: str) -> np.ndarray:
     """`values` as a float array; a ValueError with `what` they are and the shape `expected` where some are no reals."""
     try:
         if np.iscomplexobj(values):
@@ -20,7 +21,7 @@ def real_array(values, what, expected):
         raise ValueError(f"{what} is no array of numbers ({error}); expected real numbers, {expected}") from None
 
 
-def letters(samples, bins):
+def letters(samples: np.ndarray, bins: Any) -> tuple[np.ndarray, np.ndarray]:
     """(letters (n, k), relative frequencies (n,)) of samples (N, k), as mfrd.Source.from_samples says."""
     if bins is None:
         values, counts = np.unique(samples, axis=0, return_counts=True)
@@ -40,7 +41,7 @@ def letters(samples, bins):
     return np.column_stack(means), counts / len(samples)
 
 
-def per_axis(bins, samples):
+def per_axis(bins: Any, samples: np.ndarray) -> list:
     """What each of the k axes is cut by: a number of bins, a rule's name, or edges."""
     k = samples.shape[1]
     if isinstance(bins, (str, int, np.integer)):
@@ -56,7 +57,7 @@ def per_axis(bins, samples):
     return given
 
 
-def axis_edges(column, rule, axis):
+def axis_edges(column: np.ndarray, rule: Any, axis: int) -> np.ndarray:
     """Ascending edges of the bins of one axis, first and last at or beyond the samples."""
     if isinstance(rule, (int, np.integer)) and rule < 1:
         raise ValueError(f"bins is {rule} on axis {axis}; expected at least one bin")
@@ -78,7 +79,7 @@ def axis_edges(column, rule, axis):
     return edges
 
 
-def read(path, columns=None):
+def read(path: str | Path, columns: Any = None) -> np.ndarray:
     """The samples of a file, (N, k), or (N,) where it is one column; arguments as mfrd.Source.from_file takes them."""
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
@@ -88,13 +89,12 @@ def read(path, columns=None):
         )
     if not path.is_file():
         raise FileNotFoundError(f"no file {path} seen from {Path.cwd()}; check the name, or give the whole path")
-    several = columns is None or np.iterable(columns) and not isinstance(columns, str)
-    wanted = columns if several else [columns]
-    table = from_csv(path, wanted) if path.suffix.lower() == ".csv" else from_numpy(path, wanted)
+    wanted = columns if columns is None or np.iterable(columns) and not isinstance(columns, str) else [columns]
+    table = (from_csv if path.suffix.lower() == ".csv" else from_numpy)(path, wanted)
     return table[:, 0] if table.ndim == 2 and table.shape[1] == 1 else table
 
 
-def from_csv(path, wanted):
+def from_csv(path: Path, wanted: list | None) -> np.ndarray:
     """Columns of a comma-separated table, (N, k); a first row without any number is its header."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -115,11 +115,18 @@ def from_csv(path, wanted):
                 f"{path.name}, line {line}: {len(row)} cells; expected {len(titles)} parted by commas, numbers with a "
                 "decimal point: mend that line"
             )
-        values[t] = [finite(row[at], titles[at], line, path.name) for at in places]
+        for k, at in enumerate(places):
+            value = number(row[at])
+            if value is None or not np.isfinite(value):
+                raise ValueError(
+                    f"{path.name}, line {line}: column {titles[at]!r} holds {row[at]!r}; expected a finite number: "
+                    "mend or drop that line, or choose among the columns by columns=..."
+                )
+            values[t, k] = value
     return values
 
 
-def number(cell):
+def number(cell: str) -> float | None:
     """A cell as a float, or None where it is no number."""
     try:
         return float(cell)
@@ -127,18 +134,7 @@ def number(cell):
         return None
 
 
-def finite(cell, title, line, file):
-    """A cell as a finite float; a ValueError names its column and line otherwise."""
-    value = number(cell)
-    if value is None or not np.isfinite(value):
-        raise ValueError(
-            f"{file}, line {line}: column {title!r} holds {cell!r}; expected a finite number: "
-            "mend or drop that line, or choose among the columns by columns=..."
-        )
-    return value
-
-
-def from_numpy(path, wanted):
+def from_numpy(path: Path, wanted: list | None) -> np.ndarray:
     """Columns of an .npy array, or arrays of an .npz archive side by side, (N, k)."""
     try:
         with path.open("rb") as file:  # NumPy leaves a broken archive open
@@ -165,7 +161,7 @@ def from_numpy(path, wanted):
         raise ValueError(f"{path.name}: {error}; expected arrays of numbers of one length, (N,) or (N, k)") from None
 
 
-def positions(wanted, titles, file):
+def positions(wanted: list | None, titles: list[str], file: str) -> list[int]:
     """Where the wanted columns stand, each named by its title or its number from 0; all where None is wanted."""
     found = []
     for name in titles if wanted is None else wanted:

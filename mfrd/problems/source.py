@@ -1,13 +1,15 @@
 """The source: points x_i in R^k with probabilities p_i, given or measured."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from . import samples as measured
 
 
-def as_points(values, what):
+def as_points(values: Any, what: str) -> np.ndarray:
     """A finite float array (n, k) from (n,) or (n, k); `what` names it in the error."""
     points = measured.real_array(values, what, "(n,) or (n, k)")
     if points.ndim == 1:
@@ -24,25 +26,40 @@ def as_points(values, what):
 class Source:
     """A discrete memoryless source, P(X = x_i) = p_i.
 
-    points: (n,) or (n, k), kept as given; pmf: (n,), non-negative, sums to one within 1e-9 and is
-    then normalised to it. Letters of probability zero are allowed. From measured samples:
-    `Source.from_samples`; from a file of samples: `Source.from_file`.
+    From measured samples: `Source.from_samples`; from a file of samples: `Source.from_file`.
 
-    .x: the points as (n, k); .p: the pmf; .mean: E X, (k,); .covariance: (k, k).
+    Parameters
+    ----------
+    points : (n,) or (n, k) array
+        Kept as given.
+    pmf : (n,) array
+        Non-negative, sums to one within 1e-9 and is then normalised to it. Zeros are allowed.
 
+    Attributes
+    ----------
+    x : (n, k) array
+        The points; p: the pmf.
+    mean, covariance : (k,) and (k, k) arrays
+        E X and Cov X.
+
+    Raises
+    ------
+    ValueError
+        Where a value is no real number, not finite or negative, a point too large to square, or the shapes disagree;
+        the message names the row.
+
+    Examples
+    --------
     >>> import mfrd
     >>> coin = mfrd.Source([-1.0, 1.0], [0.25, 0.75])
     >>> coin.mean, coin.covariance
     (array([0.5]), array([[0.75]]))
-
-    Raises ValueError where a value is no real number, not finite or negative, a point too large to square, or the
-    shapes disagree; the message names the row.
     """
 
     points: np.ndarray
     pmf: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         x = as_points(self.points, "points")
         with np.errstate(over="ignore"):
             far = np.flatnonzero(~np.isfinite((4 * x**2).sum(axis=1)))  # |x_i - y|^2 of points on both sides of 0
@@ -62,82 +79,131 @@ class Source:
             )
         if abs(p.sum() - 1) > 1e-9:
             raise ValueError(f"pmf sums to {p.sum():.10g}; expected 1 (within 1e-9): divide it by its sum")
-        object.__setattr__(self, "points", np.array(self.points, float))
-        object.__setattr__(self, "pmf", p / p.sum())
+        self.__dict__.update(points=np.array(self.points, float), pmf=p / p.sum())
 
     @classmethod
-    def from_samples(cls, samples, bins=None):
+    def from_samples(cls, samples: np.ndarray, bins: Any = None) -> "Source":
         """The source of measured samples: letters with their relative frequencies.
 
             x_i = the mean of the samples in bin i,   p_i = their number / N,   empty bins dropped.
-
-        samples: (N,) or (N, k). bins: None, a number of equal bins, ascending edges, a rule of
-        numpy.histogram_bin_edges ("auto", "fd", "sturges", ...), or a list of k of these, one an axis. None keeps
-        samples of at most 256 distinct values as they are, exactly, and else cuts one dimension by "auto".
-        -> Source; points (n,) from (N,), (n, k) from (N, k), in ascending order.
 
         A bin's letter is its mean and not its centre, so what binning adds is known: where Y depends on X through
         its bin, E|X - Y|^2 = E|x_i - Y|^2 + v, with v = E|X - x_i|^2 = the variance of the samples minus that
         of the source, at most a quarter of the squared bin width an axis. D on the source is D + v on the samples.
 
+        Parameters
+        ----------
+        samples : (N,) or (N, k) array
+        bins : optional
+            A number of equal bins, ascending edges, a rule of numpy.histogram_bin_edges ("auto", "fd", "sturges", ...),
+            or a list of k of these, one an axis. None keeps samples of at most 256 distinct values as they are,
+            exactly, and else cuts one dimension by "auto".
+
+        Returns
+        -------
+        Source
+            Points (n,) from (N,), (n, k) from (N, k), in ascending order.
+
+        Raises
+        ------
+        ValueError
+            Where samples are empty, not finite or of another shape, lie outside given edges, or take more than 256
+            values in two dimensions or more and no bins are given.
+
+        References
+        ----------
+        The law of total variance.
+
+        Examples
+        --------
         >>> import mfrd
         >>> source = mfrd.Source.from_samples([0.0, 0.2, 1.0, 1.0], bins=2)
         >>> source.points, source.pmf
         (array([0.1, 1. ]), array([0.5, 0.5]))
-
-        Raises ValueError where samples are empty, not finite or of another shape, lie outside given edges, or take
-        more than 256 values in two dimensions or more and no bins are given.
-        Source: the law of total variance.
         """
-        x = as_points(samples, "samples")
-        points, pmf = measured.letters(x, bins)
+        points, pmf = measured.letters(as_points(samples, "samples"), bins)
         return cls(points[:, 0] if np.ndim(samples) == 1 else points, pmf)
 
     @classmethod
-    def from_file(cls, path, *, columns=None, bins=None):
+    def from_file(cls, path: str | Path, *, columns: Any = None, bins: Any = None) -> "Source":
         """The source of the samples in a file, one sample a row.
-
-        path: .csv (parted by commas, a first row without numbers is its header), .npy (N,) or (N, k), or .npz;
-        columns: a name or number from 0, or a list of them; of an .npz the names of its arrays; None takes all;
-        bins: as `from_samples`. -> Source
 
             source = mfrd.Source.from_file("voltages.csv", columns="mV", bins=200)
 
         A file of letters and probabilities is `mfrd.Source(*numpy.loadtxt("pmf.csv", delimiter=",").T)`.
 
-        Raises FileNotFoundError where there is no such file, and ValueError for another suffix, an unknown column, a
-        cell that is no finite number (with its column and line), and as `from_samples`.
+        Parameters
+        ----------
+        path : str or Path
+            .csv (parted by commas, a first row without numbers is its header), .npy (N,) or (N, k), or .npz.
+        columns : optional
+            A name or number from 0, or a list of them; of an .npz the names of its arrays; None takes all.
+        bins : optional
+            As `from_samples`.
+
+        Returns
+        -------
+        Source
+
+        Raises
+        ------
+        FileNotFoundError
+            Where there is no such file.
+        ValueError
+            For another suffix, an unknown column, a cell that is no finite number (with its column and line), and as
+            `from_samples`.
         """
         return cls.from_samples(measured.read(path, columns), bins)
 
     @property
-    def x(self):
+    def x(self) -> np.ndarray:
+        """The points, (n, k)."""
         return self.points.reshape(len(self.pmf), -1)
 
     @property
-    def p(self):
+    def p(self) -> np.ndarray:
+        """The pmf, (n,)."""
         return self.pmf
 
     @property
-    def mean(self):
+    def mean(self) -> np.ndarray:
+        """E X, (k,)."""
         return self.p @ self.x
 
     @property
-    def covariance(self):
+    def covariance(self) -> np.ndarray:
+        """Cov X, (k, k)."""
         centred = self.x - self.mean
         return centred.T * self.p @ centred
 
-    def __repr__(self):
+    def shaped(self, y: np.ndarray) -> np.ndarray:
+        """Points y (m, k) in the form in which the source's own were given: (m,) where these were (n,)."""
+        return y[:, 0] if self.points.ndim == 1 else y
+
+    def __repr__(self) -> str:
         n, k = self.x.shape
         return f"Source({n} letters in R^{k}, mean {np.round(self.mean, 6)}, variance {np.trace(self.covariance):.6g})"
 
 
-def grid(low, high, n, dimension=1):
-    """Evenly spaced points of [low, high]^dimension, n to a side, both ends included.
+def grid(low: float, high: float, n: int, dimension: int = 1) -> np.ndarray:
+    """Evenly spaced points of [low, high]^dimension, both ends included.
 
-    -> (n,) for one dimension, (n^dimension, dimension) otherwise, the last coordinate fastest.
+    Parameters
+    ----------
+    low, high : float
+    n : int
+        Points to a side.
+    dimension : int
 
-    Raises ValueError where n or dimension is no whole number or less than one.
+    Returns
+    -------
+    (n,) array for one dimension, (n^dimension, dimension) otherwise
+        The last coordinate fastest.
+
+    Raises
+    ------
+    ValueError
+        Where n or dimension is no whole number or less than one.
     """
     if not all(isinstance(count, (int, np.integer)) and count >= 1 for count in (n, dimension)):
         raise ValueError(
@@ -149,13 +215,27 @@ def grid(low, high, n, dimension=1):
     return np.stack(np.meshgrid(*[side] * dimension, indexing="ij"), -1).reshape(-1, dimension)
 
 
-def bumps(points, weights, means, stds, floor=0.0):
+def bumps(points: np.ndarray, weights: np.ndarray, means: np.ndarray, stds: np.ndarray, floor: float = 0.0) -> Source:
     """Source with p(x) proportional to floor + sum_b weight_b exp(-|x - mean_b|^2 / 2 std_b^2).
 
-    points: (n,) or (n, k); weights, stds: (b,); means: (b,) or (b, k); floor: constant >= 0.
-    The bumps are not normalised one by one; the sum over the grid is. -> Source
+    The bumps are not normalised one by one; the sum over the points is.
 
-    Raises ValueError where shapes disagree, or the density is negative somewhere or zero on every point.
+    Parameters
+    ----------
+    points : (n,) or (n, k) array
+    weights, stds : (b,) arrays
+    means : (b,) or (b, k) array
+    floor : float
+        Constant >= 0.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    ValueError
+        Where shapes disagree, or the density is negative somewhere or zero on every point.
     """
     x, centres = as_points(points, "points"), as_points(means, "means")
     stds, weights = np.asarray(stds, float), np.asarray(weights, float)

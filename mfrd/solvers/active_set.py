@@ -10,10 +10,12 @@ import logging
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ..problems.problem import Problem
 from ..problems.units import NATS_PER_BIT
-from .certificate import TINY_PRICE, log_codeword_masses, potentials
+from .certificate import VANISHING, log_codeword_masses, potentials
 from .feasibility import interior, pinned_prices
 from .interior_point import BOLD, STEADY, Attempt, Iterate, centre, interior_point
+from .outcome import Proposal
 from .saddle import Saddle
 
 log = logging.getLogger("mfrd")
@@ -36,14 +38,34 @@ ONWARD = (  # in turn from the best point so far
     Attempt(lag=0.01, damping=1000.0, steps=300),
     Attempt(lag=0.01, far=1.2, damping=100.0, steps=300),
 )
-TOLERANCE = 2e-10 * NATS_PER_BIT  # nats, of the interior point and of log max c
+MERIT = 2e-10 * NATS_PER_BIT  # nats: what an answer of the interior point and log max c may miss
 DEAD = 1e-6  # a codeword is dropped where no letter sends it a larger share
 
 
-def newton(problem, warm=None, tol=TOLERANCE):
-    """(multipliers (R,), output pmf (m,), warm) of the optimum by interior point and active set.
+class Newton:
+    """The backend of this module; it starts from the answer to the budgets before, unless it is told to forget that."""
 
-    warm: what an earlier call returned for the same problem with other budgets, or None; tol: nats.
+    name, attempts = "newton", 1
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the answer before, which was not certified."""
+        self.warm: tuple | None = None
+
+    def propose(self, problem: Problem, attempt: int = 0) -> Proposal:
+        """The dual point of the optimum."""
+        warm, self.warm = self.warm, None  # nothing is left of it where this fails
+        proposal, self.warm = solve_dual(problem, warm)
+        return proposal
+
+
+def solve_dual(problem: Problem, warm: tuple | None = None, tol: float = MERIT) -> tuple[Proposal, tuple]:
+    """(the dual point of the optimum, warm) by interior point and active set.
+
+    warm: what an earlier call returned for the same problem with other budgets, or None: codewords, their masses and
+    prices; tol: nats.
     """
     pinned = np.zeros(len(problem.rows))
     if (problem.excess_budgets <= 0).any():
@@ -52,15 +74,16 @@ def newton(problem, warm=None, tol=TOLERANCE):
     saddle = Saddle(problem, active, pinned)
     alone = sufficient(saddle)
     if alone is not None:
-        return pinned, one(problem.m, active[alone]), (active, None)
+        return Proposal(pinned, on_codewords(problem.m, active[alone], 1.0)), (active, None)
     whole = len(active) == problem.m
     inner = tol if whole else max(tol, 1e-3)
     point = solve_on(saddle, None if warm is None else warm[1], inner)
+    steps = point.steps
     for _ in range(0 if whole else ROUNDS):
         multipliers, q = saddle.multipliers(point.lam, pinned), point.q / point.q.sum()
         log_c = price(problem, multipliers, potentials(problem, multipliers, q, active))
         log.debug("%d active codewords, %d steps, log max c %.2e nats", len(active), point.steps, log_c.max())
-        new, alive = violators(problem, log_c, active, tol), used(saddle, point, tol)
+        new, alive = violators(problem, log_c, active, tol), used(saddle, point)
         if inner == tol and (log_c.max() <= tol or not len(new)):
             break
         inner = max(tol, min(inner, 0.01 * log_c.max()))
@@ -68,36 +91,34 @@ def newton(problem, warm=None, tol=TOLERANCE):
         seed = np.append(point.q[alive], np.full(len(new), 1e-3 / max(1, len(new))))
         saddle = Saddle(problem, active, pinned)
         point = solve_on(saddle, Iterate(seed, point.lam), inner)
-    alive, point = polish(saddle, point, tol)
-    q = np.zeros(problem.m)
-    q[active[alive]] = point.q
-    return saddle.multipliers(point.lam, pinned), q / q.sum(), (active[alive], point)
+        steps += point.steps
+    alive, masses, lam = polish(saddle, point, tol)
+    q, warm = on_codewords(problem.m, active[alive], masses), (active[alive], Iterate(masses, lam))
+    return Proposal(saddle.multipliers(lam, pinned), q / q.sum(), iterations=steps), warm
 
 
-def used(saddle, point, tol):
+def used(saddle: Saddle, point: Iterate) -> np.ndarray:
     """Which codewords some letter uses with a share above DEAD, boolean (m,)."""
-    if not point.converged(tol):  # else `saddle` holds what follows
-        saddle.gradient(point.q, point.lam)
-    return point.q * (saddle.A / saddle.z[:, None]).max(axis=0) > DEAD  # max_i Q_ij
+    return (point.at or saddle.at(point.q, point.lam)).largest_shares > DEAD
 
 
-def polish(saddle, point, tol):
-    """(which codewords are used, the optimum on these alone), or all where the others are needed."""
-    alive = used(saddle, point, tol)
-    if alive.all():
-        return alive, point
-    few = saddle.restricted(alive)
-    polished = interior_point(few, Iterate(point.q[alive], point.lam, point.s[alive], point.t), tol, BOLD)
-    q = np.zeros(saddle.m)
-    q[alive] = polished.q
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # a letter may see none of them: c is infinite
-        c, _ = saddle.gradient(q, polished.lam)
-    if polished.converged(tol) and c.max() <= np.exp(tol):
-        return alive, polished
-    return np.ones(saddle.m, bool), point
+def polish(saddle: Saddle, point: Iterate, tol: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(which codewords are used, q on these, lam) at the optimum on these alone, or all where the others are needed.
+
+    The saddle point that `point` holds is given up.
+    """
+    alive = used(saddle, point)
+    if not alive.all():
+        few = saddle.restricted(alive)
+        better = interior_point(few, Iterate(point.q[alive], point.lam, point.s[alive], point.t), tol, BOLD)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # a letter may see none: c is infinite
+            c = saddle.at(on_codewords(saddle.m, alive, better.q), better.lam, out=point.at).c
+        if better.converged(tol) and c.max() <= np.exp(tol):
+            return alive, better.q, better.lam
+    return np.ones(saddle.m, bool), point.q, point.lam
 
 
-def first_codewords(problem, pinned):
+def first_codewords(problem: Problem, pinned: np.ndarray) -> np.ndarray:
     """Codewords to start from, spread over the codebook, that meet the budgets by themselves."""
     if problem.m <= FEW:
         return np.arange(problem.m)
@@ -109,17 +130,17 @@ def first_codewords(problem, pinned):
     return np.sort(order[:count])
 
 
-def sufficient(saddle):
+def sufficient(saddle: Saddle) -> int | None:
     """The index of a codeword that meets all budgets by itself, so that the rate is zero, or None."""
     meets = np.ones(saddle.m, bool)
     if saddle.base is not None:
-        meets &= saddle.base.min(axis=0) > -TINY_PRICE / 2
-    for group in saddle.groups:
-        meets &= (group.wp @ group.e <= saddle.D[group.rows, None]).all(axis=0)
+        meets &= saddle.base.min(axis=0) > -VANISHING / 2
+    for g in saddle.measures:
+        meets &= (g.wp @ g.e <= saddle.D[g.rows, None]).all(axis=0)
     return int(meets.argmax()) if meets.any() else None
 
 
-def solve_on(saddle, warm, tol):
+def solve_on(saddle: Saddle, warm: Iterate | None, tol: float) -> Iterate:
     """The optimum on the codewords of `saddle`, from a warm iterate where there is one."""
     if warm is not None and len(warm.q) == saddle.m and len(warm.lam) == saddle.R:
         start = Iterate(np.maximum(warm.q, 1e-3 / saddle.m), warm.lam)
@@ -140,12 +161,12 @@ def solve_on(saddle, warm, tol):
     return best
 
 
-def price(problem, multipliers, a):
+def price(problem: Problem, multipliers: np.ndarray, a: np.ndarray) -> np.ndarray:
     """log c_j of every codeword, (m,), a block at a time."""
     return np.concatenate([log_codeword_masses(problem, multipliers, a, block) for block in problem.blocks()])
 
 
-def violators(problem, log_c, active, tol):
+def violators(problem: Problem, log_c: np.ndarray, active: np.ndarray, tol: float) -> np.ndarray:
     """The worst codeword with log c_j > 0 of each active codeword's neighbourhood."""
     over = np.setdiff1d(np.flatnonzero(log_c > tol / 4), active)
     region = cKDTree(problem.y[active]).query(problem.y[over])[1]
@@ -154,8 +175,8 @@ def violators(problem, log_c, active, tol):
     return over[order[first]]
 
 
-def one(m, j):
-    """The pmf that puts all mass on j, (m,)."""
+def on_codewords(m: int, chosen: np.ndarray | int, masses: np.ndarray | float) -> np.ndarray:
+    """The masses of the chosen codewords among m, zero for the others, (m,)."""
     q = np.zeros(m)
-    q[j] = 1.0
+    q[chosen] = masses
     return q

@@ -8,22 +8,30 @@ that benchmarks/forms.py measures, the only one certified to 1e-8 bits on every 
 enter the objective alone, so one compilation serves a sweep.
 """
 
-import logging
 import warnings
 from functools import cache
 
 import numpy as np
 import scipy.sparse as sp
 
-from .certificate import TINY_PRICE, as_they_are
+from ..problems.problem import Problem
+from .certificate import VANISHING, as_they_are
 from .certificate import potentials as dual_potentials
 from .feasibility import pinned_prices
+from .outcome import Proposal
 
-log = logging.getLogger("mfrd")
+SETTINGS: dict[str, list[dict]] = {  # tried in turn until the gap is certified
+    "mosek": [{"mosek_params": {"MSK_DPAR_INTPNT_CO_TOL_REL_GAP": 1e-10}}, {}],
+    "clarabel": [
+        dict(tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11, max_step_fraction=0.9),
+        dict(tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9, static_regularization_constant=1e-10),
+        {},
+    ],
+}
 
 
 @cache
-def mosek_licence():
+def mosek_licence() -> str | None:
     """None where MOSEK is installed and licensed, else the reason why it cannot be used."""
     try:
         import mosek
@@ -44,7 +52,7 @@ class SolverFailed(RuntimeError):
     """A solver returned no answer, or one that is none."""
 
 
-def returned(what, values, shape, least=0.0):
+def returned(what: str, values: object, shape: tuple, least: float = 0.0) -> np.ndarray:
     """`values` that a solver returned, as an array of that shape; `what` names them in the error.
 
     Raises SolverFailed where there are none, or some are not finite, or below `least`.
@@ -60,6 +68,27 @@ def returned(what, values, shape, least=0.0):
     return found
 
 
+class Conic:
+    """A conic solver as a backend; the compiled program, with the solver's state, outlives certified answers alone."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.attempts = name, len(SETTINGS[name])
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the program, whose last answer was none or not certified."""
+        self.program: DualProgram | None = None
+
+    def propose(self, problem: Problem, attempt: int = 0) -> Proposal:
+        """The dual point by the settings of that attempt; SolverFailed where there is none, or no licence."""
+        reason = mosek_licence() if self.name == "mosek" else None
+        if reason:
+            raise SolverFailed(reason)
+        if self.program is None:
+            self.program = DualProgram(problem)
+        return self.program.solve(problem, self.name, **SETTINGS[self.name][attempt])
+
+
 class DualProgram:
     """The dual of one problem, compiled once and solved for any budgets on the same rows.
 
@@ -67,7 +96,7 @@ class DualProgram:
     value forbids; such a budget keeps a constant price, large enough that forbidden pairs vanish.
     """
 
-    def __init__(self, problem):
+    def __init__(self, problem: Problem) -> None:
         import cvxpy as cp  # a second to import, and not needed by Newton's method
 
         w, g = problem.rows.weights, problem.rows.measure
@@ -79,7 +108,7 @@ class DualProgram:
         n, m, R = len(self.letters), problem.m, len(self.free)
 
         base = problem.exponents(self.pinned)[self.letters].ravel()
-        keep = base < TINY_PRICE / 2
+        keep = base < VANISHING / 2
         pair = np.arange(n * m)[keep]
         excess = [problem.excess(h)[self.letters] for h in range(len(problem.rows.measures))]
         rates = [(w[r, self.letters, None] * excess[g[r]]).ravel()[keep] / self.units[r] for r in self.free]
@@ -97,13 +126,13 @@ class DualProgram:
         cones = cp.ExpCone(exponent, np.ones(len(pair)), u)
         self.program = cp.Problem(cp.Maximize(objective), [cones, of_codeword.T @ u <= 1, self.masses])
 
-    def set_budgets(self, problem):
+    def set_budgets(self, problem: Problem) -> None:
         """Budgets of `problem`, in the units of this program."""
         free = (problem.excess_budgets / self.units)[self.free]
         self.budget.value = free if len(free) else np.ones(1)  # no free budget: an idle price
 
-    def solve(self, problem, solver, **options):
-        """(multipliers (R,), potentials (n,), output pmf (m,)) for the budgets of `problem`.
+    def solve(self, problem: Problem, solver: str, **options) -> Proposal:
+        """The dual point for the budgets of `problem`.
 
         Raises SolverFailed where the solver returns none.
         """
@@ -131,4 +160,4 @@ class DualProgram:
         a = np.zeros(problem.n)
         a[self.letters] = returned("potentials", self.a.value, (len(self.letters),), least=-np.inf)
         potentials[self.letters] = as_they_are(problem, multipliers, a)[self.letters]
-        return multipliers, potentials, q
+        return Proposal(multipliers, q, potentials, getattr(self.program.solver_stats, "num_iters", 0) or 0)

@@ -1,30 +1,49 @@
 """The encoder: a stochastic map Q(j | i) from source letters to codewords."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.special import entr, rel_entr
 
 from ..problems.rows import BudgetRows
-from ..problems.source import as_points
+from ..problems.source import Source, as_points
 from ..problems.units import NATS_PER_BIT
 
 
 class Encoder:
     """A conditional pmf Q_ij = P(Y = y_j | X = x_i) on a source and a codebook.
 
-    source: Source; codebook: (m,) or (m, k); Q: (n, m), rows sum to one within 1e-9. Where only
-    few codewords are used, `support` lists their indices and Q is (n, len(support)): what is
-    stored; `.Q` is always (n, m).
+        rate I(X;Y) = sum_ij p_i Q_ij log2(Q_ij / q_j),   q_j = sum_i p_i Q_ij
 
-    .rate = I(X;Y) = sum_ij p_i Q_ij log2(Q_ij / q_j), .output_entropy = H(Y),
-    .conditional_entropy = H(Y|X), all in bits; .output_pmf: q = p Q, (m,).
+    Parameters
+    ----------
+    source : Source
+    codebook : (m,) or (m, k) array
+    Q : (n, m) array
+        Rows sum to one within 1e-9.
+    support : (used,) array of int, optional
+        Where only few codewords are used, their indices; Q is then (n, used), which is what is stored.
 
-    Raises ValueError where shapes disagree, or a row is negative, not finite or does not sum to one.
-    Source: Shannon (1959).
+    Attributes
+    ----------
+    Q : (n, m) array
+        Whole, whatever was stored; output_pmf: q = p Q, (m,); y: the codebook as (m, k).
+    rate, output_entropy, conditional_entropy : float
+        I(X;Y), H(Y) and H(Y|X), bits.
+
+    Raises
+    ------
+    ValueError
+        Where shapes disagree, or a row is negative, not finite or does not sum to one.
+
+    References
+    ----------
+    Shannon (1959).
     """
 
-    def __init__(self, source, codebook, Q, support=None):
-        y = as_points(codebook, "codebook")
-        support = np.arange(len(y)) if support is None else np.asarray(support, int)
+    def __init__(self, source: Source, codebook: np.ndarray, Q: np.ndarray, support: np.ndarray | None = None) -> None:
+        self.source, self.codebook, self.y = source, np.array(codebook, float), as_points(codebook, "codebook")
+        support = np.arange(len(self.y)) if support is None else np.asarray(support, int)
         Q = np.asarray(Q, float)
         if Q.shape != (len(source.p), len(support)):
             raise ValueError(
@@ -37,16 +56,10 @@ class Encoder:
                 f"Q has least entry {Q.min():g} and a row sum {error:g} away from 1; "
                 "expected a conditional pmf in each row: divide each by its sum"
             )
-        self.source, self.codebook = source, np.array(codebook, float)
         self.support, self.columns = support, Q
 
     @property
-    def y(self):
-        """The codebook as (m, k)."""
-        return self.codebook.reshape(len(self.codebook), -1)
-
-    @property
-    def Q(self):
+    def Q(self) -> np.ndarray:
         """The whole conditional pmf, (n, m); unused codewords have zero columns."""
         if len(self.support) == len(self.codebook):
             return self.columns
@@ -55,43 +68,45 @@ class Encoder:
         return Q
 
     @property
-    def output_pmf(self):
+    def output_pmf(self) -> np.ndarray:
+        """q_j = sum_i p_i Q_ij, (m,)."""
         q = np.zeros(len(self.codebook))
-        q[self.support] = self.source.p @ self.columns  # q_j = sum_i p_i Q_ij
+        q[self.support] = self.source.p @ self.columns
         return q
 
     @property
-    def rate(self):
+    def rate(self) -> float:
+        """I(X;Y), bits."""
         q = self.source.p @ self.columns
         used = q > 0  # where p_i Q_ij underflows for every i, the codeword carries nothing
         terms = rel_entr(self.columns[:, used], q[used])
         return float(self.source.p @ terms.sum(axis=1) / NATS_PER_BIT)
 
     @property
-    def output_entropy(self):
+    def output_entropy(self) -> float:
+        """H(Y), bits."""
         return max(0.0, float(entr(self.output_pmf).sum() / NATS_PER_BIT))  # one codeword: 0, not -1e-16
 
     @property
-    def conditional_entropy(self):
+    def conditional_entropy(self) -> float:
+        """H(Y|X), bits."""
         return float(self.source.p @ entr(self.columns).sum(axis=1) / NATS_PER_BIT)
 
-    def distortion(self, measure):
+    def distortion(self, measure: Callable | np.ndarray) -> np.ndarray:
         """E[d(x_i, Y) | X = x_i] for each letter, (n,); measure as in Fidelity, or an (n, m) matrix."""
-        if callable(measure):
-            d = measure(self.source.x, self.y[self.support])
-        else:
-            d = np.asarray(measure)[:, self.support]
+        y = self.y[self.support]
+        d = measure(self.source.x, y) if callable(measure) else np.asarray(measure)[:, self.support]
         return (self.columns * d).sum(axis=1)
 
     def spent(self, rows: BudgetRows) -> np.ndarray:
         """E_r = sum_i p_i w_ri E[d_g(x_i, Y) | X = x_i], what each budget row bounds, (R,)."""
         return rows.means(np.array([self.distortion(measure) for measure in rows.measures]), self.source.p)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n, m = len(self.source.p), len(self.codebook)
         return f"Encoder({n} letters, {m} codewords, I = {self.rate:.6g} bits, H(Y) = {self.output_entropy:.6g} bits)"
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         from .display import figure
 
         return figure(self)

@@ -1,20 +1,24 @@
 """Feasibility: an encoder well inside the budgets, or the error that says why there is none."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.optimize import linprog
 
 from ..problems.fidelity import InfeasibleFidelity
-from .certificate import TINY_PRICE
+from ..problems.problem import Problem
+from .certificate import VANISHING
 
 LP_TOLERANCE = 1e-7  # of the linear program's own solver
-ROUNDING = 1e-12
+SHORTFALL = 1e-12  # in typical distortions: by how much budgets may miss each other through rounding alone
+OVERSHOOT = 1e-12  # of a budget on its least reachable value: the excess that is rounding alone
 
 
-def deterministic(problem, slopes):
+def deterministic(problem: Problem, slopes: np.ndarray) -> np.ndarray:
     """The codeword of each letter that minimises sum_g theta_gi e_g(i, j), (n,)."""
     best, choice = np.full(problem.n, np.inf), np.zeros(problem.n, int)
     for block in problem.blocks():
-        cost = sum(theta[:, None] * problem.excess(g, block) for g, theta in enumerate(slopes))
+        cost = problem.priced(slopes, block)
         j = cost.argmin(axis=1)
         better = cost[np.arange(problem.n), j] < best
         choice[better] = block.start + j[better]
@@ -22,13 +26,13 @@ def deterministic(problem, slopes):
     return choice
 
 
-def one_hot(choice):
+def one_hot(choice: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(Q, support): a deterministic encoder on the codewords it uses."""
     support, position = np.unique(choice, return_inverse=True)
     return np.eye(len(support))[position], support
 
 
-def interior(problem):
+def interior(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     """(Q, support) of an encoder that meets all budgets with the most room.
 
     With one measure it is the nearest codeword, with several that of `least_shortfall`.
@@ -39,7 +43,7 @@ def interior(problem):
     if len(problem.rows.measures) == 1:
         return one_hot(deterministic(problem, np.ones((1, problem.n))))
     share, found, shortfall, _ = least_shortfall(problem)
-    if shortfall > ROUNDING:
+    if shortfall > SHORTFALL:
         raise out_of_reach(problem)
     choices = [choice for choice, _ in found]
     support = np.unique(choices)
@@ -49,7 +53,7 @@ def interior(problem):
     return Q / Q.sum(axis=1, keepdims=True), support
 
 
-def least_shortfall(problem, found=()):
+def least_shortfall(problem: Problem, found: Sequence = ()) -> tuple[np.ndarray, list, float, np.ndarray]:
     """(share, found, shortfall, price) of the encoders whose mixture has the least largest relative excess t.
 
     The linear program over the deterministic encoders found so far prices the budgets, and the best encoder at these
@@ -61,28 +65,22 @@ def least_shortfall(problem, found=()):
     units = problem.units * (problem.rows.weights @ problem.source.p)
     G = len(problem.rows.measures)
     nearest = [] if found else [deterministic(problem, row[:, None] * np.ones(problem.n)) for row in np.eye(G)]
-    found = [*found, *((choice, mean_excess(problem, choice)) for choice in nearest)]
+    found = [*found, *((choice, problem.mean_excess(*one_hot(choice))) for choice in nearest)]
     room = [E - problem.excess_budgets for _, E in found]
     units = np.maximum(units, 1e-9 * abs(np.array(room[:G])).max(axis=0))  # entries above 1e15 defeat linprog
     units[units == 0] = 1.0  # a budget of zero on letters of probability zero, which nothing exceeds
     shortfall, proof = -np.inf, np.zeros(len(problem.rows))
     for _ in range(500):
         A = np.column_stack([np.array(room).T / units[:, None], -np.ones(len(problem.rows))])
-        program = linprog(
-            np.append(np.zeros(len(room)), 1.0),
-            A_ub=A,
-            b_ub=np.zeros(len(problem.rows)),
-            A_eq=[np.append(np.ones(len(room)), 0.0)],
-            b_eq=[1.0],
-            bounds=[(0, None)] * len(room) + [(None, None)],
-        )
+        t, bounds = np.arange(len(room) + 1) == len(room), [(0, None)] * len(room) + [(None, None)]
+        program = linprog(1.0 * t, A, np.zeros(len(A)), A_eq=[1.0 - t], b_eq=[1.0], bounds=bounds)
         share, price = program.x[:-1], np.maximum(-program.ineqlin.marginals, 0)
         price = price / price.sum() / units
         candidate = deterministic(problem, problem.rows.slopes(price))
-        E = mean_excess(problem, candidate)
+        E = problem.mean_excess(*one_hot(candidate))
         excess = E - problem.excess_budgets
-        if price @ excess > shortfall:  # weak duality: min over encoders of price . (E - D) bounds t from below
-            shortfall, proof = price @ excess, price
+        # weak duality: min over encoders of price . (E - D) bounds t from below
+        shortfall, proof = max((shortfall, proof), (price @ excess, price), key=lambda bound: bound[0])
         if shortfall > program.fun - LP_TOLERANCE:
             break
         found.append((candidate, E))
@@ -92,7 +90,7 @@ def least_shortfall(problem, found=()):
     return share, found, shortfall, proof
 
 
-def together(problem, first=None):
+def together(problem: Problem, first: str | None = None) -> tuple[Problem, list[str]]:
     """(problem, names): budgets raised, one after the other, until all are met together; names: which, in order.
 
     Newton's method on t as a function of one budget, convex and falling: the prices say t(D + x) >= t - x sum price_r,
@@ -101,10 +99,11 @@ def together(problem, first=None):
     that of the largest price; where raising it helps no more, the next follows.
     """
     owner = problem.rows.owner
-    names, found = [] if first is None else [first], ()
+    names: list[str] = [] if first is None else [first]
+    found: Sequence = ()
     for _ in range(200):
         _, found, shortfall, price = least_shortfall(problem, found)
-        if shortfall <= ROUNDING:
+        if shortfall <= SHORTFALL:
             break
         known = [f.name for f in problem.fidelities]
         slope, weight = (np.bincount(owner, price * unit, len(known)) for unit in (1.0, problem.units))
@@ -115,7 +114,7 @@ def together(problem, first=None):
     return problem, list(dict.fromkeys(names))
 
 
-def out_of_reach(problem):
+def out_of_reach(problem: Problem) -> InfeasibleFidelity:
     """The InfeasibleFidelity of budgets that cannot be met together; it says which to raise above what."""
     raised, names = together(problem)
     levels = " and ".join(
@@ -125,13 +124,11 @@ def out_of_reach(problem):
     return InfeasibleFidelity(
         f"{', '.join(f.name for f in problem.fidelities)}: each budget is reachable alone, not all together; "
         f"with the others as they are, raise {levels}, or add codewords",
-        name=f.name,
-        budget=f.D,
-        least=raised.fidelity(f.name).D,
+        *(f.name, f.D, raised.fidelity(f.name).D),
     )
 
 
-def on_joint_edge(problem):
+def on_joint_edge(problem: Problem) -> dict[str, tuple[float, float]]:
     """{name: (least, enough)}: budgets, of several measures, on the least that the others as they are leave to them.
 
     enough: the budget from which solvers have room.
@@ -148,13 +145,7 @@ def on_joint_edge(problem):
     return found
 
 
-def mean_excess(problem, choice):
-    """E_r of a deterministic encoder, (R,)."""
-    Q, support = one_hot(choice)
-    return problem.mean_excess(Q, support)
-
-
-def repair(problem, Q, support):
+def repair(problem: Problem, Q: np.ndarray, support: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The encoder (Q, support), moved towards the interior one by the least steps that meet the budgets.
 
     Letters with a broken budget of their own step first, each by itself; then all letters by one step. The rate is
@@ -182,13 +173,13 @@ def repair(problem, Q, support):
     return mixed, union
 
 
-def overshoot(problem, Q, support):
+def overshoot(problem: Problem, Q: np.ndarray, support: np.ndarray) -> np.ndarray:
     """E_r - (D_r - least_r), (R,), zero where rounding alone leads over a budget on its least reachable value."""
     over = problem.mean_excess(Q, support) - problem.excess_budgets
-    return np.where((problem.excess_budgets <= 0) & (over <= ROUNDING * problem.rows.D), 0.0, over)
+    return np.where((problem.excess_budgets <= 0) & (over <= OVERSHOOT * problem.rows.D), 0.0, over)
 
 
-def pinned_prices(problem):
+def pinned_prices(problem: Problem) -> np.ndarray:
     """Constant prices, (R,), for budgets on their least reachable value, 0 for the others.
 
     Such a budget admits nearest codewords only; no finite price is optimal, and any price at which
@@ -200,5 +191,5 @@ def pinned_prices(problem):
         letters = (w[r] > 0) & (problem.source.p > 0)
         cost = w[r, letters, None] * problem.excess(g[r])[letters]
         above = cost[cost > 1e-10 * problem.units[r]]
-        prices[r] = TINY_PRICE / above.min() if len(above) else 0.0
+        prices[r] = VANISHING / above.min() if len(above) else 0.0
     return prices

@@ -11,11 +11,15 @@ E_r falls like exp(-lam_r), so far from the budget (E_r against D_r - t_r beyond
 log E_r = log(D_r - t_r): the same root, and Newton's step then neither crawls from above nor overshoots from below.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.linalg.blas import dtrsv
 from scipy.linalg.lapack import dpotrf, dpotrs
+
+from .saddle import Saddle, SaddlePoint
 
 MARGIN = 0.01  # share of the way to the boundary that a step leaves while the products x y are large
 FLOOR = 1e-17  # products x y are not driven below this
@@ -55,32 +59,34 @@ class Iterate:
     merit: what (q, lam) miss of the optimum, in nats: |log max c| + |sum q - 1| + lam |D - E|, which bounds the gap
     between the rate at (q, lam) and the dual function since sum q c = 1 and log c >= 1 - 1/c, plus over, the largest
     share by which a budget is exceeded times the probability of its letters; steps: how many Newton steps it took;
-    infeasible: whether the dual function rose above log min(n, m), which no rate does.
+    infeasible: whether the dual function rose above log min(n, m), which no rate does; at: the saddle there, where it
+    is the last point that the method saw.
     """
 
     q: np.ndarray
     lam: np.ndarray
-    s: np.ndarray | None = None
-    t: np.ndarray | None = None
+    s: Any = None
+    t: Any = None
     merit: float = np.inf
     over: float = np.inf
     steps: int = 0
     infeasible: bool = False
+    at: SaddlePoint | None = None
 
-    def converged(self, tol):
+    def converged(self, tol: float) -> bool:
         """Whether the merit is within tol (nats) and every budget is met."""
         return self.merit <= tol and self.over == 0
 
 
-def centre(saddle, attempt=STEADY):
+def centre(saddle: Saddle, attempt: Attempt = STEADY) -> Iterate:
     """The starting iterate of an attempt."""
     share = np.empty(saddle.R)
-    for group in saddle.groups:
-        share[group.rows] = group.w @ saddle.p
+    for g in saddle.measures:
+        share[g.rows] = g.w @ saddle.p
     lam = attempt.nats * share / np.maximum(saddle.D, 0.02 * share)
     q = np.full(saddle.m, 1 / saddle.m)
     if attempt.updates:
-        A = saddle.exponentials(lam)
+        A, _ = saddle.exponentials(lam)
         for _ in range(attempt.updates):
             q = q * ((saddle.p / (A @ q)) @ A)
         q = np.maximum(q, 1e-3 / saddle.m)
@@ -88,34 +94,29 @@ def centre(saddle, attempt=STEADY):
 
 
 @np.errstate(divide="ignore", over="ignore", invalid="ignore")  # steps too long are infinite here and cut there
-def interior_point(saddle, start, tol, attempt=STEADY):
-    """The best Iterate found from `start` as `attempt` says; it has `converged(tol)` where the method did.
-
-    It leaves in `saddle` what the last gradient keeps: that of the Iterate, where the method converged.
-    """
+def interior_point(saddle: Saddle, start: Iterate, tol: float, attempt: Attempt = STEADY) -> Iterate:
+    """The best Iterate found from `start` as `attempt` says; it has `converged(tol)` where the method did."""
     D, m = saddle.D, saddle.m
     N, weight = m + saddle.R, saddle.share / D
-    x = np.concatenate([start.q, start.lam])
-    c, E = saddle.gradient(start.q, start.lam)
-    s = np.maximum(1 - c, LEAST) if start.s is None else start.s
-    t = np.maximum(D - E, LEAST * abs(D)) if start.t is None else start.t
-    y = np.concatenate([s, t])
-    lack, best = lacking(y, c, E, D), (np.inf, x, y, np.inf, 0)
-    infeasible = False
+    x, at = np.concatenate([start.q, start.lam]), saddle.at(start.q, start.lam)
+    s = np.maximum(1 - at.c, LEAST) if start.s is None else start.s
+    t = np.maximum(D - at.E, LEAST * abs(D)) if start.t is None else start.t
+    y, infeasible = np.concatenate([s, t]), False
+    lack, best = lacking(y, at, D), (np.inf, x, y, np.inf, 0)
     for step in range(attempt.steps):
-        q, lam, excess = x[:m], x[m:], E - D
+        excess = at.E - D
         over = float((weight * (excess - saddle.inset)).max(initial=0.0))
-        merit = float(abs(np.log(c.max())) + abs(q.sum() - 1) + lam @ abs(excess)) + over
+        merit = float(abs(np.log(at.c.max())) + abs(at.q.sum() - 1) + at.lam @ abs(excess)) + over
         if merit < best[0]:
             best = merit, x, y, over, step
         if merit <= tol and over == 0:
             break
-        if step % 8 == 7 and saddle.dual(c, lam) > np.log(min(saddle.n, m)) + 1e-6:
+        if step % 8 == 7 and saddle.dual(at) > np.log(min(saddle.n, m)) + 1e-6:
             infeasible = True
             break
         xy = x * y
         mu, short = float(xy.sum()) / N, float(x @ abs(lack)) / N
-        solve = factorise(saddle, x, y, lack, E, attempt)
+        solve = factorise(saddle, at, x, y, lack, attempt)
         if solve is None:
             break
         target = max(min(mu, attempt.lag * short), FLOOR)
@@ -126,25 +127,34 @@ def interior_point(saddle, start, tol, attempt=STEADY):
             target, xy = max(mu * (ahead / mu) ** 3, target), xy + dx * dy
         dx, dy = solve(target - xy)
         a = min(1.0, (1 - min(MARGIN, mu + attempt.margin)) * longest(x, dx, y, dy))
-        x, y, c, E, lack = advance(saddle, x, y, dx, dy, a, N * (2 * short + mu) + 1e-10)
+        for shorter in a * 0.3 ** np.arange(8):  # until the slacks lack little enough
+            x1, y1 = x + shorter * dx, y + shorter * dy
+            at = saddle.at(x1[:m], x1[m:], out=at)
+            lack = lacking(y1, at, D)
+            if np.maximum(x, x1) @ abs(lack) <= N * (2 * short + mu) + 1e-10:
+                break
+        x, y = x1, y1
+    last = at if x is best[1] else None
     merit, x, y, over, step = best
-    return Iterate(x[:m], x[m:], y[:m], y[m:], merit, over, step, infeasible)
+    return Iterate(x[:m], x[m:], y[:m], y[m:], merit, over, step, infeasible, last)
 
 
-def lacking(y, c, E, D):
+def lacking(y: np.ndarray, at: SaddlePoint, D: np.ndarray) -> np.ndarray:
     """y less the slacks that c and E leave, (m + R,)."""
-    return y - np.concatenate([1 - c, D - E])
+    return y - np.concatenate([1 - at.c, D - at.E])
 
 
-def factorise(saddle, x, y, lack, E, attempt):
+def factorise(
+    saddle: Saddle, at: SaddlePoint, x: np.ndarray, y: np.ndarray, lack: np.ndarray, attempt: Attempt
+) -> Callable | None:
     """The solver r -> (dx, dy) of the linearised system at (x, y), or None where it is singular."""
     m, ratio = saddle.m, y / x
-    factors = cholesky(saddle, x[:m], ratio[:m] + 1e-15)
+    factors = cholesky(saddle, at, ratio[:m] + 1e-15)
     if factors is None:
         return None
     L, B, V = factors
     rho, b = 1.0, lack
-    room = saddle.D - y[m:]
+    E, room = at.E, saddle.D - y[m:]
     log_quotient = np.log(E / room)
     away = abs(log_quotient) > np.log(attempt.far)
     if np.count_nonzero(away):
@@ -175,10 +185,10 @@ def factorise(saddle, x, y, lack, E, attempt):
     return solve
 
 
-def cholesky(saddle, q, diagonal):
+def cholesky(saddle: Saddle, at: SaddlePoint, diagonal: np.ndarray) -> tuple | None:
     """(L, B, V): the lower factor of H + diag(diagonal), raised by rounding's worth until there is one; else None."""
     for raised in (0.0, 1e-15, 1e-13, 1e-11, 1e-9):
-        H, B, V = saddle.hessian(q)
+        H, B, V = saddle.hessian(at)
         of_H = diagonal_of(H)
         of_H += diagonal + raised * of_H.max() if raised else diagonal
         L, failed = dpotrf(H, lower=1, clean=0, overwrite_a=1)
@@ -187,25 +197,12 @@ def cholesky(saddle, q, diagonal):
     return None
 
 
-def diagonal_of(M):
+def diagonal_of(M: np.ndarray) -> np.ndarray:
     """The diagonal of a contiguous square matrix, to write to."""
     return M.reshape(-1, order="A")[:: len(M) + 1]
 
 
-def longest(x, dx, y, dy):
+def longest(x: np.ndarray, dx: np.ndarray, y: np.ndarray, dy: np.ndarray) -> float:
     """The largest step at which x + a dx and y + a dy are not negative, infinite where none of them falls."""
     fastest = max(-(dx / x).min(), -(dy / y).min())
     return 1 / fastest if fastest > 0 else np.inf
-
-
-def advance(saddle, x, y, dx, dy, a, allowed):
-    """The point a step a ahead, or less while its slacks lack more than `allowed`: (x, y, c, E, lack)."""
-    m = saddle.m
-    for _ in range(8):
-        x1, y1 = x + a * dx, y + a * dy
-        c, E = saddle.gradient(x1[:m], x1[m:])
-        lack = lacking(y1, c, E, saddle.D)
-        if np.maximum(x, x1) @ abs(lack) <= allowed:
-            break
-        a *= 0.3
-    return x1, y1, c, E, lack

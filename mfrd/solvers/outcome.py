@@ -2,6 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil, log10
+
+import numpy as np
+
+TOLERANCE = (
+    1e-6  # bits, the largest certified gap of an optimal solution, and all that a budget that binds not is worth
+)
+DECADES = -8  # powers of ten from which gaps are told apart: below, machines differ
 
 
 class Status(StrEnum):
@@ -43,3 +51,27 @@ class Stats:
     seconds: float = 0.0
     attempts: int = 1
     backend: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """What a backend proposes: the dual point from which encoder and certificate are made, none of it trusted.
+
+    multipliers: lam, (R,), nats per unit distortion; q: output pmf, (m,); potentials: a, (n,), nats, or None for the
+    best that follow from the others; iterations: what it took.
+    """
+
+    multipliers: np.ndarray
+    q: np.ndarray
+    potentials: np.ndarray | None = None
+    iterations: int = 0
+
+
+def decade(gap: float) -> float:
+    """The power of ten that a gap in bits is not above, at least 10^DECADES, which also stands for gaps <= 0.
+
+    >>> from mfrd.solvers.outcome import decade
+    >>> decade(3.1e-7), decade(1e-7), decade(2e-11), decade(-1e-16)
+    (1e-06, 1e-07, 1e-08, 1e-08)
+    """
+    return float(f"1e{max(ceil(log10(gap)) if gap > 0 else DECADES, DECADES)}")

@@ -8,20 +8,56 @@ Q_ij = q_j A_ij and its means eb_gi = sum_j Q_ij e_g(i, j), the gradients are
 and the Hessian is [[H, B], [B', -V]] with
     H = A' diag(p) A,   B_jr = sum_i p_i w_ri A_ij (e_g(i, j) - eb_gi),
     V_rl = sum_i p_i w_ri w_li Cov_Qi(e_g, e_h).
-Only the G distinct distortion matrices are stored, however many rows the budgets have.
+Only the G distinct distortion matrices are stored, however many rows the budgets have. What a point (q, lam) leaves to
+its Hessian, its dual value and its encoder is a SaddlePoint; a Saddle holds nothing of it.
 """
 
 from copy import copy
-from types import SimpleNamespace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.linalg.blas import dsyrk
 
-INSET = 1e-14  # of each budget, kept free so that rounding leaves the encoder within it
-ROUNDING = 1e-14
-NEGLIGIBLE = 1e-15  # the budget of one letter less probable than this costs less than rounding: repair meets it
+from ..problems.problem import Problem
+
+INSET_SHARE = 1e-14  # of each budget, kept free so that rounding leaves the encoder within it
+VARIANCE_FLOOR = 1e-14  # of the squared mean: a variance below it is rounding
+NEGLIGIBLE_PROBABILITY = 1e-15  # the budget of one letter below it costs less than rounding: repair meets it
 MANY = 16  # rows of one measure from which their weights are kept sparse
+
+
+@dataclass(frozen=True, eq=False)
+class Measure:
+    """One measure of a saddle: rows, w (rows, n) and w p, dense or sparse, and the excesses e (n, m) over its scale."""
+
+    rows: slice
+    w: np.ndarray
+    wp: np.ndarray
+    e: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class SaddlePoint:
+    """A saddle at (q, lam): c (m,) and E (R,), its gradients, and what else follows from there.
+
+    block: (1 + G, n, m), A = exp(high_i - s_ij) and after it A e_g of each measure; high: (n,), or 0.0, such that the
+    largest of a letter is 1; z: A q, (n,); means: eb_g, (n,), one a measure.
+    """
+
+    q: np.ndarray
+    lam: np.ndarray
+    block: np.ndarray
+    high: np.ndarray | float
+    z: np.ndarray
+    means: list[np.ndarray]
+    c: np.ndarray
+    E: np.ndarray
+
+    @property
+    def largest_shares(self) -> np.ndarray:
+        """max_i Q_ij, (m,)."""
+        return self.q * (self.block[0] / self.z[:, None]).max(axis=0)
 
 
 class Saddle:
@@ -32,108 +68,95 @@ class Saddle:
     that `pinned`, (R,), holds for them. D: (R,) what is left to the chosen codewords, negative where infeasible.
     """
 
-    def __init__(self, problem, columns, pinned):
+    def __init__(self, problem: Problem, columns: np.ndarray, pinned: np.ndarray) -> None:
         w, g = problem.rows.weights, problem.rows.measure
         letters = slice(None) if problem.source.p.min() > 0 else problem.source.p > 0
         share = (w > 0) @ problem.source.p  # the probability of each row's letters
-        idle = (share <= NEGLIGIBLE) & (np.count_nonzero(w, axis=1) == 1)
+        idle = (share <= NEGLIGIBLE_PROBABILITY) & (np.count_nonzero(w, axis=1) == 1)
         free = np.flatnonzero((problem.excess_budgets > 0) & ~idle)
         self.free = free[np.argsort(g[free], kind="stable")]  # measure by measure
-        self.share = share[self.free]
+        self.share, self.unit = share[self.free], problem.units[self.free]
         self.p, self.root = problem.source.p[letters], np.sqrt(problem.source.p[letters])
-        self.unit = problem.units[self.free]
-        self.base = None
-        if pinned.any():
-            self.base = -problem.exponents(pinned, columns)[letters]
-        least, self.groups = np.empty(len(self.free)), []
+        self.base = -problem.exponents(pinned, columns)[letters] if pinned.any() else None
+        least, self.measures = np.empty(len(self.free)), []
         for h in range(len(problem.rows.measures)):
             rows = slice(*np.searchsorted(g[self.free], [h, h + 1]))
-            e = problem.excess(h, columns)[letters]
+            e = np.ascontiguousarray(problem.excess(h, columns)[letters])
             nearest = e.min(axis=1)
             e -= nearest[:, None]
             e /= problem.scale[h]
             w_h = w[self.free[rows]][:, letters]
             least[rows] = w_h @ (self.p * nearest)
-            if w_h.shape[0] > MANY:
-                w_h = sp.csr_array(w_h)
-            group = SimpleNamespace(rows=rows, w=w_h, wp=w_h * self.p, e=e, Ae=np.empty_like(e), eb=None)
+            w_h = sp.csr_array(w_h) if len(w_h) > MANY else w_h
             if w_h.shape[0]:
-                self.groups.append(group)
-        self.inset = INSET * problem.rows.D[self.free] / self.unit
+                self.measures.append(Measure(rows, w_h, w_h * self.p, e))
+        self.inset = INSET_SHARE * problem.rows.D[self.free] / self.unit
         self.D = (problem.excess_budgets[self.free] - least) / self.unit - self.inset
         self.n, self.m, self.R = len(self.p), e.shape[1], len(self.free)
-        self.A, self.work = np.empty_like(e), np.empty_like(e)
-        self.H = np.empty((self.m, self.m), order="F")
-        self.one_zero = len(self.groups) == 1 and self.base is None
+        self.scratch = np.empty((self.n, self.m))  # written before it is read, whatever it holds
+        self.one_zero = len(self.measures) == 1 and self.base is None  # each letter has a codeword of s = 0
 
-    def restricted(self, keep):
+    def restricted(self, keep: np.ndarray) -> "Saddle":
         """The same saddle on some of its codewords, boolean (m,), with the excesses as they are."""
         few = copy(self)
         few.base = None if self.base is None else self.base[:, keep]
-        few.groups = []
-        for g in self.groups:
-            e = np.ascontiguousarray(g.e[:, keep])
-            few.groups.append(SimpleNamespace(rows=g.rows, w=g.w, wp=g.wp, e=e, Ae=np.empty_like(e), eb=None))
+        few.measures = [replace(g, e=np.ascontiguousarray(g.e[:, keep])) for g in self.measures]
         few.m, few.one_zero = int(keep.sum()), False
-        few.A, few.work = np.empty((2, few.n, few.m))
-        few.H = np.empty((few.m, few.m), order="F")
+        few.scratch = np.empty((few.n, few.m))
         return few
 
-    def multipliers(self, lam, pinned):
+    def multipliers(self, lam: np.ndarray, pinned: np.ndarray) -> np.ndarray:
         """Prices of all rows in nats per unit distortion, (R,), from those of the free rows."""
         whole = pinned.copy()
         whole[self.free] = lam / self.unit
         return whole
 
-    def exponentials(self, lam):
-        """exp(high_i - s_ij) at the prices lam, (n, m), kept in .A; high is such that the largest of a letter is 1."""
-        A = self.A
-        if not self.groups:
+    def exponentials(self, lam: np.ndarray, out: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | float]:
+        """(exp(high_i - s_ij) at the prices lam, (n, m); high), high such that the largest of a letter is 1."""
+        A = np.empty((self.n, self.m)) if out is None else out
+        if not self.measures:
             A.fill(0.0)
-        for k, group in enumerate(self.groups):
-            theta = -(lam[group.rows] @ group.w)
-            if k == 0:
-                np.multiply(theta[:, None], group.e, out=A)
-            else:
-                A += np.multiply(theta[:, None], group.e, out=self.work)
+        for k, g in enumerate(self.measures):
+            theta = -(lam[g.rows] @ g.w)
+            np.multiply(theta[:, None], g.e, out=self.scratch if k else A)
+            if k:
+                A += self.scratch
         if self.base is not None:
             A += self.base
-        self.high = 0.0
-        if not self.one_zero:  # else the nearest codeword has s = 0 already
-            self.high = high = A.max(axis=1)
+        high = 0.0
+        if not self.one_zero:
+            high = A.max(axis=1)
             A -= high[:, None]
-        return np.exp(A, out=A)
+        return np.exp(A, out=A), high
 
-    def gradient(self, q, lam):
-        """(c, E) at (q, lam); keeps exp(-s), z and the means for `hessian`."""
-        A = self.exponentials(lam)
-        self.z = A @ q
-        self.pz = self.p / self.z
-        c, E = self.pz @ A, np.empty(self.R)
-        for group in self.groups:
-            np.multiply(A, group.e, out=group.Ae)
-            group.eb = (group.Ae @ q) / self.z
-            E[group.rows] = group.wp @ group.eb
-        return c, E
+    def at(self, q: np.ndarray, lam: np.ndarray, out: SaddlePoint | None = None) -> SaddlePoint:
+        """The saddle at output masses q, (m,), and prices lam, (R,), in the memory of `out`, which is then no more."""
+        block = np.empty((1 + len(self.measures), self.n, self.m)) if out is None else out.block
+        A, high = self.exponentials(lam, block[0])
+        z = A @ q
+        c, E, means = (self.p / z) @ A, np.empty(self.R), []
+        for g, Ae in zip(self.measures, block[1:]):
+            np.multiply(A, g.e, out=Ae)
+            means.append((Ae @ q) / z)
+            E[g.rows] = g.wp @ means[-1]
+        return SaddlePoint(q, lam, block, high, z, means, c, E)
 
-    def dual(self, c, lam):
-        """-sum_i p_i log z_i - lam . D - log max_j c_j after `gradient`: below every rate, nats."""
-        return -(self.p @ (self.high + np.log(self.z))) - lam @ self.D - np.log(c.max())
+    def dual(self, at: SaddlePoint) -> float:
+        """-sum_i p_i log z_i - lam . D - log max_j c_j, nats: below every rate."""
+        return -(self.p @ (at.high + np.log(at.z))) - at.lam @ self.D - np.log(at.c.max())
 
-    def hessian(self, q):
-        """(H, B, V) at the point of the last `gradient`; of H the lower triangle alone, until the next call."""
-        np.multiply((self.root / self.z)[:, None], self.A, out=self.work)
-        H = dsyrk(1.0, self.work.T, c=self.H, lower=1, overwrite_c=1)  # A' diag(p) A
-        B, V = [], np.zeros((self.R, self.R), order="F")
-        for g in self.groups:
-            weights = g.wp / self.z
-            B.append(weights @ g.Ae - (weights * g.eb) @ self.A)
-            for h in self.groups:
-                np.multiply(g.Ae, h.e, out=self.work)
-                covariance = (self.work @ q) / self.z - g.eb * h.eb
+    def hessian(self, at: SaddlePoint) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(H (m, m), of which the lower triangle alone, B (m, R), V (R, R))."""
+        A, work = at.block[0], np.multiply((self.root / at.z)[:, None], at.block[0], out=self.scratch)
+        H = dsyrk(1.0, work.T, lower=1)  # A' diag(p) A
+        B, V = [np.empty((0, self.m))], np.zeros((self.R, self.R), order="F")
+        for g, Ae, mean in zip(self.measures, at.block[1:], at.means):
+            weights = g.wp / at.z
+            B.append(weights @ Ae - (weights * mean) @ A)
+            for h, other in zip(self.measures, at.means):
+                covariance = (np.multiply(Ae, h.e, out=work) @ at.q) / at.z - mean * other
                 if g is h:  # a variance: not below the rounding of the difference
-                    covariance = np.maximum(covariance, ROUNDING * g.eb**2)
+                    covariance = np.maximum(covariance, VARIANCE_FLOOR * mean**2)
                 block = (g.wp * covariance) @ h.w.T
                 V[g.rows, h.rows] = block if isinstance(block, np.ndarray) else block.toarray()
-        B = B[0] if len(B) == 1 else np.concatenate([np.empty((0, self.m)), *B])
-        return H, B.T, V
+        return H, (B[1] if len(B) == 2 else np.concatenate(B)).T, V

@@ -32,6 +32,43 @@ def random_problem(rng, n=12, m=7, k=1, subsets=1):
     return problem
 
 
+def core_problem():
+    """A Gaussian with a budget on the whole and one on its core, both of which bind."""
+    inside = abs(mfrd.grid(-3, 3, 50)) < 0.1
+    return gaussian_problem(mfrd.Fidelity(0.8), mfrd.Fidelity(0.015, on=inside, name="core"))
+
+
+def mixed_problem(rng, budgets, n=30, m=9, edge=False):
+    """Budgets such as "squared joint" or "matrix letter" on random letters, some of probability zero.
+
+    Each leaves room above the least it reaches, unless `edge` puts the last on it.
+    """
+    masses = rng.dirichlet(np.ones(n)) * (np.arange(n) % 10 > 0)
+    source = mfrd.Source(rng.normal(size=(n, 2)), masses / masses.sum())
+    measures = {"squared": mfrd.squared_error, "absolute": mfrd.absolute_error, "matrix": rng.random((n, m))}
+    fidelities = []
+    for k, (measure, per) in enumerate(each.split() for each in budgets):
+        on = rng.permutation(n)[: n if per == "letter" else n // 2]
+        fidelities.append(mfrd.Fidelity(1.0, on=on, per=per, distortion=measures[measure], name=f"budget {k}"))
+    problem = mfrd.Problem(source, rng.normal(size=(m, 2)), fidelities)
+    for k, f in enumerate(fidelities):
+        least = problem.least[problem.rows.owner == k].max()
+        problem = problem.with_budget(f.name, least * (1 if edge and k == len(fidelities) - 1 else 1.5) + (not edge))
+    return problem
+
+
+def hamming_problem(pmf, D):
+    """(problem, rate in bits, price) of a source whose letters are its codewords, under the probability of error.
+
+    Two letters (R = h(p) - h(D)) or a uniform source (R = log2 m - h(D) - D log2(m - 1)); Berger (1971), section 2.7.
+    """
+    m = len(pmf)
+    source = mfrd.Source(np.arange(m), pmf)
+    rate = entropy(pmf) - entropy([D, 1 - D]) - D * np.log2(m - 1)
+    price = np.log2((1 - D) / D) + np.log2(m - 1)
+    return mfrd.Problem(source, np.arange(m), mfrd.Fidelity(D, distortion=mfrd.hamming)), rate, price
+
+
 def entropy(p):
     p = np.asarray(p, float)
     return float(-(p[p > 0] * np.log2(p[p > 0])).sum())

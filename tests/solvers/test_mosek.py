@@ -6,14 +6,13 @@ import clarabel
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from helpers.cases import gaussian_problem
+from helpers.cases import core_problem
 
 import mfrd
 from mfrd.solvers import choice, conic
 
 mosek = pytest.importorskip("mosek")
-INSIDE = abs(mfrd.grid(-3, 3, 50)) < 0.1
-PROBLEM = gaussian_problem(mfrd.Fidelity(0.8), mfrd.Fidelity(0.015, on=INSIDE, name="core"))
+PROBLEM = core_problem()
 LICENCE = conic.mosek_licence()
 EXPONENTIAL = (mosek.domaintype.primal_exp_cone, mosek.domaintype.dual_exp_cone)
 # (s0, s1, s2) is in the dual cone, s0 >= -s2 exp(s1/s2 - 1), where (s0, -s2, s2 - s1) is in the primal one

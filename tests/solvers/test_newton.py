@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from helpers.cases import entropy, four_modes, gaussian_problem, random_problem, trimodal_source
+from helpers.cases import four_modes, gaussian_problem, random_problem, trimodal_source
 from helpers.random_problems import problems
 from hypothesis import HealthCheck, Phase, given, settings
 from scipy.optimize import linprog
@@ -68,16 +68,29 @@ def test_every_problem_ends_certified_or_in_the_right_error(part):
     assert seen["optimal"] > 500 and seen["infeasible"] > 10
 
 
-@settings(max_examples=25, **ROBUST)
-@given(problems(most=12, scales=(-1, 1)))
-def test_newton_and_clarabel_agree_within_their_gaps(problem):
-    try:
-        ours = newton(problem)
-        theirs = mfrd.solve(problem, "clarabel", tol=1e-5)
-    except (mfrd.InfeasibleFidelity, mfrd.NotCertified) as error:
-        assert "newton" not in str(error)  # Clarabel may give up; Newton may not
-        return
-    assert ours.lower_bound <= theirs.rate + 1e-12 and theirs.lower_bound <= ours.rate + 1e-12
+def test_newton_and_clarabel_agree_within_their_gaps():
+    seen = {"compared": 0, "refused by both": 0, "Clarabel gave up": 0}
+
+    @settings(max_examples=25, **ROBUST)
+    @given(problems(most=12, scales=(-1, 1)))
+    def agree(problem):
+        try:
+            ours = newton(problem)
+        except mfrd.InfeasibleFidelity:
+            with pytest.raises(mfrd.InfeasibleFidelity):
+                mfrd.solve(problem, "clarabel", tol=1e-5)
+            seen["refused by both"] += 1
+            return
+        try:
+            theirs = mfrd.solve(problem, "clarabel", tol=1e-5)
+        except mfrd.NotCertified:  # Clarabel may give up; Newton may not
+            seen["Clarabel gave up"] += 1
+            return
+        assert ours.lower_bound <= theirs.rate + 1e-12 and theirs.lower_bound <= ours.rate + 1e-12
+        seen["compared"] += 1
+
+    agree()
+    assert seen["compared"] >= 20, seen
 
 
 @pytest.mark.parametrize(
@@ -97,22 +110,6 @@ def test_newton_and_clarabel_agree_within_their_gaps(problem):
 def test_the_reports_problems_to_nine_digits(problem):
     solution = newton(problem)
     assert 0 <= solution.gap + 1e-14 and solution.gap <= 1e-9 and overshoot(solution) <= 1e-12
-
-
-@pytest.mark.parametrize("p, D", [(0.5, 0.11), (0.3, 0.05), (0.1, 0.099), (0.2, 1e-4)])
-def test_binary_source_with_hamming_distortion(p, D):
-    source = mfrd.Source([0.0, 1.0], [p, 1 - p])
-    solution = newton(mfrd.Problem(source, [0.0, 1.0], mfrd.Fidelity(D, distortion=mfrd.hamming)))
-    assert solution.rate == pytest.approx(entropy([p, 1 - p]) - entropy([D, 1 - D]), abs=1e-9)
-    assert solution.prices["global"] == pytest.approx(np.log2((1 - D) / D), rel=1e-6)
-
-
-@pytest.mark.parametrize("m, D", [(3, 0.2), (10, 0.5), (40, 0.01)])
-def test_uniform_source_with_hamming_distortion(m, D):
-    source = mfrd.Source(np.arange(m), np.full(m, 1 / m))
-    solution = newton(mfrd.Problem(source, np.arange(m), mfrd.Fidelity(D, distortion=mfrd.hamming)))
-    exact = np.log2(m) - entropy([D, 1 - D]) - D * np.log2(m - 1)
-    assert solution.rate == pytest.approx(exact, abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -192,9 +189,10 @@ def test_rate_zero_and_least_budgets():
 def test_solving_does_not_import_a_conic_modeller():
     code = (
         "import sys, mfrd; x = mfrd.grid(-3, 3, 20); s = mfrd.bumps(x, [1], [0], [1]);"
-        "mfrd.solve(mfrd.Problem(s, x[::4], mfrd.Fidelity(0.6)), 'newton'); print('cvxpy' in sys.modules)"
+        "mfrd.solve(mfrd.Problem(s, x[::4], mfrd.Fidelity(0.6)), 'newton');"
+        "print({'cvxpy', 'pandas', 'joblib'} & {*sys.modules})"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
 
 
 def test_newton_is_the_last_resort_of_auto():

@@ -4,13 +4,13 @@ import logging
 
 import numpy as np
 import pytest
-from helpers.cases import gaussian_problem
+from helpers.cases import core_problem
 
 import mfrd
-from mfrd.solvers import choice, conic
+from mfrd.solvers import active_set, choice, conic
+from mfrd.solvers.outcome import Proposal
 
-INSIDE = abs(mfrd.grid(-3, 3, 50)) < 0.1
-PROBLEM = gaussian_problem(mfrd.Fidelity(0.8), mfrd.Fidelity(0.015, on=INSIDE, name="core"))
+PROBLEM = core_problem()
 RATE = mfrd.solve(PROBLEM, "newton").rate
 HONEST = conic.DualProgram.solve
 
@@ -34,7 +34,9 @@ def changed(change):
     """DualProgram.solve with its honest answer (multipliers, potentials, q) passed through `change`."""
 
     def solve(self, problem, backend, **options):
-        return change(*(values.copy() for values in HONEST(self, problem, backend, **options)))
+        honest = HONEST(self, problem, backend, **options)
+        told = change(honest.multipliers.copy(), honest.potentials.copy(), honest.q.copy())
+        return None if told is None else Proposal(told[0], told[2], told[1])
 
     return solve
 
@@ -47,7 +49,7 @@ def assert_certified(solution, backend):
 
 
 LIES = {
-    "no answer": (lambda lam, a, q: None, "TypeError"),
+    "no answer": (lambda lam, a, q: None, "AttributeError"),
     "None for each": (lambda lam, a, q: (None, None, None), r"multipliers None; expected shape \(2,\)"),
     "NaN prices": (lambda lam, a, q: (lam * np.nan, a, q), "multipliers with nan; expected finite numbers >= 0"),
     "NaN potentials": (lambda lam, a, q: (lam, a * np.nan, q), "potentials with nan"),
@@ -126,16 +128,16 @@ def test_what_cvxpy_leaves_in_its_variables_is_checked(status, unlicensed, monke
 
 @pytest.mark.parametrize(
     "answer",
-    [np.linalg.LinAlgError("singular"), (np.full(2, np.nan), np.full(8, 0.125), None), (np.ones(2), None, None)],
+    [np.linalg.LinAlgError("singular"), Proposal(np.full(2, np.nan), np.full(8, 0.125)), Proposal(np.ones(2), None)],
     ids=["raises", "not a number", "nothing"],
 )
 def test_newton_that_fails_says_so(answer, monkeypatch):
-    def newton(problem, warm=None):
+    def fails(problem, warm=None):
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return answer, None
 
-    monkeypatch.setattr(choice, "newton", newton)
+    monkeypatch.setattr(active_set, "solve_dual", fails)
     with pytest.raises(mfrd.NotCertified, match="newton: (LinAlgError: singular|returned )"):
         mfrd.solve(PROBLEM, "newton")
 
@@ -168,7 +170,7 @@ class Licences:
                 raise environment.error
             return solve(program, solver="CLARABEL", **SETTINGS)
 
-        SETTINGS = choice.SETTINGS["clarabel"][0]
+        SETTINGS = conic.SETTINGS["clarabel"][0]
         self.expired = mosek.Error(mosek.rescode.err_license_expired, "The license has expired.")
         monkeypatch.setattr(mosek, "Env", Env)
         monkeypatch.setattr(cp.Problem, "solve", stand_in)
@@ -240,19 +242,18 @@ def test_settings_of_an_attempt_that_failed_do_not_reach_the_next(monkeypatch):
 def test_a_curve_after_a_wrong_answer_is_the_curve_without_it(backend, unlicensed, monkeypatch):
     budgets = [0.5, 0.8, 1.1]
     honest = mfrd.rd_curve(PROBLEM, "global", budgets, solver=backend)
-    calls, newton = [], choice.newton
+    calls, solve_dual = [], active_set.solve_dual
 
     def first_is_a_lie(answer):
         calls.append(answer)
-        if len(calls) > 1:
-            return answer
-        return tuple(np.nan * values if isinstance(values, np.ndarray) else values for values in answer)
+        return answer if len(calls) > 1 else [np.nan * values for values in answer]
 
     def lying_newton(problem, warm=None):
-        multipliers, q, after = first_is_a_lie(newton(problem, warm))
-        return multipliers, q, after if len(calls) > 1 else ("poison", "poison")
+        honest, after = solve_dual(problem, warm)
+        told = Proposal(*first_is_a_lie([honest.multipliers, honest.q]))
+        return told, after if len(calls) > 1 else ("poison", "poison")
 
-    monkeypatch.setattr(choice, "newton", lying_newton)
+    monkeypatch.setattr(active_set, "solve_dual", lying_newton)
     monkeypatch.setattr(conic.DualProgram, "solve", changed(lambda *answer: first_is_a_lie(answer)))
     if backend == "newton":
         with pytest.raises(mfrd.NotCertified, match="newton: returned multipliers with nan"):
@@ -262,10 +263,26 @@ def test_a_curve_after_a_wrong_answer_is_the_curve_without_it(backend, unlicense
 
 
 def test_a_rejected_warm_start_is_forgotten(monkeypatch):
-    kept, reasons = {"newton": "poison"}, []
-    monkeypatch.setattr(choice, "newton", lambda problem, warm=None: (np.full(2, np.nan), np.ones(8), warm))
-    assert list(choice.newton_proposals(PROBLEM, "newton", kept, reasons)) == []
-    assert kept == {} and len(reasons) == 1
+    backend = active_set.Newton()
+    backend.warm = "poison"
+    monkeypatch.setattr(
+        active_set, "solve_dual", lambda problem, warm: (Proposal(np.full(2, np.nan), np.ones(8)), warm)
+    )
+    with pytest.raises(mfrd.NotCertified, match="multipliers with nan"):
+        choice.certified(PROBLEM, [backend], 1e-6)
+    assert backend.warm is None
     monkeypatch.undo()
-    (solution,) = choice.newton_proposals(PROBLEM, "newton", kept, reasons)  # asked for more: it was not accepted
-    assert solution.gap <= choice.TOLERANCE and kept == {}
+    assert choice.certified(PROBLEM, [backend], 1e-6).gap <= choice.TOLERANCE and backend.warm is not None
+    with pytest.raises(mfrd.NotCertified, match="certified gap"):
+        choice.certified(PROBLEM, [backend], 1e-18)  # it was not accepted
+    assert backend.warm is None
+
+
+def test_a_compiled_program_outlives_certified_answers_alone(unlicensed):
+    backend = conic.Conic("clarabel")
+    assert choice.certified(PROBLEM, [backend], 1e-6).stats.attempts == 1
+    program = backend.program
+    assert choice.certified(PROBLEM, [backend], 1e-6).solver == "clarabel" and backend.program is program
+    with pytest.raises(mfrd.NotCertified):
+        choice.certified(PROBLEM, [backend], 1e-18)
+    assert backend.program is None
