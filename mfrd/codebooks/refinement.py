@@ -9,7 +9,6 @@ leave one out of reach is refused, so every codebook on the way is feasible.
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from operator import attrgetter
 from time import perf_counter
 
 import numpy as np
@@ -83,10 +82,14 @@ class Refinement:
     status: Status
     stats: Stats = Stats()
 
-    codebook = property(attrgetter("solution.problem.codebook"))
+    @property
+    def codebook(self) -> np.ndarray:
+        """The codebook of the last solution, (m,) or (m, k) as the problem's."""
+        return self.solution.problem.codebook
 
     @property
     def converged(self) -> bool:
+        """Whether a round merged nothing and moved no codeword in use."""
         return self.status == Status.CONVERGED
 
     def __repr__(self) -> str:
@@ -187,13 +190,15 @@ def advance(solution: Solution, direction: np.ndarray, thresholds: tuple, solver
     for part in 0.5 ** np.arange(HALVINGS):
         moved = replace(problem, codebook=problem.source.shaped(problem.y + part * direction))
         with suppress(InfeasibleFidelity):
-            following = solve(feasible_merge(moved, solution.encoder.output_pmf, *thresholds), solver)  # type: ignore[union-attr]
+            following = solve(feasible_merge(moved, solution.encoder.output_pmf, *thresholds), solver)
             if following.problem.m < problem.m or following.rate <= solution.rate + solution.gap + RISE:
                 return following
     return None
 
 
-def check_options(problem: Problem, step: str, eta: float, merge_mass: float, merge_distance: float, max_iter: int):
+def check_options(
+    problem: Problem, step: str, eta: float, merge_mass: float, merge_distance: float, max_iter: int
+) -> None:
     """Raise ValueError where an option of refine is out of range or a measure has no gradient here."""
     for valid, said in (
         (step in STEPS, f"step is {step!r}; expected one of {', '.join(STEPS)}"),
@@ -210,12 +215,12 @@ def check_options(problem: Problem, step: str, eta: float, merge_mass: float, me
 def record(solution: Solution) -> Step:
     """The history entry of a solution."""
     e, problem = solution.encoder, solution.problem
-    return Step(problem.codebook, e.rate, e.output_entropy, e.conditional_entropy, solution.distortions, problem.m)  # type: ignore[union-attr]
+    return Step(problem.codebook, e.rate, e.output_entropy, e.conditional_entropy, solution.distortions, problem.m)
 
 
 def targets(solution: Solution, step: str) -> np.ndarray:
     """Where each codeword would go, (m, k); one that carries no mass stays."""
-    problem, share = solution.problem, (solution.problem.source.p[:, None] * solution.encoder.Q).T  # type: ignore[union-attr]
+    problem, share = solution.problem, (solution.problem.source.p[:, None] * solution.encoder.Q).T
     theta = problem.rows.slopes(solution.multipliers if step == "priced" else np.zeros(len(problem.rows)))
     y = centroids(problem.metrics, theta, problem.source.x, share)
     return np.where(share.sum(axis=1, keepdims=True) > 0, y, problem.y)
@@ -253,7 +258,8 @@ def merge(encoder: Encoder, mass: float, distance: float) -> Encoder:
 
 def worth_keeping(y: np.ndarray, q: np.ndarray, mass: float, distance: float) -> list[int]:
     """Indices of the codewords y (m, k) of masses q (m,) that merge keeps, heaviest first."""
-    d, kept = squared_error(y, y), []
+    d = squared_error(y, y)
+    kept: list[int] = []
     for j in np.argsort(-q, kind="stable"):
         if not kept or (q[j] >= mass and d[j, kept].min() >= distance):
             kept.append(int(j))

@@ -44,10 +44,12 @@ class Stream:
 
     @property
     def bits(self) -> float:
+        """Bits a sample, everything counted."""
         return 8 * self.bytes / self.samples
 
     @property
     def distortion(self) -> float:
+        """The distortion of the first fidelity, in its unit."""
         return next(iter(self.distortions.values()))
 
 

@@ -57,10 +57,12 @@ class Coded:
 
     @property
     def bytes(self) -> int:
+        """The size of the file."""
         return len(self.data)
 
     @property
     def side_bytes(self) -> int:
+        """What is not payload: prefix, map, histograms, shifts and check."""
         return self.bytes - int(np.ceil(self.payload_bits / 8))
 
 

@@ -49,14 +49,17 @@ class AnnealingStep:
 
     @property
     def rate(self) -> float:
+        """I(X;Y), bits."""
         return self.encoder.rate
 
     @property
     def output_entropy(self) -> float:
+        """H(Y), bits."""
         return self.encoder.output_entropy
 
     @property
     def conditional_entropy(self) -> float:
+        """H(Y|X), bits."""
         return self.encoder.conditional_entropy
 
 

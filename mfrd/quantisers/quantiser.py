@@ -98,15 +98,18 @@ class Quantiser:
 
     @cached_property
     def rate(self) -> float:
+        """sum_t w_t H(Y_t), bits."""
         return sum(weight * encoder.output_entropy for weight, encoder in self.parts)
 
     @cached_property
     def distortions(self) -> dict[str, float]:
+        """What each budget spends, by fidelity name; for per="letter" the largest over the letters."""
         rows = BudgetRows.of(self.fidelities, self.source.p)
         return rows.largest(np.sum([weight * encoder.spent(rows) for weight, encoder in self.parts], axis=0))
 
     @property
     def distortion(self) -> float:
+        """What the first budget spends."""
         return self.distortions[self.fidelities[0].name]
 
     @cached_property

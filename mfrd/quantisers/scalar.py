@@ -110,6 +110,7 @@ class Vertex:
 
     @cached_property
     def encoder(self) -> Encoder:
+        """The deterministic encoder with these thresholds, each cell at its centroid."""
         return from_labels(self.source, np.searchsorted(self.thresholds, self.source.x[:, 0]))
 
     def __repr__(self) -> str:

@@ -103,7 +103,8 @@ class ColumnSearch:
 
     def __init__(self, budgets: Budgets, kinds: Sequence[str], restarts: int, rng: np.random.Generator) -> None:
         self.budgets, self.kinds, self.restarts, self.rng = budgets, kinds, restarts, rng
-        self.given, self.rounds, self.attempts = [], 0, 0
+        self.given: list[tuple[np.ndarray, np.ndarray]] = []
+        self.rounds, self.attempts = 0, 0
         flat, n = Priced(budgets, np.ones(len(budgets.rows))), len(budgets.x)
         ends = np.arange(n), np.zeros(n, int)  # the one meets all budgets, the other costs nothing
         self.columns = [Column(budgets, cells, flat.codewords(cells, cells.max() + 1)) for cells in ends]

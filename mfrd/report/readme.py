@@ -35,7 +35,7 @@ def findings(results: dict) -> str:
     lloyd, link = results["04_lloyd_max"]["lloyd_1d"], lambda name: f"[{name}](notebooks/{name}.ipynb)"
     beside, size, D = lloyd["lloyd_max"], lloyd["codewords"], fixed(lloyd["lloyd_max"]["D"], 3)
 
-    def against(one, other, key):
+    def against(one: dict, other: dict, key: str) -> str:
         return f"{fixed(one[key], 3)} against {fixed(other[key], 3)} bits"
 
     return grid(
@@ -75,7 +75,7 @@ def verdicts(results: dict) -> str:
 def first_answer(results: dict) -> str:
     """How long it takes from a clean clone to the first certified answer, both ways."""
 
-    def way(name):
+    def way(name: str) -> str:
         seconds = results["first_answer"][name]["seconds"]
         return f"{fixed(seconds['total'], 0)} s, of them {fixed(seconds['example'], 0)} s for the example above"
 
@@ -96,7 +96,7 @@ def readme(root: Path) -> str:
     writers = {write.__name__: write for write in (hero, findings, first_answer, verdicts)}
     results = {**load(root), "tally": tally(measure(root)), "first_answer": timed(root)}
 
-    def write(match):
+    def write(match: re.Match) -> str:
         if match[2] not in writers:
             raise ClaimError(f"README part {match[2]!r} is unknown; expected one of {', '.join(writers)}")
         return match[1] + writers[match[2]](results) + match[3]

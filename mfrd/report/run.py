@@ -8,8 +8,8 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Iterable
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, TextIO
@@ -111,8 +111,10 @@ class Schedule:
 
     def __init__(self, needs: dict[str, list[str]], keep_going: bool) -> None:
         self._needs = {name: [other for other in others if other in needs] for name, others in needs.items()}
-        self._order, self._ready, self._keep_going = TopologicalSorter(self._needs), [], keep_going
-        self.failed, self.skipped = {}, {}
+        self._order, self._keep_going = TopologicalSorter(self._needs), keep_going
+        self._ready: list[str] = []
+        self.failed: dict[str, str] = {}
+        self.skipped: dict[str, str] = {}
         try:
             self._order.prepare()
         except CycleError as error:
@@ -220,7 +222,16 @@ def refresh(
     return [source.with_suffix(".ipynb").relative_to(root) for source in sources]
 
 
-def _run(root, overrides, schedule, runs, folders, after, jobs, stream):
+def _run(
+    root: Path,
+    overrides: dict[Path, dict],
+    schedule: Schedule,
+    runs: Path,
+    folders: tuple[str, ...],
+    after: Callable[[Path, Path], str],
+    jobs: int,
+    stream: TextIO,
+) -> None:
     """Execute the notebooks of `overrides`, {source: parameters}; say what `after(source, staging)` answers of each.
 
     runs: where each has its directory; folders: those of `root` that must be able to receive what is published. Each
@@ -230,13 +241,16 @@ def _run(root, overrides, schedule, runs, folders, after, jobs, stream):
     if jobs < 1:
         raise ReportError(f"--jobs {jobs}; expected a number of notebooks at once, 1 or more")
     check_kernels(list(overrides))
-    sources, kernels, cells, running = {source.stem: source for source in overrides}, Kernels(), {}, {}
-    width, remains, start = max(map(len, sources)), {}, time.perf_counter()
+    sources, kernels = {source.stem: source for source in overrides}, Kernels()
+    cells: dict[str, str] = {}  # where each notebook that runs is
+    running: dict[Future, tuple[str, Path]] = {}
+    remains: dict[str, Path] = {}
+    width, start = max(map(len, sources)), time.perf_counter()
 
-    def run(source, work):
+    def run(source: Path, work: Path) -> tuple[float, str | None]:
         """Seconds that the notebook took, and what it said where it failed, else None."""
 
-        def on_cell(i, n, heading):
+        def on_cell(i: int, n: int, heading: str) -> None:
             cells[source.stem] = f"{source.stem[:14]} {i}/{n}" + (f"  {heading:.48}" if jobs == 1 else "")
 
         began, failure = time.perf_counter(), None

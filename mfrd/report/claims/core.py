@@ -195,7 +195,7 @@ def plane_convex(sweep: list) -> Judgement:
 def plane_match(plane: dict, line: list, variances: float) -> Judgement:
     """The largest deviation from the closed form in the plane against that on the line."""
 
-    def off(sweep, variance, dimension):
+    def off(sweep: list, variance: float, dimension: int) -> float:
         D = column(sweep, "D")
         return abs(column(sweep, "I_bits") - np.maximum(dimension / 2 * np.log2(variance / D), 0)).max()
 

@@ -6,7 +6,7 @@ import textwrap
 import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ..outputs import write_atomic
 from . import codebooks, core
@@ -58,7 +58,7 @@ def entries() -> list[dict]:
 def declared(entry: dict, results: dict) -> dict:
     """{name: value} of the results and settings that an entry declares; nothing else reaches its test."""
 
-    def value(path):
+    def value(path: list | str) -> Any:
         if isinstance(path, list):
             return [value(each) for each in path]
         node = results
@@ -151,7 +151,7 @@ def check(root: Path, *, record: bool = False, stream: IO[str] | None = None) ->
 def table(rows: list[Row]) -> str:
     """The rows as text of 120 columns, wrapped."""
 
-    def block(*cells):
+    def block(*cells: str) -> str:
         wrapped = [textwrap.wrap(cell, width, break_on_hyphens=False) for cell, width in zip(cells, WIDTHS.values())]
         lines = [[column[k] if k < len(column) else "" for column in wrapped] for k in range(max(map(len, wrapped)))]
         return "\n".join(

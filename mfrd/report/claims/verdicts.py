@@ -21,6 +21,7 @@ class Verdict(StrEnum):
     NOT_EXAMINED = "not examined", "no result here bears on it; the reason stands beside it"
 
     def __new__(cls, words: str, message: str) -> "Verdict":
+        """The member of these words."""
         member = str.__new__(cls, words)
         member._value_ = words
         member.message = message
@@ -28,8 +29,10 @@ class Verdict(StrEnum):
 
 
 class Judgement(NamedTuple):
-    """A verdict, the measured values in words, and what stands beside the verdict: the condition, the fair
-    comparison, a reason or a remark; "" for none."""
+    """A verdict, the measured values in words, and what stands beside it ("" for nothing).
+
+    Beside a verdict stands its condition, the fair comparison, a reason or a remark.
+    """
 
     verdict: Verdict
     measured: str
