@@ -12,6 +12,7 @@ import jupytext
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.provisioning import KernelProvisionerBase
+from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
@@ -182,6 +183,9 @@ def execute(
         raise NotebookFailed(_failure(source, place, f"{type(error).__name__}: {error}")) from error
     except OSError as error:
         raise NotebookFailed(_failure(source, place, remedied(error, output))) from error
+    finally:
+        if not (loop := ensure_event_loop()).is_running():  # this thread's, in which nbclient talked to the kernel
+            loop.close()
 
 
 class _Engine(Engine):
