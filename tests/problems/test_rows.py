@@ -51,8 +51,10 @@ def test_prices_are_bits_and_add_over_the_rows_of_a_fidelity():
 
 
 def test_another_budget_changes_budgets_alone():
-    moved = ROWS.with_fidelities([EVERYWHERE, mfrd.Fidelity(0.3, on=[1, 3], per="subset", name="part"), EACH])
-    assert moved.D.tolist() == [0.5, 0.3, 0.1, 0.1] and moved.weights is ROWS.weights
+    problem = mfrd.Problem(mfrd.Source(np.arange(4.0), PMF), [0.0, 3.0], [EVERYWHERE, PART, EACH])
+    before, after = problem.rows, problem.with_budget("part", 0.3).rows
+    assert after.D.tolist() == [0.5, 0.3, 0.1, 0.1] and after.names == before.names
+    assert np.array_equal(after.weights, before.weights) and after.measures == before.measures
 
 
 def test_a_letter_budget_on_letters_of_probability_zero_has_no_row_and_spends_nothing():
