@@ -85,10 +85,12 @@ class Limit:
 
     @property
     def gap(self) -> float:
+        """rate - lower_bound, bits."""
         return self.rate - self.lower_bound
 
     @property
     def prices(self) -> dict[str, float]:
+        """Bits per unit distortion of each fidelity, by name."""
         rows, proven = self.solution.problem.rows, self.lower_bound > 0  # nothing but zeros prove a bound of zero
         endless = (rows.D == 0) & (len(self.codebook) > 1)
         return rows.prices(np.where(endless, np.inf, self.multipliers if proven else self.solution.multipliers))
@@ -194,6 +196,7 @@ class Exchange:
 
     @property
     def gap(self) -> float:
+        """The rate of the best encoder less the best bound, bits."""
         return self.best.solution.rate - self.proof[0] if self.best else np.inf
 
     def exchange(self, y: np.ndarray, tol: float) -> np.ndarray:

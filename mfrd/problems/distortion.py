@@ -115,6 +115,7 @@ class mahalanobis:
         self.__dict__.update(covariance=C, metric=np.linalg.inv(C))
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """d_ij of points x (n, k) and y (m, k), (n, m)."""
         k = len(self.metric)
         if x.shape[1] != k:
             raise ValueError(f"covariance is {k} x {k}; the points have dimension {x.shape[1]}; expected the same")

@@ -19,6 +19,8 @@ class InfeasibleFidelity(ValueError):
 
     Attributes
     ----------
+    message : str
+        What it says.
     name : str
         The fidelity.
     budget : float
@@ -96,6 +98,15 @@ class Fidelity:
     def mask(self, n: int) -> np.ndarray:
         """The letters of the subset among n, boolean (n,).
 
+        Parameters
+        ----------
+        n : int
+            Letters of the source.
+
+        Returns
+        -------
+        (n,) array of bool
+
         Raises
         ------
         ValueError
@@ -125,7 +136,14 @@ class Fidelity:
     def weights(self, pmf: np.ndarray) -> np.ndarray:
         """Rows w, (r, n), of the budgets sum_i p_i w_ri E[d | X = x_i] <= D that this one states.
 
-        pmf: (n,). One row for "joint" and "subset", one a letter of positive probability for "letter".
+        Parameters
+        ----------
+        pmf : (n,) array
+
+        Returns
+        -------
+        (r, n) array
+            One row for "joint" and "subset", one a letter of positive probability for "letter".
         """
         mask = self.mask(len(pmf))
         if self.per == "joint":

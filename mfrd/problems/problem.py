@@ -104,7 +104,19 @@ class Problem:
         return np.array([metric(d, k) for d in self.rows.measures])
 
     def distortion(self, g: int, columns: Columns = ALL) -> np.ndarray:
-        """d_g on the chosen codewords, (n, columns), finite and >= 0; not to be written to."""
+        """d_g on the chosen codewords, (n, columns), finite and >= 0; not to be written to.
+
+        Parameters
+        ----------
+        g : int
+            The measure.
+        columns : slice or array of int, optional
+            Which codewords; all where none are named.
+
+        Returns
+        -------
+        (n, columns) array
+        """
         return self._whole[g][:, columns] if self.n * self.m <= BLOCK else self._measured(g, columns)
 
     @cached_property
@@ -121,7 +133,23 @@ class Problem:
         return self.checked(name, d, np.arange(self.m)[columns], "returned")
 
     def checked(self, name: str, d: np.ndarray, columns: np.ndarray, how: str) -> np.ndarray:
-        """The distortions d of the codewords `columns`, (n, columns); a ValueError where they are none."""
+        """The distortions d of the codewords `columns`, (n, columns); a ValueError where they are none.
+
+        Parameters
+        ----------
+        name : str
+            The fidelity that the error names.
+        d : array
+            Distortions.
+        columns : array of int
+            Their codewords.
+        how : str
+            What has that shape, for the error.
+
+        Returns
+        -------
+        (n, columns) array
+        """
         if d.shape != (self.n, len(columns)):
             raise ValueError(
                 f"{name}: distortion {how} shape {d.shape}; expected ({self.n}, {len(columns)}), "
@@ -169,7 +197,19 @@ class Problem:
         return self.scale[self.rows.measure]
 
     def excess(self, g: int, columns: Columns = ALL) -> np.ndarray:
-        """e_ij = d_ij - min_j d_ij >= 0 on the chosen codewords, (n, columns)."""
+        """e_ij = d_ij - min_j d_ij >= 0 on the chosen codewords, (n, columns).
+
+        Parameters
+        ----------
+        g : int
+            The measure.
+        columns : slice or array of int, optional
+            Which codewords; all where none are named.
+
+        Returns
+        -------
+        (n, columns) array
+        """
         return self.distortion(g, columns) - self.nearest[g][:, None]
 
     @cached_property
@@ -189,15 +229,49 @@ class Problem:
         return np.where(abs(slack) <= EDGE * self.least, 0.0, slack)
 
     def offset(self, multipliers: np.ndarray) -> np.ndarray:
-        """sum_r lam_r w_ri min_j d_ij, (n,): by how much exponents fall short of those in d, nats."""
+        """sum_r lam_r w_ri min_j d_ij, (n,): by how much exponents fall short of those in d, nats.
+
+        Parameters
+        ----------
+        multipliers : (R,) array
+            lam, nats per unit distortion.
+
+        Returns
+        -------
+        (n,) array
+        """
         return multipliers @ self.floors
 
     def exponents(self, multipliers: np.ndarray, columns: Columns = ALL) -> np.ndarray:
-        """s_ij = sum_g theta_gi e_g(i, j) on the chosen codewords, (n, columns), nats."""
+        """s_ij = sum_g theta_gi e_g(i, j) on the chosen codewords, (n, columns), nats.
+
+        Parameters
+        ----------
+        multipliers : (R,) array
+            lam, nats per unit distortion.
+        columns : slice or array of int, optional
+            Which codewords; all where none are named.
+
+        Returns
+        -------
+        (n, columns) array
+        """
         return self.priced(self.rows.slopes(multipliers), columns)
 
     def priced(self, slopes: np.ndarray, columns: Columns = ALL) -> np.ndarray:
-        """sum_g theta_gi e_g(i, j) at slopes theta, (G, n), on the chosen codewords, (n, columns)."""
+        """sum_g theta_gi e_g(i, j) at slopes theta, (G, n), on the chosen codewords, (n, columns).
+
+        Parameters
+        ----------
+        slopes : (G, n) array
+            theta, what a unit of each measure costs a letter.
+        columns : slice or array of int, optional
+            Which codewords; all where none are named.
+
+        Returns
+        -------
+        (n, columns) array
+        """
         first, *others = slopes
         s = first[:, None] * self.excess(0, columns)
         for g, theta in enumerate(others, start=1):
@@ -205,7 +279,19 @@ class Problem:
         return s
 
     def mean_excess(self, columns_Q: np.ndarray, columns: Columns = ALL) -> np.ndarray:
-        """E_r = sum_i p_i w_ri sum_j Q_ij e_ij of an encoder on the chosen codewords, (R,)."""
+        """E_r = sum_i p_i w_ri sum_j Q_ij e_ij of an encoder on the chosen codewords, (R,).
+
+        Parameters
+        ----------
+        columns_Q : (n, columns) array
+            The encoder.
+        columns : slice or array of int, optional
+            Which codewords; all where none are named.
+
+        Returns
+        -------
+        (R,) array
+        """
         means = [(columns_Q * self.excess(h, columns)).sum(axis=1) for h in range(len(self.rows.measures))]
         return self.rows.means(np.array(means), self.source.p)
 
@@ -235,7 +321,16 @@ class Problem:
         return problem
 
     def fidelity(self, name: str) -> Fidelity:
-        """The fidelity of that name; a ValueError lists the known names otherwise."""
+        """The fidelity of that name; a ValueError lists the known names otherwise.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        Fidelity
+        """
         for f in self.fidelities:
             if f.name == name:
                 return f

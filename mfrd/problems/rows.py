@@ -33,7 +33,8 @@ class BudgetRows:
     @classmethod
     def of(cls, fidelities: Sequence[Fidelity], pmf: np.ndarray) -> "BudgetRows":
         """The rows that `fidelities` state on letters of probability pmf, (n,)."""
-        measures, measure_of = [], []
+        measures: list = []
+        measure_of: list[int] = []
         for f in fidelities:
             g = next((g for g, d in enumerate(measures) if same(f.distortion, d)), len(measures))
             measures += [f.distortion] if g == len(measures) else []

@@ -177,7 +177,16 @@ class Source:
         return centred.T * self.p @ centred
 
     def shaped(self, y: np.ndarray) -> np.ndarray:
-        """Points y (m, k) in the form in which the source's own were given: (m,) where these were (n,)."""
+        """Points y (m, k) in the form in which the source's own were given: (m,) where these were (n,).
+
+        Parameters
+        ----------
+        y : (m, k) array
+
+        Returns
+        -------
+        (m,) or (m, k) array
+        """
         return y[:, 0] if self.points.ndim == 1 else y
 
     def __repr__(self) -> str:

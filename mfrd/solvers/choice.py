@@ -133,7 +133,8 @@ def solve(problem: Problem, solver: str = "auto", *, tol: float = TOLERANCE) -> 
 
 def certified(problem: Problem, order: list, tol: float) -> Solution:
     """The first answer of the backends in `order` whose gap is within tol; raises as `solve`."""
-    start, tried, reasons = time.perf_counter(), 0, []
+    start, tried = time.perf_counter(), 0
+    reasons: list[str] = []
     names = [backend.name for backend in order]
     problem.check_feasible()
     if names != ["newton"]:  # which tells in passing

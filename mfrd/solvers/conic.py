@@ -10,6 +10,7 @@ enter the objective alone, so one compilation serves a sweep.
 
 import warnings
 from functools import cache
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -131,7 +132,7 @@ class DualProgram:
         free = (problem.excess_budgets / self.units)[self.free]
         self.budget.value = free if len(free) else np.ones(1)  # no free budget: an idle price
 
-    def solve(self, problem: Problem, solver: str, **options) -> Proposal:
+    def solve(self, problem: Problem, solver: str, **options: Any) -> Proposal:
         """The dual point for the budgets of `problem`.
 
         Raises SolverFailed where the solver returns none.

@@ -5,10 +5,10 @@ Text and outlines take the colour of the page; what a mark means is said by its 
 
 from collections.abc import Callable
 from html import escape
+from typing import Any
 
 import numpy as np
 
-from .encoder import Encoder
 from .outcome import TOLERANCE, decade
 
 WIDTH, HEIGHT, PADDING = 360, 150, 14  # the figure and its margins, in pixels
@@ -19,7 +19,7 @@ COLUMNS = ("budget", "bound", "spent", "price (bits per unit)", "binds")
 CELL = "text-align: left; white-space: nowrap; padding: 0.15em 0.8em 0.15em 0"
 
 
-def table(solution) -> str:
+def table(solution: Any) -> str:
     """A solution as a table: rate, certified gap and solver in its caption, a row for each budget."""
     caption = f"<b>Infeasible:</b> {solution.status.message}"
     if solution.encoder is not None:
@@ -35,7 +35,7 @@ def table(solution) -> str:
     )
 
 
-def row(solution, k: int) -> str:
+def row(solution: Any, k: int) -> str:
     """Budget k: its name and form, bound, what was spent, the price, and whether it binds."""
     f, problem = solution.problem.fidelities[k], solution.problem
     form = "" if f.per == "joint" else f", per {f.per}"
@@ -50,7 +50,7 @@ def row(solution, k: int) -> str:
     return f'<tr><th scope="row" style="{CELL}">{escape(f.name + form)}</th>{values}</tr>'
 
 
-def figure(encoder: Encoder) -> str:
+def figure(encoder: Any) -> str:
     """An encoder as a drawing of its codewords and their masses, with a caption that says the same in words."""
     q, y = encoder.output_pmf, encoder.y
     used = np.sort(np.argsort(-q, kind="stable")[:MOST_MARKS])
@@ -68,7 +68,7 @@ def figure(encoder: Encoder) -> str:
     )
 
 
-def stems(encoder: Encoder, y: np.ndarray, q: np.ndarray) -> tuple[str, str]:
+def stems(encoder: Any, y: np.ndarray, q: np.ndarray) -> tuple[str, str]:
     """Codewords of a line: a stem as high as its mass, over the outline of the source."""
     x, p, y = encoder.source.x[:, 0], encoder.source.p, y[:, 0]
     low, high = min(x.min(), y.min()), max(x.max(), y.max())
@@ -86,7 +86,7 @@ def stems(encoder: Encoder, y: np.ndarray, q: np.ndarray) -> tuple[str, str]:
     return drawn + text(top, 11, f"{q.max():.3g}"), "Stems: mass of each codeword; shade: the source, to its own scale."
 
 
-def circles(encoder: Encoder, y: np.ndarray, q: np.ndarray) -> tuple[str, str]:
+def circles(encoder: Any, y: np.ndarray, q: np.ndarray) -> tuple[str, str]:
     """Codewords of a plane: a circle each, its area as its mass, in the rectangle of source and codebook."""
     points, side = np.vstack([encoder.source.x, y]), HEIGHT - 36
     low, high, left, right = points.min(axis=0), points.max(axis=0), (WIDTH - side) / 2, (WIDTH + side) / 2
@@ -99,7 +99,7 @@ def circles(encoder: Encoder, y: np.ndarray, q: np.ndarray) -> tuple[str, str]:
     return drawn, "Circles: codewords, larger with more mass."
 
 
-def bars(encoder: Encoder, y: np.ndarray, q: np.ndarray) -> tuple[str, str]:
+def bars(encoder: Any, y: np.ndarray, q: np.ndarray) -> tuple[str, str]:
     """Codewords of a space: their masses in descending order."""
     wide, up, drawn = (WIDTH - 2 * PADDING) / len(q), scale(0, q.max(), HEIGHT - 22, 18), ""
     for j, mass in enumerate(np.sort(q)[::-1]):

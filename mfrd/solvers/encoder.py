@@ -93,13 +93,31 @@ class Encoder:
         return float(self.source.p @ entr(self.columns).sum(axis=1) / NATS_PER_BIT)
 
     def distortion(self, measure: Callable | np.ndarray) -> np.ndarray:
-        """E[d(x_i, Y) | X = x_i] for each letter, (n,); measure as in Fidelity, or an (n, m) matrix."""
+        """E[d(x_i, Y) | X = x_i] for each letter, (n,); measure as in Fidelity, or an (n, m) matrix.
+
+        Parameters
+        ----------
+        measure : function (n, k), (m, k) -> (n, m), or that matrix itself
+
+        Returns
+        -------
+        (n,) array
+        """
         y = self.y[self.support]
         d = measure(self.source.x, y) if callable(measure) else np.asarray(measure)[:, self.support]
         return (self.columns * d).sum(axis=1)
 
     def spent(self, rows: BudgetRows) -> np.ndarray:
-        """E_r = sum_i p_i w_ri E[d_g(x_i, Y) | X = x_i], what each budget row bounds, (R,)."""
+        """E_r = sum_i p_i w_ri E[d_g(x_i, Y) | X = x_i], what each budget row bounds, (R,).
+
+        Parameters
+        ----------
+        rows : BudgetRows
+
+        Returns
+        -------
+        (R,) array
+        """
         return rows.means(np.array([self.distortion(measure) for measure in rows.measures]), self.source.p)
 
     def __repr__(self) -> str:

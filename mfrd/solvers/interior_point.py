@@ -172,7 +172,7 @@ def factorise(
             return None
     rho_x = rho / x
 
-    def solve(r):
+    def solve(r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rhs = b + rho_x * r
         dq = dtrsv(L, dtrsv(L, rhs[:m], lower=1), lower=1, trans=1, overwrite_x=1)  # quicker than dpotrs
         dlam = np.empty(0)

@@ -32,6 +32,7 @@ class Status(StrEnum):
     FOUND = "found", "the best of a search that proves nothing; only a lower bound judges it"
 
     def __new__(cls, word: str, message: str) -> "Status":
+        """The member of that word, with its message."""
         member = str.__new__(cls, word)
         member._value_ = word
         member.message = message

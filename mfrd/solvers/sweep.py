@@ -125,7 +125,8 @@ def answers(runs: list, names: list[str], tol: float, jobs: int) -> Iterator[lis
 
 def solve_run(run: list[Problem], names: list[str], tol: float) -> list[Solution]:
     """One Solution for each problem of a run, each warm from the one before."""
-    owned, solutions = {}, []  # backends by the budgets that lie on their edges: a program is compiled for the others
+    owned: dict[tuple, list] = {}  # backends by which budgets lie on their edges: programs are compiled for the others
+    solutions = []
     with threadpool_limits(1):
         for problem in run:
             edge = tuple(problem.excess_budgets <= 0)

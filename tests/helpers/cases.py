@@ -53,7 +53,7 @@ def mixed_problem(rng, budgets, n=30, m=9, edge=False):
     problem = mfrd.Problem(source, rng.normal(size=(m, 2)), fidelities)
     for k, f in enumerate(fidelities):
         least = problem.least[problem.rows.owner == k].max()
-        problem = problem.with_budget(f.name, least * (1 if edge and k == len(fidelities) - 1 else 1.5) + (not edge))
+        problem = problem.with_budget(f.name, least if edge and f is fidelities[-1] else 1.5 * least + 0.2)
     return problem
 
 

@@ -6,6 +6,7 @@ from helpers.cases import mixed_problem
 
 from mfrd.solvers.certificate import log_sum
 from mfrd.solvers.feasibility import pinned_prices
+from mfrd.solvers.interior_point import centre, interior_point
 from mfrd.solvers.saddle import MANY, Saddle
 
 # measures and forms of the budgets, how many codewords are chosen, and whether one budget lies on its least value
@@ -92,3 +93,14 @@ def test_a_restriction_is_the_saddle_without_the_other_codewords():
     few, whole = saddle.restricted(keep).at(q[keep], lam), saddle.at(np.where(keep, q, 0.0), lam)
     assert few.c == pytest.approx(whole.c[keep]) and few.E == pytest.approx(whole.E)
     assert few.largest_shares == pytest.approx(whole.largest_shares[keep])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_interior_point_ends_where_the_gradients_say(kind):
+    *_, saddle, _, _ = point_of(kind, 0)
+    point = interior_point(saddle, centre(saddle), 1e-10)
+    assert point.converged(1e-10) and point.steps > 3
+    at = saddle.at(point.q, point.lam)  # what it says of the last point it saw is what that point says
+    assert np.array_equal(at.c, point.at.c) and np.array_equal(at.E, point.at.E)
+    assert at.c.max() <= 1 + 1e-9 and abs(point.q @ (1 - at.c)) <= 1e-9  # complementary slackness
+    assert (at.E <= saddle.D + 1e-9).all() and abs(point.lam @ (saddle.D - at.E)) <= 1e-9
