@@ -24,9 +24,9 @@
 # \quad \text{s.t.} \quad \sum_j Q_{ij} = 1, \quad \sum_{ij} p_i Q_{ij}\, d(x_i, y_j) \le D .$$
 #
 # The objective is convex in $Q$ and the constraints are affine, so a minimum is global, and any dual point
-# bounds it from below. Every rate here is shown with such a bound, evaluated in plain NumPy. Distortion is squared
-# error. This notebook covers section 4.1 and appendix A.1 of the report (figures 2, 8 and 9) and its check of
-# the core on a trimodal source.
+# bounds it from below. Every value of $R(D)$ here comes with such a bound, evaluated from the dual point alone. Distortion is
+# squared error. This notebook covers section 4.1 and appendix A.1 of the report (figures 2, 8 and 9) and a check of
+# the core on a trimodal source, which is in its author's code alone; so are the grids and the budgets of all three sources.
 #
 # *In the [paper](../paper/paper.pdf): section 6.1, The core against closed forms.*
 
@@ -40,6 +40,7 @@ n_side_odd, budgets_odd = 7, [0.5, 1.0, 1.5, 1.9]
 n_letters_trimodal, n_codewords_trimodal, n_budgets_trimodal = 200, 16, 50
 codebook_sizes = [8, 12, 16, 32]
 seed, n_pairs = 0, 400  # random pairs of encoders
+nearness = [1e-1, 1e-2, 1e-3, 1e-4, 1e-6]  # shares of the second encoder in pairs that nearly coincide
 
 # %% tags=["nbval-ignore-output"]
 import numpy as np
@@ -68,8 +69,8 @@ print(f"every certified gap below 1e-6 bits: {all(s.gap < 1e-6 for s in curve)}"
 
 # %% [markdown]
 # The closed form for a continuous Gaussian of the same variance is $\tfrac12 \log_2(\sigma^2 / D)$ for $D < \sigma^2$.
-# It is also, by Shannon, what no codebook can beat for a Gaussian density; our source is not quite that density, so the
-# deviation may have either sign.
+# It is also, by Shannon, what no codebook in $\mathbb{R}$ can beat for a Gaussian density under squared error; our source is not quite that
+# density, so the deviation may have either sign.
 
 # %%
 rates = np.array([s.rate for s in curve])
@@ -86,13 +87,13 @@ path = outputs.save_figure(figure, "fig02_gaussian_1d")
 
 # %% [markdown]
 # **Figure 2.** *Left:* the source and its codebook. *Middle:* certified rates against the closed form. *Right:* their
-# difference. The match is close over most of the range and fails at its two ends, for reasons that are the codebook's:
-# at small $D$ eight points are too coarse, and near $D = \sigma^2$ the grid of eight has no codeword at the mean, which is
-# what a rate of zero needs at that distortion.
+# difference. It is largest at $D \approx \sigma^2$, inside the range: a grid of eight has no codeword at the mean, which is what a rate of
+# zero needs at that distortion. It is smaller at the lowest budget, where eight points are too coarse; in between it is slightly
+# below zero, which no codebook can do to a Gaussian density and is the source's; from $D \approx 1.2$ on both rates are zero.
 
 # %%
 small, mid = deviation[0], np.interp(0.3, budgets, deviation)
-print(f"deviation at D = {budgets[0]:.2f}: {small:+.4f} bits; at D = 0.30: {mid:+.4f} bits")
+print(f"deviation at D = {budgets[0]:.2f}: {small:+.4f} bits; at D = 0.30: {mid:+.4f} bits; least {deviation.min():+.4f}")
 beyond = budgets > 0.5
 print(f"largest beyond D = 0.5: {deviation[beyond].max():+.4f} bits, at D = {budgets[beyond][deviation[beyond].argmax()]:.2f}")
 print(f"distortion of rate zero: {(gaussian.p @ problem.distortion(0)).min():.4f}, variance {variance:.4f}")
@@ -101,7 +102,8 @@ print(f"distortion of rate zero: {(gaussian.p @ problem.distortion(0)).min():.4f
 # ## Convex in what?
 #
 # Convexity is in $Q$, for a fixed source: the mixture of two encoders never costs more than the mixture of their rates. It
-# does not extend to the source, in which the rate is concave. Random pairs show both.
+# does not extend to the source, in which the rate is concave. Random pairs show both. Independent ones lie far apart and far from equality,
+# so we add pairs that nearly coincide, $Q$ and $(1 - t)\,Q + t\,Q'$ with $t$ down to a millionth, where the excess is nearly zero.
 
 # %%
 random = np.random.default_rng(seed)
@@ -109,15 +111,21 @@ draw = lambda: random.dirichlet(0.3 * np.ones(n_codewords), n_letters)
 rate = lambda p, Q: mfrd.Encoder(mfrd.Source(gaussian.points, p), codebook, Q).rate
 pairs = [(draw(), draw(), random.dirichlet(np.ones(n_letters))) for _ in range(n_pairs)]
 excess = lambda p, p_, Q, Q_: rate((p + p_) / 2, (Q + Q_) / 2) - (rate(p, Q) + rate(p_, Q_)) / 2
-in_Q = max(excess(gaussian.p, gaussian.p, Q, Q_) for Q, Q_, _ in pairs)
-in_p = max(excess(gaussian.p, p_, Q, Q) for Q, _, p_ in pairs)
-print(f"rate of a mixture above the mixture of rates, largest of {n_pairs}: in Q {in_Q:+.4f}, in p {in_p:+.4f} bits")
+largest = {t: max(excess(gaussian.p, gaussian.p, Q, (1 - t) * Q + t * Q_) for Q, Q_, _ in pairs) for t in (1.0, *nearness)}
+in_Q, in_p = max(largest.values()), max(excess(gaussian.p, p_, Q, Q) for Q, _, p_ in pairs)
+print(f"rate of a mixture above the mixture of rates, largest of {n_pairs} pairs each: in p {in_p:+.4f} bits;")
+print("in Q, by t:", *[f"{t:g}: {value:+.1e}" for t, value in largest.items()])
+
+# %%
+two_digits = lambda value: float(f"{value:.2g}")  # of a difference that nearly cancels
+convexity = {"pairs": n_pairs * len(largest), "pairs_in_p": n_pairs, "largest_excess_in_p_bits": in_p, "shares": list(largest),
+             "largest_excess_in_Q_bits": two_digits(in_Q), "in_Q_by_share_bits": [two_digits(value) for value in largest.values()]}
 
 # %% [markdown]
 # ## Where eight codewords fail
 #
 # At small $D$ the limit is the codebook, not the solver. Eight points cannot bring the distortion below the least
-# reachable value printed above, and the rate can never exceed $\log_2 8 = 3$ bits, while the closed form is unbounded.
+# reachable value printed above, and their rate can never exceed $\log_2 8 = 3$ bits, while the closed form is unbounded.
 # Larger codebooks follow it further; what remains is the difference between fifty letters and a density.
 
 # %%
@@ -139,8 +147,9 @@ for m in sizes:
 #
 # ## The same number twice
 #
-# Blahut–Arimoto shares nothing with the conic solver but the source. At $D = 0.6$ both must give the same rate within
-# their certified gaps. The report's own values, in nats, carry the error of its solver.
+# Blahut–Arimoto shares no algorithm with the conic solver, but the certificate. At $D = 0.6$ both must give the same rate within
+# their certified gaps. The values that the report's code printed, in nats as here, carry the error of its solver. The certificate is one of
+# $I(X;Y)$; that $H(Y)$ agrees as well says that on this fixed codebook the optimal encoder is unique to these digits.
 
 # %%
 conic = mfrd.solve(problem, solver)
@@ -148,7 +157,7 @@ blahut = mfrd.blahut_arimoto(problem, tol=1e-9)
 published = {"I_nats": 0.2438043295518, "H_Y_nats": 1.085566783851, "H_Y_given_X_nats": 0.8417624542993}
 nats = lambda e: np.log(2) * np.array([e.rate, e.output_entropy, e.conditional_entropy])
 for name, ours, check, theirs in zip(published, nats(conic.encoder), nats(blahut.encoder), published.values()):
-    print(f"{name:17s} conic {ours:.7f}   Blahut-Arimoto {check:.7f}   report {theirs:.7f} (off by {theirs - check:+.1e})")
+    print(f"{name:17s} conic {ours:.7f}   Blahut-Arimoto {check:.7f}   report's code {theirs:.7f} (off by {theirs - check:+.1e})")
 
 # %% [markdown]
 # ## A Gaussian in the plane
@@ -189,9 +198,10 @@ print("infeasible budgets:", *[f"{D:.3f}" for D, s in zip(budgets_2d, curve_2d) 
 
 # %% [markdown]
 # **Figure 9.** The rate–distortion curve in the plane, with the closed form for two independent components,
-# $\log_2(2\sigma^2/D)$ for the sum of both distortions. The $4 \times 4$ grid is far above it for two reasons: its points are two
-# apart, too coarse at small $D$, and it has no codeword at the mean, which counts near $D = 2\sigma^2$. A $7 \times 7$ grid has
-# neither fault and closes nearly all of the distance. Convexity can be checked: successive slopes must not decrease.
+# $\log_2(2\sigma^2/D)$ for the sum of both distortions up to $2\sigma^2$. The $4 \times 4$ grid is far above it for two reasons: its points are two
+# apart, too coarse at small $D$, and it has no codeword at the mean, which counts near $D = 2\sigma^2$. A $7 \times 7$ grid has a
+# codeword at the mean and points one apart, and closes nearly all of the distance at the four budgets tried. Convexity can be checked:
+# successive slopes must not decrease.
 
 # %%
 feasible = np.isfinite(rates_2d)
@@ -229,7 +239,7 @@ path = outputs.save_figure(figure, "fig02_trimodal_core")
 # %% [markdown]
 # **Figure 2, third part.** The trimodal source, its certified curve, and Blahut–Arimoto at every seventh budget. Shannon's
 # lower bound is not tight for a source with three modes; the figure does not say how much of the distance to it a
-# better codebook would win (notebook 05 does).
+# better codebook would win. Notebook 05 answers that for other sources.
 
 # %%
 conic_3 = np.array([curve_3[i].rate for i in range(0, n_budgets_trimodal, 7)])
@@ -241,7 +251,7 @@ print(f"the two agree within their gaps at all {len(check_3)} budgets: {bool((ab
 # ## What this shows
 #
 # The core reproduces the closed form where the codebook can, and the certificate, not the solver's word, says that what
-# remains is not the solver's: above the closed form it is the codebook's, below it the source's.
+# remains is not the solver's. What lies below the closed form is the source's; what lies above it shrinks as the codebook grows.
 
 # %%
 sweep = lambda D, solutions: [{"D": D_, **s.summary()} for D_, s in zip(D, solutions)]
@@ -253,7 +263,7 @@ results = {
                                        "largest_beyond_D_0.5": abs(deviation[beyond]).max()},
                     "least_D_by_codewords": {str(m): sizes[m].least[0] for m in sizes}, "sweep": sweep(budgets, curve),
                     "by_codewords": {"D": low, "deviation_bits": {str(m): deviations[m] for m in sizes}},
-                    "convexity": {"pairs": n_pairs, "largest_excess_in_Q_bits": in_Q, "largest_excess_in_p_bits": in_p}},
+                    "convexity": convexity},
     "gaussian_2d": {"variance": total, "least_D": problem_2d.least[0], "sweep": sweep(budgets_2d, curve_2d),
                     "sweep_7_by_7": sweep(budgets_odd, curve_odd)},
     "trimodal_core": {"shannon_bound_bits": shannon, "sweep": sweep(budgets_3, curve_3),

@@ -17,13 +17,13 @@
 #
 # *What does one more unit of distortion buy, overall and on the letters that matter?*
 #
-# To the global budget we add a second one on a subset $S$ of letters, stated jointly as in the report,
+# To the global budget we add a second one on a subset $S$ of letters, stated jointly as in the report (its numbers are in its author's code alone),
 #
 # $$\sum_{i,j} p_i Q_{ij}\, d(x_i, y_j) \le D, \qquad \sum_{i \in S,\, j} p_i Q_{ij}\, d(x_i, y_j) \le D' .$$
 #
-# The optimal rate $R(D, D')$ is convex, and the multipliers of the two budgets are its slopes: where it is differentiable,
-# $\lambda = -\partial R / \partial D$ and $\lambda' = -\partial R / \partial D'$, prices in bits per unit of distortion. A
-# budget with slack costs nothing. This notebook covers section 4.2 of the report (figure 3).
+# The optimal rate $R(D, D')$ on a fixed codebook is convex, and the multipliers of the two budgets are its slopes: where it is
+# differentiable, $\lambda = -\partial R / \partial D$ and $\lambda' = -\partial R / \partial D'$, prices in bits per unit of distortion. A
+# budget with slack has price zero. This notebook covers section 4.2 of the report (figure 3).
 #
 # *In the [paper](../paper/paper.pdf): section 6.2, Prices of mixed fidelity.*
 
@@ -84,7 +84,8 @@ path = outputs.save_figure(figure, "fig03_prices_and_curve")
 # %% [markdown]
 # **Figure 3.** *Left:* the two prices against the distortion reached. *Right:* the rate with and without the budget on
 # the core. The core's price is more than ten times the global one and rises slightly as the global budget is relaxed;
-# the global price falls to zero, and from there on the curve is flat: the distortion reached no longer follows $D$.
+# the global price falls to zero, and from there on the curve is flat and the optimum no longer uses all of $D$. The curves end apart: with
+# the core's budget the rate stops on a floor, without it at zero.
 
 # %%
 slack = price["global"] < 1e-6
@@ -97,17 +98,19 @@ print(f"rate floor {rates[-1]:.4f} bits; alone, the rate is zero from D = {alone
 # %% [markdown]
 # The published figure shows nats: 13.7 rising to 14.7 for the subset, 1.0 falling to 0 for the global price, and a
 # distortion that stops near 1.16. A higher price per unit does not mean that the core dominates the rate: what its
-# budget adds is the rate with it less the rate without.
+# budget adds is the rate with it less the rate without. That is nearly the same all along the sweep; a small part of the rate at the tight end,
+# and at the loose end, where nothing else is asked, all of it.
 
 # %%
 terms = {name: price[name][0] * curve[0].distortions[name] for name in price}
 print(f"at D = {budgets[0]:.2f}: the core's budget adds {rates[0] - rates_alone[0]:.3f} bits to {rates_alone[0]:.3f}, which makes {rates[0]:.3f}; "
       f"prices times distortions, global {terms['global']:.3f} and core {terms['core']:.3f}, are no shares of it")
+print(f"at D = {budgets[-1]:.2f} it adds {rates[-1] - rates_alone[-1]:.3f} bits to {abs(rates_alone[-1]):.3f}")
 
 # %% [markdown]
 # ## A price is a derivative
 #
-# One more solve on each side of a budget gives a central difference of the rate. It must agree with the price to the
+# One more solve on each side of a budget gives a central difference of the rate. Where the rate is smooth it agrees with the price to the
 # square of the step: we check both budgets.
 
 # %%
@@ -176,13 +179,13 @@ print(f"{len(core_budgets) - len(feasible)} of {len(core_budgets)} budgets infea
 print(f"the core's budget binds below D' = {goes_slack:.4f}, what the core spends without it, and is slack beyond")
 
 # %% [markdown]
-# **Figure 3, third part.** Prices and rate against the core's budget. Towards the least reachable value the price grows
-# without bound; once the encoder that the global budget asks for satisfies the core anyway, the price is zero.
+# **Figure 3, third part.** Prices and rate against the core's budget. Towards the least reachable value, where a slope need not be
+# finite, the price climbs steeply; once the encoder that the global budget asks for satisfies the core anyway, it is zero.
 #
 # ## What this shows
 #
-# Prices are slopes, certified by finite differences. The core's price is an order of magnitude above the global one, yet
-# what its budget adds to the rate is small at the tightest global budget: price is not burden.
+# Prices are slopes, as finite differences confirm. The core's price is an order of magnitude above the global one, yet
+# what its budget adds is a small part of the rate where the global budget is tight, and all of it where that is loose: price is not burden.
 
 # %%
 sweep = lambda D, solutions: [{"D": D_, **s.summary()} for D_, s in zip(D, solutions)]

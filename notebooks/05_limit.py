@@ -15,17 +15,19 @@
 # %% [markdown]
 # # 5. The limit over all codebooks
 #
-# *How far is a refined codebook from the best codebook there is?*
+# *How far is a refined codebook from the best of all codebooks, under squared error on the line and in the plane?*
 #
-# Let the codewords roam over $\mathbb{R}^k$. For prices $\lambda \ge 0$ and potentials $a_i$, weak duality holds for every
-# codebook at once if the mass of a codeword,
+# Let the codewords roam over $\mathbb{R}^k$; *all codebooks* means every choice of codewords there, in any number. For prices
+# $\lambda \ge 0$ and potentials $a_i$, weak duality holds for every codebook at once if the mass of a codeword,
 #
-# $$c(y) = \sum_i p_i \exp\bigl(a_i - w_i |x_i - y|^2\bigr), \qquad w_i = \sum_k \lambda_k 1[i \in S_k],$$
+# $$c(y) = \sum_i p_i \exp\bigl(a_i - w_i |x_i - y|^2\bigr), \qquad w_i = \sum_r \lambda_r 1[i \in S_r],$$
 #
-# is at most one everywhere: then no encoder on any codebook has less rate than $\sum_i p_i a_i - \sum_k \lambda_k D_k$. The
-# Hessian of $\log c$ is nowhere below $-2 \max_i w_i\, I$, so a box with centre $y_0$ and radius $\rho$ cannot hold a
-# maximum above $\log c(y_0) + \rho^2 \max_i w_i$, and branch and bound turns that into a proof. `mfrd.limit` alternates:
-# solve on a codebook, add the $y$ with $c(y) > 1$, drop what no letter uses. This goes beyond the report.
+# is at most one everywhere: then no encoder on any codebook has less rate than $\sum_i p_i a_i - \sum_r \lambda_r D_r$. For one budget
+# this bound is classical; the supremum of $c$ is what has to be proved. The Hessian of $\log c$ is nowhere below $-2 \max_i w_i$ times the unit
+# matrix, so a box with centre $y_0$ and half-diagonal $\rho$ cannot hold a global maximum above $\log c(y_0) + \rho^2 \max_i w_i$. Branch
+# and bound drops a box once that is no more than a tolerance above the best value found, and halves it otherwise. `mfrd.limit` alternates:
+# solve on a codebook, add the $y$ with $c(y) > 1$, drop what no letter uses. It takes squared error and Mahalanobis
+# distances, and boxes limit it to few dimensions. This goes beyond the report.
 #
 # *In the [paper](../paper/paper.pdf): section 6.5, Distance to the best codebook.*
 
@@ -55,7 +57,7 @@ print("backends, in the order they are tried:", *mfrd.backends(solver))
 # ## The Gaussian, and what eight codewords cost
 #
 # The first source of notebook 1, on 50 letters. The closed form belongs to the continuous Gaussian; the limit belongs to
-# these letters, and nothing lies between it and the best codebook.
+# these letters, and is the rate of their best codebook to a millionth of a bit.
 
 # %%
 gaussian = mfrd.bumps(mfrd.grid(-3, 3, 50), [1], [0], [1])
@@ -79,7 +81,7 @@ path = outputs.save_figure(figure, "limit_gaussian")
 # %% [markdown]
 # **Limit, first figure.** *Left:* the two curves can hardly be told apart. *Right:* their difference, and that of the closed
 # form, which lies above the limit because the letters are not quite Gaussian. Eight fixed points lose most where they have no
-# codeword at the mean, near $D = \sigma^2$, and where they are too few.
+# codeword at the mean, near $D = \sigma^2$, and next most where they are too few.
 #
 # ## How codewords appear
 #
@@ -108,7 +110,7 @@ path = outputs.save_figure(figure, "limit_bifurcation")
 #
 # ## What the proof looks like
 #
-# At the optimum $c(y)$ touches one at each codeword and stays below it elsewhere.
+# At the optimum $c(y)$ is one at each codeword and at most one elsewhere.
 
 # %%
 best = mfrd.limit(trimodal, [mfrd.Fidelity(D)], tol=tolerance)
@@ -124,8 +126,8 @@ path = outputs.save_figure(figure, "limit_certificate")
 
 # %% [markdown]
 # **Limit, third figure.** The mass of a codeword at $y$, at the limit (its codewords are marked below) and for the dual point
-# of an evenly spaced codebook. Where the second exceeds one, a codeword is missing: that is the next column to add. The
-# height of its highest peak is what separates its rate from a bound over all codebooks:
+# of an evenly spaced codebook. Where the second exceeds one, a codeword is missing: the highest such $y$ is the next column to add. The
+# logarithm of its highest peak is what separates its rate from the bound over all codebooks that this dual point proves:
 
 # %%
 everywhere = mfrd.lower_bound_all_codebooks(trimodal, [mfrd.Fidelity(D)], short.multipliers, short.potentials)
@@ -171,8 +173,9 @@ for (name, how), row in rows.items():
 
 # %% [markdown]
 # The distance is certified: the true one lies between the refined rate less the limit's rate and less its lower bound,
-# which differ by at most $10^{-6}$ bits. Where only the global budget binds, refinement that has settled is optimal to all digits
-# shown, on all three sources; after its published 15 rounds the spike is not yet there. Where a subset budget binds, the priced step
+# which differ by at most $10^{-6}$ bits. It is a distance in $I(X;Y)$; of $H(Y)$ the certificate says nothing, and encoders that share a row's
+# rate to a millionth of a bit may differ in it by tenths (notebook 4). Where only the global budget binds, refinement that has settled is
+# optimal to all digits shown, on all three sources; after its published 15 rounds the spike is not yet there. Where a subset budget binds, the priced step
 # gets there or stops short by little, and the unpriced centroid stops short by far more; on the plane with $D = 4$ both stop at the same
 # distance. The other centroid rows with a binding budget are where refinement stalled, not the best codebook it passed.
 
@@ -187,7 +190,7 @@ path = outputs.save_figure(figure, "limit_distances")
 
 # %% [markdown]
 # **Limit, fourth figure.** Certified distance of each refined codebook to the best codebook, on a logarithmic scale that
-# starts at $10^{-8}$; what ends before the dashed line, the tolerance of the limit, is zero as far as the certificate can tell.
+# starts at $10^{-8}$; for what ends before the dashed line, the tolerance of the limit, the certificate does not tell it from zero.
 #
 # ## The same rate from a conic solver
 #
@@ -207,8 +210,8 @@ for name, s in checks.items():
 # %% [markdown]
 # ## What this shows
 #
-# The optimum over all codebooks is finite, small and provable. On the report's source its refinement had already found it;
-# what a subset budget adds is a reason to move codewords by price.
+# The optimum over all codebooks is, on these sources, a small codebook, and provable. On the report's source its refinement had already found
+# it to within a millionth of a bit; what a subset budget adds is a reason to move codewords by price.
 
 # %%
 def keep(limit):

@@ -21,15 +21,16 @@
 #
 # $$H(Y) = I(X;Y) + H(Y|X),$$
 #
-# so a randomised encoder pays for its own randomness. For a fixed codebook $H(Y)$ is concave in $Q$: its least value
+# so a randomised encoder pays for its own randomness. For a fixed codebook $H(Y)$ is concave in $Q$: its least value within the budgets
 # sits at a vertex, which randomises at most as many letters as there are budgets; time-sharing *deterministic* encoders
-# takes their place. The quantiser to deploy therefore solves another problem,
+# does at least as well. The quantiser to deploy therefore solves another problem,
 #
-# $$\min_{\text{quantisers}}\ \sum_t w_t\, H(Y_t) \quad\text{within}\quad \sum_t w_t\, \mathrm{E}[d_k(X, Y_t)] \le D_k \ \text{ for every budget } k,$$
+# $$\min_{\text{quantisers}}\ \sum_t \alpha_t\, H(Y_t) \quad\text{within}\quad \sum_t \alpha_t\, \mathrm{E}[d_r(X, Y_t)] \le D_r \ \text{ for every budget } r,$$
 #
-# where the shares $w_t$ time-share a few deterministic encoders so that the budgets are met exactly. Its rate can
-# never pass below $R(D)$, the limit over all codebooks (notebook 5), which is certified here at every point shown.
-# This goes beyond section 4.4 of the report, on its own sources.
+# where the shares $\alpha_t$ time-share a few deterministic encoders so that the budgets are met exactly. Its rate can
+# never pass below the limit over all codebooks in $\mathbb{R}$ under squared error (notebook 5). That limit is what is certified here, at
+# every point shown; the certificate is one of $I(X;Y)$ and says nothing of the $H(Y)$ of an encoder, nor that a quantiser found by search is the best.
+# This goes beyond section 4.4 of the report, on its author's sources.
 #
 # *In the [paper](../paper/paper.pdf): section 6.7, From prices to bytes.*
 
@@ -60,9 +61,13 @@ plot.use_style()
 # ## One source, one budget
 #
 # The trimodal source of notebooks 3 and 4, and every compressor at the same distortion $D = 0.6$: the certified limit;
-# the exact entropy-constrained quantiser (`ecsq`, proven least among all scalar quantisers); the same searched without
+# the exact entropy-constrained quantiser (`ecsq`); the same searched without
 # knowledge of the line (`ecvq`, with annealed starts); Lloyd–Max and uniform cells, each time-shared between the two
-# sizes or steps that serve best; and the report's encoder, refined and then coded at $H(Y)$.
+# sizes or steps that serve best; and the report's method, an encoder on a refined codebook, coded at its $H(Y)$.
+#
+# `ecsq` is exact on the lower convex hull of distortion and entropy, which is all that time-sharing needs: at each slope some quantiser of
+# least $\lambda D + H(Y)$ has intervals as cells, and a dynamic program finds it. Off the hull the best single quantiser of a *discrete* source
+# need not have intervals as cells, and is not claimed.
 
 # %%
 trimodal = mfrd.bumps(mfrd.grid(-8, 8, n_letters), [0.25] * 3, [-5, -1, 2.5], [0.3, 0.6, 0.4], floor=0.015625)
@@ -101,14 +106,15 @@ published = report(D).encoder
 print(f"{'report, at H(Y)':26s} {published.output_entropy:8.4f} {published.output_entropy - bound:11.4f}")
 
 # %% [markdown]
-# At this distortion the quantiser designed for $H(Y)$ stays within a twentieth of a bit of what *no* code of any length can beat.
-# Lloyd–Max, which never looks at the entropy, gives away more; the encoder that is optimal for $I(X;Y)$ is a poor
+# At this distortion the quantiser designed for $H(Y)$ stays within a twentieth of a bit of what *no* code of any length can beat on
+# independent letters. Lloyd–Max, which never looks at the entropy, gives away more; the encoder that is optimal for $I(X;Y)$ is a poor
 # thing to deploy; and uniform cells, this coarse, fall across the modes.
 #
 # ## The plane
 #
 # The same over the whole range. Lloyd–Max and uniform cells are shown as they are, a point for each size and step;
-# each has the certified bound at its own distortion beside it in the results.
+# each has the certified bound at its own distortion beside it in the results. The convex encoder whose $H(Y)$ is drawn is that of `mfrd.limit`, as in
+# notebook 4: the certificate bounds its $I(X;Y)$ and leaves its $H(Y)$ open, so another encoder as good may have another curve.
 
 # %%
 point = lambda encoder: (float(encoder.source.p @ encoder.distortion(mfrd.squared_error)), encoder.output_entropy)
@@ -128,7 +134,7 @@ schemes = {"ecsq": beside((D_, q.rate) for D_, q in quantisers.items()),
            "ecvq": beside((D_, q.rate) for D_, q in annealed.items()), "lloyd_max": beside(lloyd.values()),
            "uniform": beside(uniform.values()), "convex_at_H_Y": beside(stochastic.items()),
            "measured": [(s.distortion, s.bits, near(limit(D_), s, D_)) for D_, s in measured.items()]}
-kinds = {"convex_at_H_Y": ("entropy", "convex optimum at $H(Y)$"),
+kinds = {"convex_at_H_Y": ("entropy", "the limit's encoder at $H(Y)$"),
          "uniform": ("noise", "uniform cells", {"linestyle": "none"}),
          "lloyd_max": ("lloyd", "Lloyd–Max", {"linestyle": "none"}), "ecsq": ("quantiser", "ECSQ hull"),
          "ecvq": ("annealed", "ECVQ, annealed"), "measured": ("measured", "measured bytes")}
@@ -138,8 +144,8 @@ path = outputs.save_figure(figure, "fig13_plane")
 # %% [markdown]
 # **Figure 13.** *Left:* rate against distortion for the trimodal source. *Right:* the same less the certified bound at
 # each point's own distortion: what a compressor gives away. The crosses are bytes of real streams, on the line of the
-# exact quantiser. ECVQ finds the same quantisers without being told that cells are intervals. What the figure does not
-# show: codes of long blocks, which alone could close the last gap.
+# exact quantiser. ECVQ ends on that line, too, without being told that cells are intervals. $H(Y)$ is that of the limit's encoder. What the
+# figure does not show: codes of long blocks, which alone could close the last gap.
 
 # %%
 excess = {name: [rate - low for _, rate, low in rows] for name, rows in schemes.items()}
@@ -150,7 +156,7 @@ print("largest gap of a certified limit below 1e-6 bits:", bool(max(limit(D_).ga
 # %% [markdown]
 # ## The spike
 #
-# The second source, at the published budgets. With $D = 30.5$ nothing needs to be said: the variance is smaller, the
+# The second source, at its author's two budgets. With $D = 30.5$ nothing needs to be said: the variance is smaller, the
 # bound is zero, and the quantiser has one codeword. A container still has a header and checks, and they count.
 
 # %%
@@ -215,14 +221,16 @@ path = outputs.save_figure(figure, "fig14_equal_size")
 # %% [markdown]
 # **Figure 14.** Every vertex of the exact hull by its number of cells, with Lloyd–Max of the same size. Quantisers
 # that are *all optimal* share one $m$ and differ in rate and distortion, widely where $m$ is small, so a comparison at
-# equal $m$ can be made to favour either side. Lloyd–Max lies beyond the end of each column: at equal size it has the
-# finest distortion and pays the most bits for it. The figure says nothing of how far each is from the bound; figure 13
+# equal $m$ can be made to favour either side. Lloyd–Max lies beyond the end of each column: at equal size it has less
+# distortion than every vertex of the hull and pays more bits for it. The figure says nothing of how far each is from the bound; figure 13
 # does.
 #
 # ## Cooling an encoder
 #
 # From the convex optimum to a quantiser in one motion: at fixed prices minimise $\mathrm{E}[s] + H(Y) - \tau H(Y|X)$,
-# with $s$ the priced distortion, and let $\tau$ fall from 1, the convex problem, to 0, the quantiser.
+# with $s$ the priced distortion, and let $\tau$ fall from 1, the convex problem, to 0, the quantiser. At each $\tau$ shares $Q$ and codewords
+# alternate until the masses rest. At $\tau = 1$ they rest at once, for the path starts from an optimum, but the codewords take a step to their
+# centroids: the path's first point has the shares of the encoder that is optimal on the grid, and less distortion.
 
 # %%
 start = mfrd.solve(mfrd.Problem(trimodal, mfrd.grid(-8, 8, n_codewords), [mfrd.Fidelity(D)]), solver="newton")
@@ -246,23 +254,29 @@ right.set_ylim(least(D) - 0.02, exact(min(drift)).rate + 0.06)
 path = outputs.save_figure(figure, "fig15_annealing")
 
 # %% [markdown]
-# **Figure 15.** *Left:* as $\tau$ falls $H(Y|X)$ goes to zero, $H(Y)$ comes down, $I(X;Y)$ rises a little to meet it.
+# **Figure 15.** *Left:* as $\tau$ falls $H(Y|X)$ goes to zero. $H(Y)$ falls by a bit between the first two temperatures, $\tau = 1$ and $0.84$, between
+# which nothing is sampled; it is nearly level from there on, least at $\tau \approx 0.26$, and rises a little at the end. $I(X;Y)$ falls slightly in the first
+# step and then rises to meet it.
 # *Right:* the same path in the plane. It starts near the bound with $I(X;Y)$ and far above the panel with $H(Y)$, and
-# both end on the hull of the exact quantisers. Prices are held, so the distortion drifts; `ecvq` moves the prices
+# both end at one quantiser, on the hull of the exact ones. Prices are held, so the distortion drifts, first up and then down; `ecvq` moves the prices
 # until the budget is met again. The path is a heuristic: that it ends on the hull here is shown by the exact program,
 # not promised by the method.
 
 # %%
 first, last = path_down[0], path_down[-1]
+least_H = min(path_down, key=lambda s: s.output_entropy)
+print(f"optimum on the grid: I = {start.rate:.4f}, H(Y) = {start.encoder.output_entropy:.4f} bits, D = {D:.4f}")
 print(f"tau = 1: I = {first.rate:.4f}, H(Y) = {first.output_entropy:.4f}, "
       f"H(Y|X) = {first.conditional_entropy:.4f} bits, D = {drift[0]:.4f}")
+print(f"tau = {taus[1]:.2f}: I = {path_down[1].rate:.4f}, H(Y) = {path_down[1].output_entropy:.4f} bits, D = {drift[1]:.4f}; "
+      f"least H(Y) {least_H.output_entropy:.4f} at tau = {least_H.tau:.2f}")
 print(f"tau = 0: I = {last.rate:.4f}, H(Y) = {last.output_entropy:.4f} bits, D = {drift[-1]:.4f}; "
       f"ECSQ at that D: {exact(drift[-1]).rate:.4f}, bound {least(drift[-1]):.4f}")
 
 # %% [markdown]
 # ## A budget that binds
 #
-# Now hold the core $|x| < 1$ to $D' = 0.05$. Contiguous cells are no longer proven optimal, so the quantiser is the
+# Now hold the core $|x| < 1$ to $D' = 0.05$. Intervals as cells are no longer proven optimal at any slope, so the quantiser is the
 # best found; the bound stays certified. Lloyd–Max and uniform cells know nothing of the core: they meet $D'$ where
 # they are fine everywhere.
 
@@ -310,7 +324,7 @@ for D_ in D_shown:
 #
 # Prices are slopes: $\lambda = -\partial R/\partial D$ and $\lambda' = -\partial R/\partial D'$ in bits per unit of
 # distortion. So one more bit for every hundred samples lowers the global distortion by $0.01/\lambda$, or the core's
-# by $0.01/\lambda'$. The slope of the exact hull is the same price for a quantiser that is deployed.
+# by $0.01/\lambda'$, to first order. The slope of the exact hull is the same price for a quantiser that is deployed.
 
 # %%
 prices = {D_: limit_core(D_).prices for D_ in D_plane_core}
@@ -372,8 +386,8 @@ explorer.widget(D, D_core)
 #
 # The last line below has the four numbers for the trimodal source at $D = 0.6$: certified bound, exact quantiser, real
 # bytes, and Lloyd–Max time-shared to the same distortion. A quantiser designed for its entropy, coded with everything
-# counted, lies a few hundredths of a bit from a bound that holds for every code. The convex program does not deliver
-# the encoder to deploy; it delivers the prices that find it, and the proof that little is left to find.
+# counted, lies a few hundredths of a bit from a bound that holds for every code of independent letters. The convex program does not deliver
+# the encoder to deploy; it delivers prices to search it from, and the proof that little is left to find.
 
 # %%
 rows = lambda table: [{"D": D_, "bits": rate, "lower_bound_bits": low} for D_, rate, low in table]
