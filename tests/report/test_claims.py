@@ -16,6 +16,7 @@ from mfrd.report import outputs
 from mfrd.report.claims import codebooks, core
 from mfrd.report.claims.table import (
     ClaimError,
+    Row,
     changes,
     check,
     declared,
@@ -27,7 +28,7 @@ from mfrd.report.claims.table import (
     table,
     tally,
 )
-from mfrd.report.claims.verdicts import Verdict, judge, ranges
+from mfrd.report.claims.verdicts import Verdict, judge, number, ranges
 from mfrd.report.command import main
 
 ROOT = Path(__file__).parents[2]
@@ -35,8 +36,8 @@ ENTRIES = entries()
 EXAMINED = [entry for entry in ENTRIES if "reason" not in entry]
 RESULTS = load(ROOT)
 FIELDS = {"key", "section", "paragraph", "quote", "claim"}
-EXAMINED_FIELDS = FIELDS | {"results", "criterion", "why", "altered"}
-OPTIONAL = {"repeated", "settings", "turns"}
+EXAMINED_FIELDS = FIELDS | {"results", "criterion", "measured", "why", "altered"}
+OPTIONAL = {"repeated", "settings", "turns", "condition", "unlike", "remark"}
 ADJECTIVES = (
     r"\b(close|closely|very small|noticeably|significantly|substantially|high-probability|quickly|sharply|precisely)\b"
 )
@@ -89,7 +90,7 @@ def test_every_test_of_a_claim_has_its_entry():
         if function.__module__ == module.__name__
     }
     named = {key(entry).replace("-", "_") for entry in EXAMINED}
-    helpers = {"column", "certified", "over_chord", "shares", "falls", "printed"}
+    helpers = {"column", "certified", "over_chord", "off_gaussian", "along", "added", "meets"}
     assert tests == named | helpers
 
 
@@ -190,10 +191,45 @@ def test_what_is_printed_fits_120_columns_and_explains_its_verdicts(copy):
     assert table([]).count("\n") >= 1
 
 
+def test_a_row_is_printed_in_columns():
+    texts = dict(key="k", section="1", claim="c", criterion=8 * "word ", measured="m", verdict="false", beside="b")
+    printed = table([Row(**texts, paragraph=1, quote="", why="")]).splitlines()
+    first, second = (re.split(r"\s{2,}", line) for line in printed[3:5])
+    assert first == ["1", "c [k]", "word word word word word word", "m", "false: b"] and second == ["", "word word"]
+
+
+def test_a_remark_stands_only_where_it_applies():
+    (entry,) = (entry for entry in ENTRIES if key(entry) == "fidelity-met")
+    tighter = altered(entry, {"set": {"line/budgets/core": 0.599}})
+    assert examine(entry, declared(entry, RESULTS)).beside == entry["remark"] and examine(entry, tighter).beside == ""
+
+
 def test_the_first_outcome_given_is_the_verdict():
     assert judge("m", "remark", idle=False, true=True, condition="c") == (Verdict.TRUE, "m", "remark")
     assert judge("m", "remark", true=False, condition="c") == (Verdict.CONDITION, "m", "c")
     assert judge("m", "remark", true=False, condition="") == (Verdict.FALSE, "m", "remark")
+
+
+@pytest.mark.parametrize(
+    "value, style, words",
+    [
+        (-0.0312, ".3f", "−0.031"),
+        (-0.0004, ".3f", "0.000"),
+        (0.7354, ".0%", "74 %"),
+        (-0.058, ".1%", "−5.8 %"),
+        (1e-8, "e", "10⁻⁸"),
+        (2.9e-8, "e", "3·10⁻⁸"),
+        (-2.9e-8, "e", "−3·10⁻⁸"),
+        (0, "e", "0"),
+        (0, "e-9", "10⁻⁹"),
+        (2e-7, "e-9", "2·10⁻⁷"),
+        (0.6, "g", "0.6"),
+        (np.bool(True), "met|missed", "met"),
+        (False, "met|missed", "missed"),
+    ],
+)
+def test_numbers_are_written_with_true_minus_signs_and_powers_of_ten(value, style, words):
+    assert number(value, style) == words
 
 
 def test_ranges_name_both_ends_of_a_sweep():

@@ -3,10 +3,12 @@
 import json
 import re
 import runpy
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.published_copy import change
 
 from mfrd.report.claims.table import ClaimError
 from mfrd.report.claims.verdicts import Verdict
@@ -64,6 +66,14 @@ def test_a_part_without_a_writer_is_an_error(tmp_path):
     with pytest.raises(
         ClaimError, match="'weather' is unknown; expected one of hero, findings, first_answer, verdicts"
     ):
+        readme(tmp_path)
+
+
+def test_a_missing_number_names_its_part_its_key_and_the_remedy(tmp_path):
+    shutil.copytree(ROOT / "results", tmp_path / "results")
+    shutil.copy(ROOT / "README.md", tmp_path)
+    change(tmp_path, "03_refinement", "refine_1d/binding/0.02 centroid/rounds", None)
+    with pytest.raises(ClaimError, match="part findings: .*'rounds'.*python -m mfrd report"):
         readme(tmp_path)
 
 

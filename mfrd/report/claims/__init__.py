@@ -1,5 +1,6 @@
-"""The claims of the report as data: claims.toml has them, core.py and codebooks.py test them, table.py judges and prints.
+"""The claims of the report as data.
 
-Begin with claims.toml. A test gets the results that its entry declares and returns a verdict of verdicts.py with the
-measured values in words.
+Begin with claims.toml: each claim, the results it rests on, and the sentences that say what was measured. core.py and
+codebooks.py test: a test gets the results that its entry declares and returns a Finding of verdicts.py, which verdicts
+hold and the numbers that the sentences name. table.py judges, fills the sentences in and prints.
 """

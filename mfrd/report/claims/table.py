@@ -1,22 +1,25 @@
 """Every checkable claim of the report, read from claims.toml, measured from results/ and judged by its test."""
 
+import itertools
 import json
 import sys
 import textwrap
 import tomllib
 from dataclasses import asdict, dataclass
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import IO, Any
 
-from ..outputs import write_atomic
+from ..outputs import ReportError, write_atomic
 from . import codebooks, core
-from .verdicts import Judgement, Verdict
+from .verdicts import Judgement, Sentence, Verdict, judge
 
 RECORD = "results/claims.json"
 WIDTHS = {"sec.": 4, "claim": 27, "criterion": 29, "measured": 28, "verdict": 24}  # 120 columns with the gaps
 
 
-class ClaimError(Exception):
+class ClaimError(ReportError):
     """The claims cannot be judged; the message names what is missing and the command that makes it."""
 
 
@@ -59,20 +62,20 @@ def declared(entry: dict, results: dict) -> dict:
     """{name: value} of the results and settings that an entry declares; nothing else reaches its test."""
 
     def value(path: list | str) -> Any:
-        if isinstance(path, list):
-            return [value(each) for each in path]
-        node = results
-        for key in path.split("/"):
-            node = node[key]
-        return node
+        return [value(each) for each in path] if isinstance(path, list) else reduce(getitem, path.split("/"), results)
 
     return {name: value(path) for name, path in entry["results"].items()} | entry.get("settings", {})
 
 
 def examine(entry: dict, arguments: dict) -> Judgement:
-    """What the test of an entry, the function of its name, makes of the results that it is handed."""
+    """The judgement of an entry's test, the function of its name, of what it is handed, in the entry's words."""
     name = entry["key"].replace("-", "_")
-    return (getattr(core, name, None) or getattr(codebooks, name))(**arguments)
+    found = (getattr(core, name, None) or getattr(codebooks, name))(**arguments)
+    values = {**arguments, **found.numbers}
+    words = ("measured", "remark", "condition", "unlike")
+    measured, remark, condition, unlike = (Sentence().vformat(entry.get(name, ""), (), values) for name in words)
+    outcomes = dict(unlike=found.unlike and unlike, true=found.true, idle=found.idle)
+    return judge(measured, remark if found.remark else "", **outcomes, condition=found.condition and condition)
 
 
 def row(entry: dict, results: dict) -> Row:
@@ -152,20 +155,11 @@ def table(rows: list[Row]) -> str:
     """The rows as text of 120 columns, wrapped."""
 
     def block(*cells: str) -> str:
-        wrapped = [textwrap.wrap(cell, width, break_on_hyphens=False) for cell, width in zip(cells, WIDTHS.values())]
-        lines = [[column[k] if k < len(column) else "" for column in wrapped] for k in range(max(map(len, wrapped)))]
-        return "\n".join(
-            "  ".join(f"{cell:{width}}" for cell, width in zip(line, WIDTHS.values())).rstrip() for line in lines
-        )
+        wrapped = (textwrap.wrap(cell, width, break_on_hyphens=False) for cell, width in zip(cells, WIDTHS.values()))
+        lines = itertools.zip_longest(*wrapped, fillvalue="")
+        padded = ("  ".join(map(str.ljust, line, WIDTHS.values())).rstrip() for line in lines)
+        return "\n".join(padded)
 
-    body = [
-        block(
-            r.section,
-            f"{r.claim} [{r.key}]",
-            r.criterion,
-            r.measured,
-            r.verdict + (f": {r.beside}" if r.beside else ""),
-        )
-        for r in rows
-    ]
+    verdicts = [": ".join(filter(None, (r.verdict, r.beside))) for r in rows]
+    body = [block(r.section, f"{r.claim} [{r.key}]", r.criterion, r.measured, v) for r, v in zip(rows, verdicts)]
     return "\n\n".join([block(*WIDTHS) + "\n" + "  ".join("-" * width for width in WIDTHS.values()), *body, ""])

@@ -1,7 +1,8 @@
-"""The list of verdicts, what a test of a claim returns, and how numbers are written in it."""
+"""The list of verdicts, what a test of a claim finds, and how numbers are written in words."""
 
+import string
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +29,20 @@ class Verdict(StrEnum):
         return member
 
 
+class Finding(NamedTuple):
+    """What a test finds: which verdicts hold, and the numbers that the sentences of the claim's entry name.
+
+    A verdict with a sentence of its own (condition, unlike) needs that sentence; `remark`: whether the remark applies.
+    """
+
+    true: bool | np.bool
+    numbers: dict[str, Any] = {}
+    idle: bool | np.bool = False
+    condition: bool | np.bool = True
+    unlike: bool | np.bool = False
+    remark: bool | np.bool = True
+
+
 class Judgement(NamedTuple):
     """A verdict, the measured values in words, and what stands beside it ("" for nothing).
 
@@ -39,10 +54,11 @@ class Judgement(NamedTuple):
     beside: str = ""
 
 
-def judge(measured: str, beside: str = "", **outcomes: bool | str) -> Judgement:
+def judge(measured: str, beside: str = "", **outcomes: Any) -> Judgement:
     """The first of the outcomes (names of verdicts in lower case) that is given as true, else false.
 
-    An outcome given as words, the condition or the fair comparison, is true unless empty, and its words stand beside the verdict.
+    An outcome given as words, the condition or the fair comparison, is true unless empty, and its words stand beside
+    the verdict.
 
     >>> judge("2 of 3", true=False, condition="x > 0").verdict.value
     'true under a condition'
@@ -53,24 +69,33 @@ def judge(measured: str, beside: str = "", **outcomes: bool | str) -> Judgement:
     return Judgement(Verdict.FALSE, measured, beside)
 
 
-def fixed(value: float, digits: int) -> str:
-    """A number with that many decimals and a true minus sign; no minus before zero."""
-    text = f"{value:.{digits}f}"
-    return f"−{text[1:]}" if text[0] == "-" and float(text) else text.lstrip("-")
+def number(value: Any, style: str) -> str:
+    """A value in words; style is a format specification, or one of ours.
 
+    ".2f", ".1%": a true minus sign, none before zero; "e": a power of ten; "e-9": the same, not below 10⁻⁹;
+    "met|missed": the first word where the value is true.
 
-def percent(share: float, digits: int = 0) -> str:
-    """A share in per cent."""
-    return f"{fixed(100 * share, digits)} %"
-
-
-def power(value: float) -> str:
-    """A magnitude such as 3·10⁻⁸; 0 for zero."""
-    if value == 0:
-        return "0"
+    >>> number(-0.0312, ".1%"), number(2.9e-8, "e"), number(0, "e"), number(0, "e-9"), number(False, "met|missed")
+    ('−3.1 %', '3·10⁻⁸', '0', '10⁻⁹', 'missed')
+    """
+    if "|" in style:
+        return style.split("|")[not value]
+    if style.endswith(("f", "%")):
+        return format(value, f"z{style}").replace("-", "−").replace("%", " %")
+    if not style.startswith("e"):
+        return format(value, style)
+    value = max(value, float(f"1{style}")) if style != "e" else value
     mantissa, exponent = f"{value:.0e}".split("e")
-    power_of_ten = "10" + str(int(exponent)).translate(SUPERSCRIPT)
-    return power_of_ten if mantissa == "1" else f"{mantissa}·{power_of_ten}".replace("-", "−")
+    power = "10" + str(int(exponent)).translate(SUPERSCRIPT)
+    return (power if mantissa == "1" else f"{mantissa}·{power}").replace("-", "−") if value else "0"
+
+
+class Sentence(string.Formatter):
+    """Templates as of str.format, with the styles of `number`: `Sentence().vformat(template, (), values)`."""
+
+    def format_field(self, value: Any, style: str) -> str:
+        """One value in words."""
+        return number(value, style)
 
 
 def ranges(D: np.ndarray, holds: np.ndarray) -> str:
@@ -81,9 +106,6 @@ def ranges(D: np.ndarray, holds: np.ndarray) -> str:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], holds, [False]]).astype(int))).reshape(-1, 2)
     words = []
     for first, beyond in edges:
-        low = f"{fixed(D[first], 2)} ≤ " if first > 0 and beyond < len(D) else ""
-        if beyond == len(D):
-            words.append(f"D ≥ {fixed(D[first], 2)}")
-        else:
-            words.append(f"{low}D ≤ {fixed(D[beyond - 1], 2)}")
+        low = f"{D[first]:.2f} ≤ " if first > 0 else ""
+        words.append(f"{low}D ≤ {D[beyond - 1]:.2f}" if beyond < len(D) else f"D ≥ {D[first]:.2f}")
     return " or ".join(words)
