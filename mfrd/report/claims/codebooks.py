@@ -167,14 +167,17 @@ def adapts_mixed(price: float, binding: dict) -> Finding:
     return Finding(settles and not idle, numbers, idle=idle)
 
 
-def rate_falls(history: list, quantity: str) -> Finding:
-    """The share of a quantity, I(X;Y) or H(Y), lost in the first third of the rounds."""
+def rate_falls(history: list, zero: float) -> Finding:
+    """The share of I(X;Y) lost in the first third of the rounds, and on the step to the first from round zero."""
+    step, (true, numbers, *_) = 1 - history[0]["I_bits"] / zero, entropy_falls(history, "I_bits")
+    return Finding(true, {**numbers, "step": step}, condition=step >= ADJECTIVE)
+
+
+def entropy_falls(history: list, quantity: str = "H_Y_bits") -> Finding:
+    """The share of a quantity, H(Y) or I(X;Y), lost in the first third of the rounds."""
     third = len(history) // 3
     fall = 1 - history[third][quantity] / history[0][quantity]
     return Finding(fall >= ADJECTIVE, dict(fall=fall, third=third, rounds=len(history) - 1))
-
-
-entropy_falls = rate_falls
 
 
 def falls_while_merging(history: list) -> Finding:
