@@ -128,7 +128,7 @@ def solve_run(run: list[Problem], names: list[str], tol: float) -> list[Solution
     owned, solutions = {}, []  # backends by the budgets that lie on their edges: a program is compiled for the others
     with threadpool_limits(1):
         for problem in run:
-            edge = tuple(problem.excess_budgets <= 0)
+            edge = tuple(problem.edges.pinned)
             try:
                 solutions.append(certified(problem, owned.setdefault(edge, made(names)), tol))
             except InfeasibleFidelity:
