@@ -214,9 +214,9 @@ def encoder_and_dual(problem: Problem, proposal: Proposal) -> tuple[Encoder, np.
 
 
 def tightened(problem: Problem, lam: np.ndarray, q: np.ndarray, support: np.ndarray) -> np.ndarray:
-    """lam, (R,), with prices at which the encoder of q spends what it missed of a small budget by over LOOSE.
+    """lam, (R,), with prices at which the encoder of q spends budgets that it missed by over LOOSE at hardly any cost.
 
-    A budget of 1e-12 may be missed by a factor at hardly any cost in bits, and its price is then off by a factor.
+    So a budget of 1e-12 of a typical distortion may be missed by a factor, and its price is then off by a factor.
     """
     budget, lam = problem.excess_budgets, lam.copy()
     scale = problem.units * ((problem.rows.weights > 0) @ problem.source.p)
@@ -229,7 +229,8 @@ def tightened(problem: Problem, lam: np.ndarray, q: np.ndarray, support: np.ndar
 
     for _ in range(3):
         E = problem.mean_excess(excess_encoder(problem, lam, q, support)[0], support)
-        off = (lam * scale > LOOSE) & (budget > 0) & (abs(E - budget) > LOOSE * budget)
+        miss = abs(E - budget)
+        off = (budget > 1e-290) & (miss > LOOSE * budget) & (lam * miss < TOLERANCE) & (lam * scale > LOOSE)
         for r in np.flatnonzero(off):
             low, high = 0.0, lam[r]
             while missed(high, r) > 0 and high < 1e300:
