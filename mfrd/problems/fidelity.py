@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from math import fsum
 
 import numpy as np
 
@@ -134,7 +135,7 @@ class Fidelity:
         return mask
 
     def weights(self, pmf: np.ndarray) -> np.ndarray:
-        """Rows w, (r, n), of the budgets sum_i p_i w_ri E[d | X = x_i] <= D that this one states.
+        """Rows w, (r, n), of the budgets sum_i p_i w_ri E[d | X = x_i] <= D sum p that this one states.
 
         Parameters
         ----------
@@ -149,15 +150,16 @@ class Fidelity:
         if self.per == "joint":
             return mask[None, :].astype(float)
         if self.per == "subset":
-            if pmf[mask].sum() == 0:
+            share = fsum(pmf[mask])
+            if share == 0:
                 raise ValueError(
                     f"{self.name}: the subset has probability 0, so the mean given it is undefined; "
                     'use per="joint" or a subset of positive probability'
                 )
-            return mask[None, :] / pmf[mask].sum()
+            return mask[None, :] * (fsum(pmf) / share)
         letters = np.flatnonzero(mask & (pmf > 0))
         rows = np.zeros((len(letters), len(pmf)))
-        rows[np.arange(len(letters)), letters] = 1 / pmf[letters]
+        rows[np.arange(len(letters)), letters] = fsum(pmf) / pmf[letters]
         return rows
 
 

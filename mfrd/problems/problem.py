@@ -3,23 +3,28 @@
 Row r of its budgets (rows.py) asks sum_i p_i w_ri E[d_g(x_i, Y) | X = x_i] <= D_r, with g the measure of r.
 Solvers work with the excess e_ij = d_ij - min_j d_ij over the nearest codeword and the excess budget
 D_r - sum_i p_i w_ri min_j d_ij: the same problem shifted by constants, exact near the least reachable budget, and
-feasible, for one measure, exactly where every excess budget is >= 0.
+feasible, for one measure, exactly where every excess budget is >= 0. What is asked are the floats as they are, of
+probabilities p_i / sum p, and the least is formed in integers: certificates charge D_r less that, rounded up, and
+nothing else. A budget below its least by no more than the rounding of a user who computes it, (n + 4) ulp(D_r), is
+solved as if it lay on it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 
 from .distortion import metric
+from .edges import Edges
 from .fidelity import Fidelity, InfeasibleFidelity
+from .rounding import exact_dot, two_sum, up
 from .rows import BudgetRows
 from .source import Source, as_points
 
 BLOCK = 500_000  # entries of a distortion block: 4 MB stay in the cache, twice as fast as 32
-EDGE = 1e-11  # of its least reachable value: a budget this near to it is on it
 ALL = slice(None)
 Columns: TypeAlias = slice | np.ndarray  # which codewords
 
@@ -218,15 +223,53 @@ class Problem:
         return self.rows.weights * self.nearest[self.rows.measure]
 
     @cached_property
+    def exact_least(self) -> list[Fraction | None]:
+        """sum_i p_i w_ri min_j d_ij / sum p of each fidelity, exact; None where it has a row a letter."""
+        p, whole, found = self.source.p, np.ones(self.n), []
+        for k, f in enumerate(self.fidelities):
+            if f.per == "letter":
+                found.append(None)
+                continue
+            on = f.mask(self.n)
+            nearest = self.nearest[self.rows.measure[np.argmax(self.rows.owner == k)]]
+            of = on if f.per == "subset" else slice(None)
+            found.append(exact_dot(p[on], nearest[on]) / exact_dot(p[of], whole[of]))
+        return found
+
+    @cached_property
     def least(self) -> np.ndarray:
         """The least each row can reach by itself, sum_i p_i w_ri min_j d_ij, (R,)."""
-        return self.floors @ self.source.p
+        letter = self.rows.weights.argmax(axis=1)
+        exact = [self.exact_least[k] for k in self.rows.owner]
+        nearest = self.nearest[self.rows.measure, letter]
+        return np.array([own if least is None else float(least) for own, least in zip(nearest, exact)])
+
+    @cached_property
+    def slack_up(self) -> np.ndarray:
+        """D_r - least_r, exact and then rounded up, (R,): what a certificate charges."""
+        slack, rest = two_sum(self.rows.D, -self.least)
+        slack = np.where(rest > 0, np.nextafter(slack, np.inf), slack)  # of letters, whose least is a float
+        for r, k in enumerate(self.rows.owner):
+            least = self.exact_least[k]
+            if least is not None:
+                slack[r] = up(Fraction(self.rows.D[r]) - least)
+        return slack
+
+    @property
+    def rounding(self) -> np.ndarray:
+        """(n + 4) ulp(D_r), (R,): how far below its least a budget may lie for rounding alone."""
+        return (self.n + 4) * np.spacing(self.rows.D)
 
     @cached_property
     def excess_budgets(self) -> np.ndarray:
-        """D_r - least_r, (R,), zero where the budget is on its least reachable value."""
-        slack = self.rows.D - self.least
-        return np.where(abs(slack) <= EDGE * self.least, 0.0, slack)
+        """D_r - least_r, (R,), zero where rounding alone puts the budget below its least: what solvers go by."""
+        slack = self.slack_up
+        return np.where((slack < 0) & (slack >= -self.rounding), 0.0, slack)
+
+    @cached_property
+    def edges(self) -> Edges:
+        """The budgets on the least they reach, and the pairs they forbid."""
+        return Edges.of(self)
 
     def offset(self, multipliers: np.ndarray) -> np.ndarray:
         """sum_r lam_r w_ri min_j d_ij, (n,): by how much exponents fall short of those in d, nats.
@@ -316,7 +359,7 @@ class Problem:
         """
         asked = replace(self.fidelity(name), D=D)
         problem = replace(self, fidelities=[asked if f.name == name else f for f in self.fidelities])
-        kept = ("metrics", "_extremes", "_whole", "floors", "least")
+        kept = ("metrics", "_extremes", "_whole", "floors", "exact_least", "least")
         problem.__dict__.update({key: value for key, value in self.__dict__.items() if key in kept})
         return problem
 

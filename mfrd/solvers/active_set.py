@@ -12,8 +12,8 @@ from scipy.spatial import cKDTree
 
 from ..problems.problem import Problem
 from ..problems.units import NATS_PER_BIT
-from .certificate import VANISHING, log_codeword_masses, potentials
-from .feasibility import interior, pinned_prices
+from .certificate import excess_potentials, log_excess_masses
+from .feasibility import interior
 from .interior_point import BOLD, STEADY, Attempt, Iterate, centre, interior_point
 from .outcome import Proposal
 from .saddle import Saddle
@@ -67,21 +67,19 @@ def solve_dual(problem: Problem, warm: tuple | None = None, tol: float = MERIT) 
     warm: what an earlier call returned for the same problem with other budgets, or None: codewords, their masses and
     prices; tol: nats.
     """
-    pinned = np.zeros(len(problem.rows))
-    if (problem.excess_budgets <= 0).any():
-        pinned = pinned_prices(problem)
-    active = first_codewords(problem, pinned) if warm is None else warm[0]
-    saddle = Saddle(problem, active, pinned)
+    active = first_codewords(problem) if warm is None else warm[0]
+    saddle = Saddle(problem, active)
     alone = sufficient(saddle)
     if alone is not None:
-        return Proposal(pinned, on_codewords(problem.m, active[alone], 1.0)), (active, None)
+        free = np.zeros(saddle.R)
+        return Proposal(saddle.multipliers(problem, free), on_codewords(problem.m, active[alone], 1.0)), (active, None)
     whole = len(active) == problem.m
     inner = tol if whole else max(tol, 1e-3)
     point = solve_on(saddle, None if warm is None else warm[1], inner)
     steps = point.steps
     for _ in range(0 if whole else ROUNDS):
-        multipliers, q = saddle.multipliers(point.lam, pinned), point.q / point.q.sum()
-        log_c = price(problem, multipliers, potentials(problem, multipliers, q, active))
+        multipliers, q = saddle.multipliers(problem, point.lam), point.q / point.q.sum()
+        log_c = price(problem, multipliers, excess_potentials(problem, multipliers, q, active))
         log.debug("%d active codewords, %d steps, log max c %.2e nats", len(active), point.steps, log_c.max())
         new, alive = violators(problem, log_c, active, tol), used(saddle, point)
         if inner == tol and (log_c.max() <= tol or not len(new)):
@@ -89,12 +87,12 @@ def solve_dual(problem: Problem, warm: tuple | None = None, tol: float = MERIT) 
         inner = max(tol, min(inner, 0.01 * log_c.max()))
         active = np.append(active[alive], new)
         seed = np.append(point.q[alive], np.full(len(new), 1e-3 / max(1, len(new))))
-        saddle = Saddle(problem, active, pinned)
+        saddle = Saddle(problem, active)
         point = solve_on(saddle, Iterate(seed, point.lam), inner)
         steps += point.steps
     alive, masses, lam = polish(saddle, point, tol)
     q, warm = on_codewords(problem.m, active[alive], masses), (active[alive], Iterate(masses, lam))
-    return Proposal(saddle.multipliers(lam, pinned), q / q.sum(), iterations=steps), warm
+    return Proposal(saddle.multipliers(problem, lam), q / q.sum(), iterations=steps), warm
 
 
 def used(saddle: Saddle, point: Iterate) -> np.ndarray:
@@ -118,14 +116,14 @@ def polish(saddle: Saddle, point: Iterate, tol: float) -> tuple[np.ndarray, np.n
     return np.ones(saddle.m, bool), point.q, point.lam
 
 
-def first_codewords(problem: Problem, pinned: np.ndarray) -> np.ndarray:
+def first_codewords(problem: Problem) -> np.ndarray:
     """Codewords to start from, spread over the codebook, that meet the budgets by themselves."""
     if problem.m <= FEW:
         return np.arange(problem.m)
     order, count = np.argsort(np.arange(problem.m) * 0.6180339887498949 % 1, kind="stable"), FEW  # prefixes are spread
-    if pinned.any() or len(problem.rows.measures) > 1:
+    if problem.edges.found or len(problem.rows.measures) > 1:
         return np.union1d(order[:count], interior(problem)[1])
-    while count < problem.m and Saddle(problem, order[:count], pinned).D.min() <= 0:
+    while count < problem.m and Saddle(problem, order[:count]).D.min() <= 0:
         count *= 2
     return np.sort(order[:count])
 
@@ -134,7 +132,7 @@ def sufficient(saddle: Saddle) -> int | None:
     """The index of a codeword that meets all budgets by itself, so that the rate is zero, or None."""
     meets = np.ones(saddle.m, bool)
     if saddle.base is not None:
-        meets &= saddle.base.min(axis=0) > -VANISHING / 2
+        meets &= saddle.base.min(axis=0) == 0
     for g in saddle.measures:
         meets &= (g.wp @ g.e <= saddle.D[g.rows, None]).all(axis=0)
     return int(meets.argmax()) if meets.any() else None
@@ -161,9 +159,9 @@ def solve_on(saddle: Saddle, warm: Iterate | None, tol: float) -> Iterate:
     return best
 
 
-def price(problem: Problem, multipliers: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """log c_j of every codeword, (m,), a block at a time."""
-    return np.concatenate([log_codeword_masses(problem, multipliers, a, block) for block in problem.blocks()])
+def price(problem: Problem, multipliers: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """log c_j of every codeword, (m,), a block at a time, from potentials for excesses, (n,)."""
+    return np.concatenate([log_excess_masses(problem, multipliers, b, block) for block in problem.blocks()])
 
 
 def violators(problem: Problem, log_c: np.ndarray, active: np.ndarray, tol: float) -> np.ndarray:

@@ -9,11 +9,10 @@ import time
 
 import numpy as np
 
-from ..problems.problem import Problem
+from ..problems.problem import ALL, Problem
 from ..problems.units import NATS_PER_BIT
 from .certificate import as_they_are
 from .encoder import Encoder
-from .feasibility import pinned_prices
 from .outcome import Stats
 from .solution import NotCertified, Solution
 
@@ -73,10 +72,10 @@ def blahut_arimoto(problem: Problem, *, tol: float = 1e-7, max_iterations: int =
     one = np.eye(problem.m)[(p @ cost).argmin()]  # all mass on the best single codeword
     if p @ cost @ one <= D:  # it meets the budget: the rate is zero
         return solution(one, 0.0, encoder_at(cost, one, 0.0))
-    if D == 0:  # nearest codewords only: one slope, so steep that the others vanish
-        lam, slopes = pinned_prices(problem)[0], 1
-        q, updates = fixed_point(p, cost, lam, tol * NATS_PER_BIT / 2, max_iterations)
-        return solution(q, lam, encoder_at(cost, q, lam))
+    if problem.edges.found:  # nearest codewords only
+        barred, slopes = problem.edges.allow(np.zeros(cost.shape), ALL, np.inf), 1
+        q, updates = fixed_point(p, barred, 1.0, tol * NATS_PER_BIT / 2, max_iterations)
+        return solution(q, problem.edges.multipliers(problem, np.zeros(1))[0], encoder_at(barred, q, 1.0))
     (low, Q_low), (high, Q_high) = (0.0, np.tile(one, (problem.n, 1))), (np.inf, None)
     lam = 1 / problem.scale[0]
     while True:

@@ -10,19 +10,24 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
+from scipy.optimize import brentq
 
 from ..problems.fidelity import InfeasibleFidelity
 from ..problems.problem import Problem
 from . import conic
 from .active_set import Newton
-from .certificate import dual_encoder, lower_bound
+from .certificate import U, as_they_are, excess_encoder, lower_bound
 from .encoder import Encoder
-from .feasibility import interior, on_joint_edge, repair
-from .outcome import TOLERANCE, Proposal, Stats
+from .feasibility import ULPS, interior, on_joint_edge, overshoot, repair
+from .outcome import TOLERANCE, Proposal, SolverFailed, Stats
 from .solution import NotCertified, Solution
 
 log = logging.getLogger("mfrd")
 
+LOOSE = (
+    0.01  # share of a budget that is missed, and price of a typical distortion in nats, from which prices are mended
+)
+SHARE = 1e-13  # of what its budget leaves, by which rounding may take an encoder over it
 SOLVERS = ("auto", "mosek", "clarabel", "newton")
 
 
@@ -138,7 +143,7 @@ def certified(problem: Problem, order: list, tol: float) -> Solution:
     names = [backend.name for backend in order]
     problem.check_feasible()
     if names != ["newton"]:  # which tells in passing
-        interior(problem)
+        reachable(problem)
     for backend in order:
         for attempt in range(backend.attempts):
             tried += 1
@@ -147,21 +152,22 @@ def certified(problem: Problem, order: list, tol: float) -> Solution:
                 answer = encoder_and_dual(problem, proposal)
                 stats = Stats(proposal.iterations, time.perf_counter() - start, tried, backend.name)
                 solution = Solution(problem, *answer, stats)
-                if -TOLERANCE <= solution.gap <= tol:  # a bound above the rate is rounding, not a certificate
+                rounding = 4 * U * sum(answer[0].columns.shape) * (1 + solution.rate)  # of I(X;Y): no bound is above
+                if -rounding <= solution.gap <= tol:
                     if backend is not order[0]:
                         log.warning("%s; solved with %s.", "; ".join(dict.fromkeys(reasons)), backend.name)
                     return solution
                 reason = f"certified gap {solution.gap:.2g} bits"
             except InfeasibleFidelity:
                 raise
-            except conic.SolverFailed as error:
+            except SolverFailed as error:
                 reason = str(error)
             except Exception as error:  # whatever a backend dies of, the next one is asked
                 log.debug("%s failed", backend.name, exc_info=error)
                 reason = f"{type(error).__name__}: {error}"
             reasons.append(f"{backend.name}: {reason}")
             backend.forget()
-    interior(problem)  # raises where the budgets cannot be met together
+    reachable(problem)
     edge = [
         f"{name} from {least:.10g}, the least it reaches with the others as they are, to {enough:.10g}"
         for name, (least, enough) in on_joint_edge(problem).items()
@@ -172,24 +178,67 @@ def certified(problem: Problem, order: list, tol: float) -> Solution:
     raise NotCertified(f"no certified gap within {tol:g} bits ({'; '.join(dict.fromkeys(reasons))}); {remedy}")
 
 
+def reachable(problem: Problem) -> None:
+    """Raise InfeasibleFidelity where the budgets cannot be met together, NotCertified where that remains unknown."""
+    try:
+        interior(problem)
+    except SolverFailed as error:
+        raise NotCertified(f"{error}; give distortions and budgets of the order of one") from error
+
+
 def encoder_and_dual(problem: Problem, proposal: Proposal) -> tuple[Encoder, np.ndarray, np.ndarray]:
     """(feasible encoder, multipliers (R,), potentials (n,)) from the dual point of a backend: the better certificate.
 
-    Raises SolverFailed where it is none of `problem`.
+    Raises SolverFailed where it is none of `problem`, or the encoder exceeds a budget by more than rounding.
     """
-    multipliers = conic.returned("multipliers", proposal.multipliers, problem.rows.D.shape)
+    lam = conic.returned("multipliers", proposal.multipliers, problem.rows.D.shape)
     q = conic.returned("an output pmf", proposal.q, (problem.m,))
     support = np.flatnonzero(q)
     Q = best = np.nan
     if len(support):
         with np.errstate(over="ignore", invalid="ignore"):
-            Q, best = dual_encoder(problem, multipliers, q[support], support)
+            lam = tightened(problem, lam, q[support], support)
+            Q, b = excess_encoder(problem, lam, q[support], support)
+            best = as_they_are(problem, lam, b, centred=True)
     if not (np.isfinite(Q).all() and np.isfinite(best).all()):
-        raise conic.SolverFailed("returned multipliers and an output pmf from which no encoder follows")
+        raise SolverFailed("returned multipliers and an output pmf from which no encoder follows")
     encoder = Encoder(problem.source, problem.codebook, *repair(problem, Q, support))
+    over = overshoot(problem, encoder.columns, encoder.support) - (ULPS + 1) * np.spacing(problem.rows.D)
+    if len(problem.rows.measures) == 1:  # of several, the others may leave less than the slack
+        over -= SHARE * problem.excess_budgets
+    if not (over <= 0).all():
+        worst = problem.rows.names[np.argmax(over)]
+        raise SolverFailed(f"returned a dual point whose encoder exceeds {worst} by {over.max():.2g}")
     if proposal.potentials is not None:
-        proposed = conic.returned("potentials", proposal.potentials, (problem.n,), least=-np.inf)
-        bounds = [lower_bound(problem, multipliers, a) for a in (proposed, best)]
-        if bounds[1] <= bounds[0] <= encoder.rate + TOLERANCE:
-            best = proposed
-    return encoder, multipliers, best
+        b = conic.returned("potentials", proposal.potentials, (problem.n,), least=-np.inf)
+        proposed = as_they_are(problem, lam, b, centred=True)
+        best = max(best, proposed, key=lambda a: lower_bound(problem, lam, a))
+    return encoder, lam, best
+
+
+def tightened(problem: Problem, lam: np.ndarray, q: np.ndarray, support: np.ndarray) -> np.ndarray:
+    """lam, (R,), with prices at which the encoder of q spends budgets that it missed by over LOOSE at hardly any cost.
+
+    So a budget of 1e-12 of a typical distortion may be missed by a factor, and its price is then off by a factor.
+    """
+    budget, lam = problem.excess_budgets, lam.copy()
+    scale = problem.units * ((problem.rows.weights > 0) @ problem.source.p)
+
+    def missed(price: float, r: int) -> float:
+        """log E_r / D_r at that price of row r, the others as they are."""
+        at = np.where(np.arange(len(lam)) == r, price, lam)
+        E = problem.mean_excess(excess_encoder(problem, at, q, support)[0], support)[r]
+        return float(np.log(max(E, 1e-300) / budget[r]))
+
+    for _ in range(3):
+        E = problem.mean_excess(excess_encoder(problem, lam, q, support)[0], support)
+        miss = abs(E - budget)
+        off = (budget > 1e-290) & (miss > LOOSE * budget) & (lam * miss < TOLERANCE) & (lam * scale > LOOSE)
+        for r in np.flatnonzero(off):
+            low, high = 0.0, lam[r]
+            while missed(high, r) > 0 and high < 1e300:
+                low, high = high, 2 * high
+            lam[r] = brentq(missed, low, high, (r,), rtol=1e-6) if missed(low, r) > 0 > missed(high, r) else low
+        if not off.any():
+            break
+    return lam

@@ -16,10 +16,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..problems.problem import Problem
-from .certificate import VANISHING, as_they_are
-from .certificate import potentials as dual_potentials
-from .feasibility import pinned_prices
-from .outcome import Proposal
+from .certificate import excess_potentials
+from .outcome import Proposal, SolverFailed
 
 SETTINGS: dict[str, list[dict]] = {  # tried in turn until the gap is certified
     "mosek": [{"mosek_params": {"MSK_DPAR_INTPNT_CO_TOL_REL_GAP": 1e-10}}, {}],
@@ -47,10 +45,6 @@ def mosek_licence() -> str | None:
 
 
 recheck_licence = mosek_licence.cache_clear  # after a failure: a licence may expire between two solves
-
-
-class SolverFailed(RuntimeError):
-    """A solver returned no answer, or one that is none."""
 
 
 def returned(what: str, values: object, shape: tuple, least: float = 0.0) -> np.ndarray:
@@ -93,8 +87,7 @@ class Conic:
 class DualProgram:
     """The dual of one problem, compiled once and solved for any budgets on the same rows.
 
-    Letters of probability zero are left out, and so are pairs that a budget on its least reachable
-    value forbids; such a budget keeps a constant price, large enough that forbidden pairs vanish.
+    Letters of probability zero are left out, and so are budgets on the least they reach and the pairs they forbid.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -102,14 +95,12 @@ class DualProgram:
 
         w, g = problem.rows.weights, problem.rows.measure
         self.letters = np.flatnonzero(problem.source.p > 0)
-        self.pinned = pinned_prices(problem)
-        self.free = np.flatnonzero((self.pinned == 0) & (problem.excess_budgets > 0))
+        self.free = np.flatnonzero(~problem.edges.pinned)
         self.units = problem.units  # solve in prices per typical distortion
         p = problem.source.p[self.letters]
         n, m, R = len(self.letters), problem.m, len(self.free)
 
-        base = problem.exponents(self.pinned)[self.letters].ravel()
-        keep = base < VANISHING / 2
+        keep = problem.edges.allow(np.ones((problem.n, m), bool), slice(None), False)[self.letters].ravel()
         pair = np.arange(n * m)[keep]
         excess = [problem.excess(h)[self.letters] for h in range(len(problem.rows.measures))]
         rates = [(w[r, self.letters, None] * excess[g[r]]).ravel()[keep] / self.units[r] for r in self.free]
@@ -119,7 +110,7 @@ class DualProgram:
         u = cp.Variable(len(pair))
         of_letter = sp.csr_array((np.ones(len(pair)), (k, i)), (len(pair), n))
         of_codeword = sp.csr_array((np.ones(len(pair)), (k, j)), (len(pair), m))
-        exponent = of_letter @ self.a - of_codeword @ t + (np.log(p)[i] - base[keep])
+        exponent = of_letter @ self.a - of_codeword @ t + np.log(p)[i]
         if R:
             exponent = exponent - sp.csr_array(np.column_stack(rates)) @ self.lam
         self.masses = t <= 0  # its multiplier is q
@@ -149,16 +140,15 @@ class DualProgram:
                 raise SolverFailed(f"{type(error).__name__}: {error}") from error
         if self.a.value is None or self.masses.dual_value is None:
             raise SolverFailed(f"ended with status {self.program.status}")
-        multipliers = self.pinned.copy()
+        multipliers = np.zeros(len(problem.rows))
         if len(self.free):
             lam = returned("prices", self.lam.value, (len(self.free),), least=-np.inf)
             multipliers[self.free] = np.maximum(lam, 0) / self.units[self.free]
+        multipliers = problem.edges.multipliers(problem, multipliers)
         q = np.maximum(returned("an output pmf", self.masses.dual_value, (problem.m,), least=-np.inf), 0)
         if not q.any():
             raise SolverFailed("returned an output pmf of zeros; expected a positive mass")
         q = q / q.sum()
-        potentials = dual_potentials(problem, multipliers, q)
-        a = np.zeros(problem.n)
-        a[self.letters] = returned("potentials", self.a.value, (len(self.letters),), least=-np.inf)
-        potentials[self.letters] = as_they_are(problem, multipliers, a)[self.letters]
+        potentials = excess_potentials(problem, multipliers, q)
+        potentials[self.letters] = returned("potentials", self.a.value, (len(self.letters),), least=-np.inf)
         return Proposal(multipliers, q, potentials, getattr(self.program.solver_stats, "num_iters", 0) or 0)

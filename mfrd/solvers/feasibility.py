@@ -1,24 +1,26 @@
 """Feasibility: an encoder well inside the budgets, or the error that says why there is none."""
 
-from collections.abc import Sequence
-
 import numpy as np
+import scipy.sparse as sp
 from scipy.optimize import linprog
 
 from ..problems.fidelity import InfeasibleFidelity
 from ..problems.problem import Problem
-from .certificate import VANISHING
+from .certificate import U
+from .outcome import SolverFailed
 
 LP_TOLERANCE = 1e-7  # of the linear program's own solver
-SHORTFALL = 1e-12  # in typical distortions: by how much budgets may miss each other through rounding alone
-OVERSHOOT = 1e-12  # of a budget on its least reachable value: the excess that is rounding alone
+SHORTFALL = 1e-12  # of what a budget leaves: by how much budgets may miss each other through rounding alone
+ENORMOUS = 1e9  # times what a budget leaves: entries above 1e15 defeat linprog
+ROOM = 0.5  # of the most room there is, relative to what budgets leave, that is enough
+ULPS = 2  # of its budget: what an encoder may spend beyond it without being mended
 
 
 def deterministic(problem: Problem, slopes: np.ndarray) -> np.ndarray:
-    """The codeword of each letter that minimises sum_g theta_gi e_g(i, j), (n,)."""
+    """The codeword of each letter that minimises sum_g theta_gi e_g(i, j) over the allowed pairs, (n,)."""
     best, choice = np.full(problem.n, np.inf), np.zeros(problem.n, int)
     for block in problem.blocks():
-        cost = problem.priced(slopes, block)
+        cost = problem.edges.allow(problem.priced(slopes, block), block, np.inf)
         j = cost.argmin(axis=1)
         better = cost[np.arange(problem.n), j] < best
         choice[better] = block.start + j[better]
@@ -35,59 +37,84 @@ def one_hot(choice: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def interior(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     """(Q, support) of an encoder that meets all budgets with the most room.
 
-    With one measure it is the nearest codeword, with several that of `least_shortfall`.
+    With one measure it is the nearest codeword, with several that of `least_shortfall`, which may exceed budgets that
+    are together on the least they reach.
 
-    Raises InfeasibleFidelity where some budget, or all of them together, cannot be met.
+    Raises InfeasibleFidelity where it is proven that some budget, or all of them together, cannot be met.
     """
     problem.check_feasible()
     if len(problem.rows.measures) == 1:
         return one_hot(deterministic(problem, np.ones((1, problem.n))))
-    share, found, shortfall, _ = least_shortfall(problem)
-    if shortfall > SHORTFALL:
+    pairs, share, shortfall, price = least_shortfall(problem)
+    if shortfall > 0 and unreachable(problem, problem.edges.multipliers(problem, price, bare=True)):
         raise out_of_reach(problem)
-    choices = [choice for choice, _ in found]
-    support = np.unique(choices)
+    support, column = np.unique(pairs[share > 0] % problem.m, return_inverse=True)
     Q = np.zeros((problem.n, len(support)))
-    for weight, choice in zip(share, choices):
-        Q[np.arange(problem.n), np.searchsorted(support, choice)] += weight
+    Q[pairs[share > 0] // problem.m, column] = share[share > 0]
     return Q / Q.sum(axis=1, keepdims=True), support
 
 
-def least_shortfall(problem: Problem, found: Sequence = ()) -> tuple[np.ndarray, list, float, np.ndarray]:
-    """(share, found, shortfall, price) of the encoders whose mixture has the least largest relative excess t.
+def unreachable(problem: Problem, price: np.ndarray) -> bool:
+    """Whether prices >= 0, (R,), prove that no encoder meets every budget, raised by the rounding of its least, at once.
 
-    The linear program over the deterministic encoders found so far prices the budgets, and the best encoder at these
-    prices joins them (Dantzig and Wolfe 1960). found: these encoders, (n,) each, beside their E, (R,), also those of
-    other budgets to start from; share: of each in the mixture, if it is feasible; shortfall: a lower bound on t,
-    positive where the budgets cannot be met together; price: (R,) per unit of each budget, with which
-    shortfall <= sum_r price_r (E_r - D_r) for every encoder.
+    Each would have sum_i pi_i min_j t_ij <= sum_i pi_i sum_j Q_ij t_ij <= price . (slack + rounding): sums of numbers
+    not below zero, whose rounding is a factor (certificate.py counts it).
     """
-    units = problem.units * (problem.rows.weights @ problem.source.p)
-    G = len(problem.rows.measures)
-    nearest = [] if found else [deterministic(problem, row[:, None] * np.ones(problem.n)) for row in np.eye(G)]
-    found = [*found, *((choice, problem.mean_excess(*one_hot(choice))) for choice in nearest)]
-    room = [E - problem.excess_budgets for _, E in found]
-    units = np.maximum(units, 1e-9 * abs(np.array(room[:G])).max(axis=0))  # entries above 1e15 defeat linprog
-    units[units == 0] = 1.0  # a budget of zero on letters of probability zero, which nothing exceeds
-    shortfall, proof = -np.inf, np.zeros(len(problem.rows))
-    for _ in range(500):
-        A = np.column_stack([np.array(room).T / units[:, None], -np.ones(len(problem.rows))])
-        t, bounds = np.arange(len(room) + 1) == len(room), [(0, None)] * len(room) + [(None, None)]
-        program = linprog(1.0 * t, A, np.zeros(len(A)), A_eq=[1.0 - t], b_eq=[1.0], bounds=bounds)
-        share, price = program.x[:-1], np.maximum(-program.ineqlin.marginals, 0)
-        price = price / price.sum() / units
-        candidate = deterministic(problem, problem.rows.slopes(price))
-        E = problem.mean_excess(*one_hot(candidate))
-        excess = E - problem.excess_budgets
+    p, slopes, K = problem.source.p, problem.rows.slopes(price), len(problem.fidelities)
+    least = np.min([problem.priced(slopes, block).min(axis=1) for block in problem.blocks()], axis=0)
+    slip = (2 * len(price) + 2 * K + 2 * problem.n + 40) * U
+    return bool(p @ least * (1 - slip) > price @ (problem.slack_up + problem.rounding) * (1 + slip))
+
+
+def least_shortfall(
+    problem: Problem, pairs: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
+    """(pairs, share, shortfall, price) of the encoder with the least largest excess t.
+
+    Rows on their least forbid pairs and leave the program; t is relative to what the allowed pairs leave to each other
+    row. The linear program over the pairs so far of letters and codewords prices the budgets, and the best codeword of
+    each letter at these prices joins it (Gilmore and Gomory 1961), until one bound is known to be near the other, or
+    nothing to be out of reach. pairs: i m + j, (P,), also those of other budgets to start from; share: Q_ij, (P,);
+    shortfall: a lower bound on t, positive where the budgets cannot be met together; price: (R,) per unit of each
+    budget, with which shortfall <= sum_r price_r (E_r - D_r) for every encoder.
+
+    Raises SolverFailed where the linear program ends without an answer.
+    """
+    w, g, n, m = problem.rows.weights, problem.rows.measure, problem.n, problem.m
+    rows, measures, left = np.flatnonzero(~problem.edges.pinned), range(len(problem.rows.measures)), problem.edges.left
+    proof, shortfall = np.zeros(len(w)), -np.inf
+    if pairs is None:
+        unit_slopes = np.eye(len(measures))[:, :, None] * np.ones(n)
+        pairs = np.unique([np.arange(n) * m + deterministic(problem, slopes) for slopes in unit_slopes])
+    if not len(rows):
+        return np.arange(n) * m + deterministic(problem, np.zeros((len(measures), n))), np.ones(n), shortfall, proof
+    units = np.where(left[rows] == 0, 1.0, abs(left[rows]))
+    budget = problem.excess_budgets[rows] / units
+    of_letter = [sp.csc_array(w[rows] * (g[rows] == h)[:, None] * problem.source.p / units[:, None]) for h in measures]
+    while True:
+        i, (support, column) = pairs // m, np.unique(pairs % m, return_inverse=True)
+        spends = sum(of_letter[h][:, i] @ sp.diags_array(problem.excess(h, support)[i, column]) for h in measures)
+        spends.data = np.minimum(spends.data, ENORMOUS)
+        t = np.arange(len(pairs) + 1) == len(pairs)
+        rows_of_Q = sp.csc_array((np.ones(len(pairs)), (i, np.arange(len(pairs)))), (n, len(t)))
+        bounds = np.column_stack([np.where(t, -np.inf, 0.0), np.full(len(t), np.inf)])
+        below = sp.hstack([spends, -np.ones((len(rows), 1))])
+        program = linprog(1.0 * t, below, budget, rows_of_Q, np.ones(n), bounds)
+        if program.status != 0 or program.x is None:
+            raise SolverFailed(f"the linear program of feasibility ended with status {program.status}")
+        weight, price = np.maximum(-program.ineqlin.marginals, 0), np.zeros(len(w))
+        weight = weight / weight.sum()
+        price[rows] = weight / units
+        choice = deterministic(problem, problem.rows.slopes(price))
         # weak duality: min over encoders of price . (E - D) bounds t from below
-        shortfall, proof = max((shortfall, proof), (price @ excess, price), key=lambda bound: bound[0])
-        if shortfall > program.fun - LP_TOLERANCE:
-            break
-        found.append((candidate, E))
-        room.append(excess)
-        if shortfall > LP_TOLERANCE:
-            break
-    return share, found, shortfall, proof
+        bound = weight @ (problem.mean_excess(*one_hot(choice))[rows] / units - budget)
+        shortfall, proof = max((shortfall, proof), (bound, price), key=lambda pair: pair[0])
+        known, pairs = len(pairs), np.union1d(pairs, np.arange(n) * m + choice)
+        far = shortfall < program.fun - LP_TOLERANCE and program.fun > ROOM * shortfall and shortfall < LP_TOLERANCE
+        if not far or len(pairs) == known:
+            share = np.zeros(len(pairs))
+            share[np.searchsorted(pairs, i * m + support[column])] = program.x[:-1]
+            return pairs, share, shortfall, proof
 
 
 def together(problem: Problem, first: str | None = None) -> tuple[Problem, list[str]]:
@@ -100,9 +127,9 @@ def together(problem: Problem, first: str | None = None) -> tuple[Problem, list[
     """
     owner = problem.rows.owner
     names: list[str] = [] if first is None else [first]
-    found: Sequence = ()
+    pairs = None
     for _ in range(200):
-        _, found, shortfall, price = least_shortfall(problem, found)
+        pairs, _, shortfall, price = least_shortfall(problem, pairs)
         if shortfall <= SHORTFALL:
             break
         known = [f.name for f in problem.fidelities]
@@ -146,22 +173,28 @@ def on_joint_edge(problem: Problem) -> dict[str, tuple[float, float]]:
 
 
 def repair(problem: Problem, Q: np.ndarray, support: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The encoder (Q, support), moved towards the interior one by the least steps that meet the budgets.
+    """The encoder (Q, support) without forbidden pairs, moved towards the interior one until it meets the budgets.
 
-    Letters with a broken budget of their own step first, each by itself; then all letters by one step. The rate is
-    convex, so a step t of letters of probability P costs at most t P times the rate of the interior encoder.
+    Letters with a broken budget of their own step first, each by itself; then all letters by one step, each the least
+    that does. The rate is convex, so a step t of letters of probability P costs at most t P times the rate of the
+    interior encoder.
     """
-    if (overshoot(problem, Q, support) <= 0).all():
+    if problem.edges.found:
+        Q = problem.edges.allow(Q.copy(), support, 0.0)
+        total = Q.sum(axis=1, keepdims=True)
+        Q = np.where(total > 0, Q / np.where(total > 0, total, 1.0), 1 / len(support))  # to be mended
+    over, allowed = overshoot(problem, Q, support), ULPS * np.spacing(problem.rows.D)
+    if (over <= allowed).all():
         return Q, support
     inner, inner_support = interior(problem)
-    room = problem.excess_budgets - problem.mean_excess(inner, inner_support)
+    room = -overshoot(problem, inner, inner_support)
     union = np.union1d(support, inner_support)
     mixed, target = np.zeros((2, problem.n, len(union)))
     mixed[:, np.searchsorted(union, support)] = Q
     target[:, np.searchsorted(union, inner_support)] = inner
     for own in (np.count_nonzero(problem.rows.weights, axis=1) == 1, np.zeros(len(room), bool)):
         over = overshoot(problem, mixed, union)
-        broken = over > 0
+        broken = over > allowed
         steps = np.zeros(len(over))
         steps[broken] = np.minimum(1.0, (1 + 1e-9) * over[broken] / np.maximum(over + room, over)[broken])
         t = np.zeros(problem.n)
@@ -174,22 +207,5 @@ def repair(problem: Problem, Q: np.ndarray, support: np.ndarray) -> tuple[np.nda
 
 
 def overshoot(problem: Problem, Q: np.ndarray, support: np.ndarray) -> np.ndarray:
-    """E_r - (D_r - least_r), (R,), zero where rounding alone leads over a budget on its least reachable value."""
-    over = problem.mean_excess(Q, support) - problem.excess_budgets
-    return np.where((problem.excess_budgets <= 0) & (over <= OVERSHOOT * problem.rows.D), 0.0, over)
-
-
-def pinned_prices(problem: Problem) -> np.ndarray:
-    """Constant prices, (R,), for budgets on their least reachable value, 0 for the others.
-
-    Such a budget admits nearest codewords only; no finite price is optimal, and any price at which
-    exp(-price x smallest excess) underflows says the same in double precision.
-    """
-    w, g = problem.rows.weights, problem.rows.measure
-    prices = np.zeros(len(problem.rows))
-    for r in np.flatnonzero(problem.excess_budgets <= 0):
-        letters = (w[r] > 0) & (problem.source.p > 0)
-        cost = w[r, letters, None] * problem.excess(g[r])[letters]
-        above = cost[cost > 1e-10 * problem.units[r]]
-        prices[r] = VANISHING / above.min() if len(above) else 0.0
-    return prices
+    """E_r - (D_r - least_r), (R,)."""
+    return problem.mean_excess(Q, support) - problem.excess_budgets

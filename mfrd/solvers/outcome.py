@@ -39,6 +39,10 @@ class Status(StrEnum):
         return member
 
 
+class SolverFailed(RuntimeError):
+    """A solver returned no answer, or one that is none."""
+
+
 @dataclass(frozen=True)
 class Stats:
     """What an answer cost.
@@ -58,8 +62,8 @@ class Stats:
 class Proposal:
     """What a backend proposes: the dual point from which encoder and certificate are made, none of it trusted.
 
-    multipliers: lam, (R,), nats per unit distortion; q: output pmf, (m,); potentials: a, (n,), nats, or None for the
-    best that follow from the others; iterations: what it took.
+    multipliers: lam, (R,), nats per unit distortion; q: output pmf, (m,); potentials: a for
+    excesses, (n,), nats, or None for the best that follow from the others; iterations: what it took.
     """
 
     multipliers: np.ndarray

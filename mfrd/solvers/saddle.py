@@ -21,9 +21,8 @@ from scipy.linalg.blas import dsyrk
 
 from ..problems.problem import Problem
 
-INSET_SHARE = 1e-14  # of each budget, kept free so that rounding leaves the encoder within it
+INSET_SHARE = 1e-14  # of what each budget leaves, kept free so that rounding leaves the encoder within it
 VARIANCE_FLOOR = 1e-14  # of the squared mean: a variance below it is rounding
-NEGLIGIBLE_PROBABILITY = 1e-15  # the budget of one letter below it costs less than rounding: repair meets it
 MANY = 16  # rows of one measure from which their weights are kept sparse
 
 
@@ -64,34 +63,37 @@ class Saddle:
     """The saddle function of `problem` on the codewords `columns`, in normalised units.
 
     Letters of probability zero are left out. Distortions are excesses over the nearest of the chosen
-    codewords, divided by problem.scale; rows on their least reachable value keep the constant price
-    that `pinned`, (R,), holds for them. D: (R,) what is left to the chosen codewords, negative where infeasible.
+    codewords, divided by problem.scale; rows on the least they reach are left out, and so are the pairs they forbid.
+    D: (R,) what is left to the chosen codewords, negative where infeasible.
     """
 
-    def __init__(self, problem: Problem, columns: np.ndarray, pinned: np.ndarray) -> None:
-        w, g = problem.rows.weights, problem.rows.measure
+    def __init__(self, problem: Problem, columns: np.ndarray) -> None:
+        w, g, edges = problem.rows.weights, problem.rows.measure, problem.edges
         letters = slice(None) if problem.source.p.min() > 0 else problem.source.p > 0
-        share = (w > 0) @ problem.source.p  # the probability of each row's letters
-        idle = (share <= NEGLIGIBLE_PROBABILITY) & (np.count_nonzero(w, axis=1) == 1)
-        free = np.flatnonzero((problem.excess_budgets > 0) & ~idle)
+        free = np.flatnonzero(~edges.pinned & ~edges.idle)
         self.free = free[np.argsort(g[free], kind="stable")]  # measure by measure
-        self.share, self.unit = share[self.free], problem.units[self.free]
+        self.share, self.unit = (w[self.free] > 0) @ problem.source.p, problem.units[self.free]
         self.p, self.root = problem.source.p[letters], np.sqrt(problem.source.p[letters])
-        self.base = -problem.exponents(pinned, columns)[letters] if pinned.any() else None
+        self.base = None  # -inf on forbidden pairs
+        if edges.forbidden is not None:
+            self.base = edges.allow(np.zeros((problem.n, len(columns))), columns, -np.inf)[letters]
         least, self.measures = np.empty(len(self.free)), []
         for h in range(len(problem.rows.measures)):
             rows = slice(*np.searchsorted(g[self.free], [h, h + 1]))
             e = np.ascontiguousarray(problem.excess(h, columns)[letters])
-            nearest = e.min(axis=1)
+            nearest = (e if self.base is None else e - self.base).min(axis=1)
             e -= nearest[:, None]
+            if self.base is not None:
+                e[self.base < 0] = 0.0
             e /= problem.scale[h]
             w_h = w[self.free[rows]][:, letters]
             least[rows] = w_h @ (self.p * nearest)
             w_h = sp.csr_array(w_h) if len(w_h) > MANY else w_h
             if w_h.shape[0]:
                 self.measures.append(Measure(rows, w_h, w_h * self.p, e))
-        self.inset = INSET_SHARE * problem.rows.D[self.free] / self.unit
-        self.D = (problem.excess_budgets[self.free] - least) / self.unit - self.inset
+        left = (problem.excess_budgets[self.free] - least) / self.unit
+        self.inset = INSET_SHARE * abs(left)
+        self.D = left - self.inset
         self.n, self.m, self.R = len(self.p), e.shape[1], len(self.free)
         self.scratch = np.empty((self.n, self.m))  # written before it is read, whatever it holds
         self.one_zero = len(self.measures) == 1 and self.base is None  # each letter has a codeword of s = 0
@@ -105,11 +107,11 @@ class Saddle:
         few.scratch = np.empty((few.n, few.m))
         return few
 
-    def multipliers(self, lam: np.ndarray, pinned: np.ndarray) -> np.ndarray:
-        """Prices of all rows in nats per unit distortion, (R,), from those of the free rows."""
-        whole = pinned.copy()
+    def multipliers(self, problem: Problem, lam: np.ndarray) -> np.ndarray:
+        """Prices of all rows of `problem` in nats per unit distortion, (R,), from those of the free rows."""
+        whole = np.zeros(len(problem.rows))
         whole[self.free] = lam / self.unit
-        return whole
+        return problem.edges.multipliers(problem, whole)
 
     def exponentials(self, lam: np.ndarray, out: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | float]:
         """(exp(high_i - s_ij) at the prices lam, (n, m); high), high such that the largest of a letter is 1."""

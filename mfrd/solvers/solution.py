@@ -8,7 +8,6 @@ import numpy as np
 
 from ..problems.problem import Problem
 from .certificate import lower_bound
-from .feasibility import pinned_prices
 from .outcome import Stats, Status, decade
 
 ZERO = 1e-9  # bits: a lower bound up to this is that of a rate of zero
@@ -32,7 +31,7 @@ class Solution:
     multipliers : (R,) array
         lam, nats per unit distortion, one a budget row.
     potentials : (n,) array
-        a, nats.
+        a, nats, up to a constant, which changes no bound: that of the likeliest letter for its excesses.
     stats : Stats
         What it cost: .iterations, .seconds, .attempts, .backend.
     status : Status
@@ -44,6 +43,8 @@ class Solution:
         I(X;Y), what no encoder within the budgets goes below, and the difference, bits.
     prices, distortions : dict of float
         By fidelity name, in bits per unit distortion and in units of distortion.
+    on_edge : tuple of str
+        The fidelities whose budget lies below the least this codebook reaches, by no more than rounding.
     solver : str
         Who proposed the dual variables.
     """
@@ -70,7 +71,14 @@ class Solution:
         """The certificate in bits, from the dual variables alone; infinite where infeasible."""
         if self.encoder is None:
             return np.inf
-        return max(0.0, lower_bound(self.problem, self.multipliers, self.potentials))
+        bound = max(0.0, lower_bound(self.problem, self.multipliers, self.potentials))
+        return min(bound, self.rate) if self.on_edge else bound  # nothing meets such budgets, so all bounds hold
+
+    @property
+    def on_edge(self) -> tuple[str, ...]:
+        """The fidelities whose budget is solved as if on its least, since only rounding takes it below."""
+        below = self.problem.slack_up < 0
+        return tuple(f.name for k, f in enumerate(self.problem.fidelities) if below[self.problem.rows.owner == k].any())
 
     @property
     def gap(self) -> float:
@@ -84,11 +92,10 @@ class Solution:
         Infinite where the budget lies on the least reachable value, some encoder exceeds it and the rate is not zero;
         no number where infeasible.
         """
-        prices = self.multipliers
-        on_edge = self.problem.excess_budgets <= 0
-        if self.encoder is not None and on_edge.any():
-            infinite = (pinned_prices(self.problem) > 0) & (self.lower_bound > ZERO)
-            prices = np.where(on_edge, np.where(infinite, np.inf, 0.0), prices)
+        prices, edges = self.multipliers.copy(), self.problem.edges
+        for edge in edges.found if self.encoder is not None else ():
+            if edges.left[edge.row] <= 0:
+                prices[edge.row] = np.inf if edge.above < np.inf and self.lower_bound > ZERO else 0.0
         return self.problem.rows.prices(prices)
 
     @cached_property

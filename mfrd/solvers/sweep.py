@@ -129,7 +129,7 @@ def solve_run(run: list[Problem], names: list[str], tol: float) -> list[Solution
     solutions = []
     with threadpool_limits(1):
         for problem in run:
-            edge = tuple(problem.excess_budgets <= 0)
+            edge = tuple(problem.edges.pinned)
             try:
                 solutions.append(certified(problem, owned.setdefault(edge, made(names)), tol))
             except InfeasibleFidelity:

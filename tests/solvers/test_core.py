@@ -97,7 +97,7 @@ def test_complementary_slackness():
     solution = mfrd.solve(gaussian_problem(mfrd.Fidelity(0.6), mfrd.Fidelity(0.6, on=[24, 25], name="loose")))
     assert solution.prices["loose"] < 1e-6 and solution.distortions["loose"] < 0.1
     masses = log_codeword_masses(solution.problem, solution.multipliers, solution.potentials)
-    assert masses.max() < 1e-6
+    masses -= masses.max()  # potentials are given up to a constant
     assert abs(masses[solution.encoder.output_pmf > 1e-3]).max() < 1e-5
 
 
@@ -118,7 +118,7 @@ def test_price_of_a_letter_fidelity_is_the_derivative(name):
     )
     problem = gaussian_problem(mfrd.Fidelity(0.4), per_letter)
     h = 1e-4
-    below, above = (mfrd.solve(problem.with_budget(name, 0.2 + s * h)).rate for s in (-1, 1))
+    below, above = (mfrd.solve(problem.with_budget(name, 0.2 + s * h), tol=1e-8).rate for s in (-1, 1))
     assert mfrd.solve(problem).prices[name] == pytest.approx((below - above) / (2 * h), rel=5e-3)
 
 

@@ -180,7 +180,8 @@ def test_rate_zero_and_least_budgets():
     one = mfrd.Problem(trimodal_source(), [0.3], [mfrd.Fidelity(100.0)])
     assert newton(one).rate == pytest.approx(0, abs=1e-12) and newton(one).prices["global"] == 0
     problem = gaussian_problem(mfrd.Fidelity(1.0))
-    edge = newton(problem.with_budget("global", problem.least[0]))
+    edge = newton(problem.with_budget("global", np.nextafter(problem.least[0], 0)))
+    assert edge.on_edge == ("global",)
     assert edge.gap <= 1e-9 and edge.prices["global"] == np.inf
     with pytest.raises(mfrd.InfeasibleFidelity, match="global"):
         newton(problem.with_budget("global", 0.99 * problem.least[0]))

@@ -5,7 +5,6 @@ import pytest
 from helpers.cases import mixed_problem
 
 from mfrd.solvers.certificate import log_sum
-from mfrd.solvers.feasibility import pinned_prices
 from mfrd.solvers.interior_point import centre, interior_point
 from mfrd.solvers.saddle import MANY, Saddle
 
@@ -22,16 +21,15 @@ KINDS = {
 
 
 def point_of(kind, seed):
-    """(problem, chosen codewords, pinned prices, saddle, random q and lam) of a kind."""
+    """(problem, chosen codewords, saddle, random q and lam) of a kind."""
     rng = np.random.default_rng([seed, *kind.encode()])
     budgets, few, edge = KINDS[kind]
     problem = mixed_problem(rng, budgets, edge=edge)
     columns = np.arange(problem.m) if few is None else rng.choice(problem.m, few, replace=False)
-    pinned = pinned_prices(problem)
-    saddle = Saddle(problem, columns, pinned)
-    assert pinned.any() == edge and saddle.R == len(problem.rows) - edge
+    saddle = Saddle(problem, columns)
+    assert problem.edges.pinned.any() == edge and saddle.R == len(problem.rows) - edge
     q, lam = rng.dirichlet(np.ones(len(columns))) + 0.05, rng.uniform(0.2, 2, saddle.R)
-    return problem, columns, pinned, saddle, q, lam
+    return problem, columns, saddle, q, lam
 
 
 def differences(f, x):
@@ -43,10 +41,10 @@ def differences(f, x):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_are_those_of_the_saddle_function(kind, seed):
-    problem, columns, pinned, saddle, q, lam = point_of(kind, seed)
+    problem, columns, saddle, q, lam = point_of(kind, seed)
 
     def value(q, lam):  # from the problem itself, not from what the saddle holds
-        s = problem.exponents(saddle.multipliers(lam, pinned), columns)
+        s = problem.exponents(saddle.multipliers(problem, lam), columns)
         spent = (lam / saddle.unit) @ problem.excess_budgets[saddle.free]
         return -problem.source.p @ log_sum(np.log(q) - s, axis=1) + q.sum() - 1 - spent
 
@@ -70,7 +68,7 @@ def test_the_hessian_is_that_of_the_gradients(kind, seed):
 
 
 def test_kinds_reach_every_branch():
-    rows = {kind: point_of(kind, 0)[3] for kind in KINDS}
+    rows = {kind: point_of(kind, 0)[2] for kind in KINDS}
     assert any(g.wp.shape[0] > MANY and not isinstance(g.wp, np.ndarray) for g in rows["many letters"].measures)
     assert len(rows["three measures"].measures) == 3 and rows["one measure"].one_zero
     assert rows["one pinned"].base is not None and rows["few codewords of many"].m == 5
