@@ -98,13 +98,12 @@ def at_price(source: Source, price: float, *, fine: int = COARSE) -> tuple[float
 def output_pmf(x: np.ndarray, p: np.ndarray, price: float, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The codewords of y in use and their masses, of sum that of p, at the optimum of a price on letters x.
 
-    Letters that are no codewords have a least distortion; the budget is put on it, so that its price is held and the
-    saddle has q alone.
+    The price is held, so that the saddle has q alone; the budget, of the whole range, has no part in it.
     """
     if len(y) == 1:
         return y, p.sum(keepdims=True)
-    least = p @ (np.subtract.outer(x, y) ** 2).min(axis=1) / p.sum()
-    saddle = Saddle(Problem(Source(x, p / p.sum()), y, [Fidelity(least)]), np.arange(len(y)), np.array([float(price)]))
+    problem = Problem(Source(x, p / p.sum()), y, [Fidelity(np.ptp(x) ** 2)])
+    saddle = Saddle(problem, np.arange(len(y)), held=np.array([float(price)]))
     q = interior_point(saddle, centre(saddle), TOLERANCE).q
     return y[q > 0], p.sum() * q[q > 0] / q.sum()
 

@@ -7,12 +7,9 @@ to prove. A budget barely above its least is treated alike where what it leaves 
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from .problem import Problem
 
 NOTHING = 1e-12  # probability, given its letters, that what is left of a budget moves off the nearest codewords
 NEAR = 1e-9  # of a typical distortion: what is left of a budget that may be on its least
@@ -49,14 +46,15 @@ class Edges:
     left: np.ndarray
 
     @classmethod
-    def of(cls, problem: "Problem") -> "Edges":
+    def of(cls, problem: Any) -> "Edges":
         """Those of a problem."""
         w, g, p, left = problem.rows.weights, problem.rows.measure, problem.source.p, problem.excess_budgets.copy()
         share = (w > 0) @ p
         idle = (share <= NEGLIGIBLE_PROBABILITY) & (np.count_nonzero(w, axis=1) == 1) & (left > 0)
-        pinned, found = np.zeros(len(w), bool), []
+        pinned = np.zeros(len(w), bool)
+        found: list[Edge] = []
         rows = np.flatnonzero(((left <= NEAR * problem.units * (w @ p)) | (share == 0)) & ~idle)
-        forbidden = np.zeros((problem.n, problem.m), bool) if len(rows) else None
+        forbidden = np.zeros((problem.n, problem.m) if len(rows) else (0, 0), bool)
         while len(rows):
             before = len(found)
             for r in rows:
@@ -84,7 +82,7 @@ class Edges:
             values[self.forbidden[:, columns]] = instead
         return values
 
-    def multipliers(self, problem: "Problem", lam: np.ndarray, *, bare: bool = False) -> np.ndarray:
+    def multipliers(self, problem: Any, lam: np.ndarray, *, bare: bool = False) -> np.ndarray:
         """lam, (R,), with prices for the rows on their least, at which forbidden pairs vanish.
 
         bare: at which they are just no better than the best allowed pair.

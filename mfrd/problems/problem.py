@@ -225,7 +225,8 @@ class Problem:
     @cached_property
     def exact_least(self) -> list[Fraction | None]:
         """sum_i p_i w_ri min_j d_ij / sum p of each fidelity, exact; None where it has a row a letter."""
-        p, whole, found = self.source.p, np.ones(self.n), []
+        p, whole = self.source.p, np.ones(self.n)
+        found: list[Fraction | None] = []
         for k, f in enumerate(self.fidelities):
             if f.per == "letter":
                 found.append(None)

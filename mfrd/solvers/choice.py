@@ -24,9 +24,7 @@ from .solution import NotCertified, Solution
 
 log = logging.getLogger("mfrd")
 
-LOOSE = (
-    0.01  # share of a budget that is missed, and price of a typical distortion in nats, from which prices are mended
-)
+LOOSE = 0.01  # of a budget that is missed, and nats that a typical distortion costs, from which prices are mended
 SHARE = 1e-13  # of what its budget leaves, by which rounding may take an encoder over it
 SOLVERS = ("auto", "mosek", "clarabel", "newton")
 

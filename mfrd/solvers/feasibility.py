@@ -55,7 +55,7 @@ def interior(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
 
 
 def unreachable(problem: Problem, price: np.ndarray) -> bool:
-    """Whether prices >= 0, (R,), prove that no encoder meets every budget, raised by the rounding of its least, at once.
+    """Whether prices >= 0, (R,), prove that no encoder meets all budgets, each raised by the rounding of its least.
 
     Each would have sum_i pi_i min_j t_ij <= sum_i pi_i sum_j Q_ij t_ij <= price . (slack + rounding): sums of numbers
     not below zero, whose rounding is a factor (certificate.py counts it).
@@ -130,14 +130,15 @@ def together(problem: Problem, first: str | None = None) -> tuple[Problem, list[
     pairs = None
     for _ in range(200):
         pairs, _, shortfall, price = least_shortfall(problem, pairs)
-        if shortfall <= SHORTFALL:
+        if shortfall <= (SHORTFALL if names else 0.0):  # what is proven out of reach is raised once at least
             break
         known = [f.name for f in problem.fidelities]
         slope, weight = (np.bincount(owner, price * unit, len(known)) for unit in (1.0, problem.units))
         if not names or weight[known.index(names[-1])] <= LP_TOLERANCE * weight.max():
             names.append(known[weight.argmax()])
         f = problem.fidelity(names[-1])
-        problem = problem.with_budget(f.name, f.D + shortfall / slope[known.index(f.name)])
+        raised = max(f.D + shortfall / slope[known.index(f.name)], np.nextafter(f.D, np.inf))
+        problem = problem.with_budget(f.name, float(raised))
     return problem, list(dict.fromkeys(names))
 
 

@@ -64,17 +64,18 @@ class Saddle:
 
     Letters of probability zero are left out. Distortions are excesses over the nearest of the chosen
     codewords, divided by problem.scale; rows on the least they reach are left out, and so are the pairs they forbid.
+    held: prices of all rows, nats per unit distortion, that stay as they are: then no budget is free.
     D: (R,) what is left to the chosen codewords, negative where infeasible.
     """
 
-    def __init__(self, problem: Problem, columns: np.ndarray) -> None:
+    def __init__(self, problem: Problem, columns: np.ndarray, held: np.ndarray | None = None) -> None:
         w, g, edges = problem.rows.weights, problem.rows.measure, problem.edges
         letters = slice(None) if problem.source.p.min() > 0 else problem.source.p > 0
-        free = np.flatnonzero(~edges.pinned & ~edges.idle)
+        free = np.flatnonzero(~edges.pinned & ~edges.idle & (held is None))
         self.free = free[np.argsort(g[free], kind="stable")]  # measure by measure
         self.share, self.unit = (w[self.free] > 0) @ problem.source.p, problem.units[self.free]
         self.p, self.root = problem.source.p[letters], np.sqrt(problem.source.p[letters])
-        self.base = None  # -inf on forbidden pairs
+        self.base = None  # -inf on forbidden pairs, and what held prices cost
         if edges.forbidden is not None:
             self.base = edges.allow(np.zeros((problem.n, len(columns))), columns, -np.inf)[letters]
         least, self.measures = np.empty(len(self.free)), []
@@ -91,6 +92,8 @@ class Saddle:
             w_h = sp.csr_array(w_h) if len(w_h) > MANY else w_h
             if w_h.shape[0]:
                 self.measures.append(Measure(rows, w_h, w_h * self.p, e))
+        if held is not None:
+            self.base = (0.0 if self.base is None else self.base) - problem.exponents(held, columns)[letters]
         left = (problem.excess_budgets[self.free] - least) / self.unit
         self.inset = INSET_SHARE * abs(left)
         self.D = left - self.inset
