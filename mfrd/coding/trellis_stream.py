@@ -31,7 +31,7 @@ from .stream import Stream, indices
 MAGIC, VERSION = b"MFRT", 1
 PREFIX = struct.Struct("<4sBHH4Hd")
 MOST_CODEWORDS = (1 << 16) - 1  # of one label
-FAR = 1e150  # a coordinate beyond counts as this, so that products stay finite
+FAR = 1e30  # a coordinate beyond counts as this, so that costs in single precision stay finite
 
 
 class Layout:
@@ -100,7 +100,9 @@ class TrellisWriter(Writer):
         layout = self.layout
         head = PREFIX.pack(MAGIC, VERSION, layout.code.h0, layout.code.h1, *layout.sizes.tolist(), layout.centre)
         prefix = self.sealed(head)
-        return prefix + self.sealed((layout.counts - 1).astype("<u2").tobytes() + layout.offsets.astype("<f4").tobytes())
+        return prefix + self.sealed(
+            (layout.counts - 1).astype("<u2").tobytes() + layout.offsets.astype("<f4").tobytes()
+        )
 
     def frame(self, cells: np.ndarray) -> bytes:
         """A frame of codewords: (N,), 1 <= N <= FRAME."""
@@ -213,7 +215,7 @@ class TrellisCodec:
         points = as_points(samples, "samples")
         if points.shape[1] != 1:
             raise ValueError(f"samples have shape {samples.shape}; expected (N, 1) or (N,)")
-        return np.clip(points[:, 0] - self.layout.centre, -FAR, FAR)
+        return points[:, 0] - self.layout.centre
 
     def encode(self, samples: np.ndarray) -> bytes:
         """One stream of bytes for samples (N,) or (N, 1); N may be zero. Raises as cells."""
@@ -282,12 +284,16 @@ class Pieces:
             costs = weight[:, None] * (y[own] ** 2 - 2 * y[own] * inside[:, None]) + bits[own]
             j = own[costs.argmin(axis=1)]
             self.best[label], self.slope[label], self.level[label] = j, -2 * weight * y[j], weight * y[j] ** 2 + bits[j]
-        reference = np.where(np.isfinite(self.level[0]), 0, 1)  # costs are relative to one label, so that they stay small
+        reference = np.where(
+            np.isfinite(self.level[0]), 0, 1
+        )  # costs are relative to one label, so that they stay small
         at = np.arange(len(inside))
         self.slope = self.slope - self.slope[reference, at]
         self.level = self.level - self.level[reference, at]
+        self.far = FAR / max(np.abs(self.slope).max(), 1.0)
 
     def __call__(self, x: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        x = np.clip(x, -self.far, self.far)
         piece = self.piece(x)
         for slope, level, best in zip(self.slope, self.level, self.best, strict=True):
             yield slope.take(piece) * x + level.take(piece), best.take(piece)

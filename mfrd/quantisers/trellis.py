@@ -12,6 +12,7 @@ the budgets hold (Fischer and Wang 1992; Marcellin 1994; as to priced centroids,
 import logging
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 
@@ -27,10 +28,19 @@ log = logging.getLogger("mfrd")
 SHARES = 16  # bits of a codeword's probability within its superset: counts out of 2^16
 UNSEEN = 1_000_000  # letters on which a design is judged
 STEPS = 4096  # samples of a lane in what is deployed; each lane starts in state 0, which costs it a bit or two
-FACTORS = (0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.8)  # of the spacing of high resolution, from which designs start
-SCOUT = 32  # states with which starts are compared
-FINALISTS = 4  # starts that are trained with more states, up to JUDGE
+FACTORS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 1.8)  # of the spacing of high resolution, from which designs start
+SHIFTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the first codeword from the first letter, in spacings
 JUDGE = 256
+HEATS = (  # states, up to those asked for; starts that are kept; letters of each round of training
+    (32, 24, (1 << 13,) * 8),
+    (32, 6, (1 << 14,) * 4 + (1 << 15,) * 2),
+    (JUDGE, 1, (1 << 16,) * 4),
+)
+ROUNDS, MOVING = 8, 3  # of the last adjustment, and in how many of them the codewords move
+RISES, JOIN = (
+    32,
+    8,
+)  # rounds at most that raise multipliers of what stays exceeded; after each JOIN of them codewords join
 MOST = 2.0  # codewords a letter, beyond which every letter is one of all labels
 
 
@@ -142,7 +152,9 @@ class Line:
         x, self.letter = np.unique(source.x[:, 0] - self.centre, return_inverse=True)
         self.x, self.p = x, np.bincount(self.letter, source.p)
         among = np.bincount(self.letter)[self.letter]
-        share = np.where(self.p[self.letter] > 0, source.p / np.maximum(self.p[self.letter], np.finfo(float).tiny), 1 / among)
+        share = np.where(
+            self.p[self.letter] > 0, source.p / np.maximum(self.p[self.letter], np.finfo(float).tiny), 1 / among
+        )
         self.slopes = scale[:, None] * np.array([np.bincount(self.letter, share * w) for w in self.rows.weights])
 
     def draw(self, N: int, rng: np.random.Generator) -> np.ndarray:
@@ -288,8 +300,7 @@ class Design:
         self.bound, self.rate = bound, rate
         self.rng, self.fresh = rng.spawn(2)
         self.D = line.rows.D
-        weights = line.rows.weights * line.slopes.max(axis=1, keepdims=True).clip(1e-300) ** 0  # (R, n of the source)
-        probable = (weights > 0) @ source.p
+        probable = (line.rows.weights > 0) @ source.p
         self.natural = np.maximum(probable, 1e-9) / (2 * NATS_PER_BIT * self.D)  # prices of high resolution
         self.start = np.maximum(bound.multipliers / NATS_PER_BIT, 0.01 * self.natural)
         self.letters: dict = {}
@@ -299,14 +310,14 @@ class Design:
         if not (self.bound.multipliers > 0).any():  # one codeword does
             y = np.ravel(self.bound.codebook)[[np.argmax(self.bound.encoder.output_pmf)] * 2] - self.line.centre
             return self.judged(self.deployed(Codewords(y, np.array([0, 1]), np.ones(2))), self.start * 0)
-        scout, judge = TrellisCode.of(min(SCOUT, self.code.states)), TrellisCode.of(min(JUDGE, self.code.states))
-        starts = [self.trained(scout, words, self.start, (1 << 15,) * 12 + (1 << 16,) * 3) for words in self.starts()]
-        starts = sorted(starts, key=lambda found: found[0])[:FINALISTS]
-        ends = [self.trained(judge, *found[1:], (1 << 16,) * 5) for found in starts]
-        score, words, multipliers = min(ends, key=lambda found: found[0])
+        found = [(0.0, words, self.start) for words in self.starts()]
+        for states, kept, sizes in HEATS:
+            code = TrellisCode.of(min(states, self.code.states))
+            found = [self.trained(code, *start[1:], sizes) for start in found]
+            found = sorted(found, key=lambda end: end[0])[:kept]
+        _, words, multipliers = found[0]
         _, words, multipliers = self.trained(self.code, words, multipliers, (1 << 17,) * 4)
-        words = self.deployed(words)
-        return self.judged(words, self.tuned(words, multipliers))
+        return self.judged(*self.tuned(words, multipliers))
 
     def starts(self):
         """Codebooks to start from, with density proportional to the root of the priced weight."""
@@ -318,16 +329,17 @@ class Design:
             yield Codewords(np.repeat(x, 2), np.array([0, 1]), np.ones(2))
             return
         edges = np.concatenate([x[:1], (x[1:] + x[:-1]) / 2, x[-1:]])
-        density = np.sqrt(theta * NATS_PER_BIT / 1.5)  # the inverse of half the scalar step sqrt(6 / (theta ln 2)), by letter
+        density = np.sqrt(
+            theta * NATS_PER_BIT / 1.5
+        )  # the inverse of half the scalar step sqrt(6 / (theta ln 2)), by letter
         reached = np.append(0.0, np.cumsum(density * np.diff(edges)))
-        for factor in FACTORS:
-            m = min(int(reached[-1] / factor), 1 << 20)
+        for factor, shift in product(FACTORS, SHIFTS):
+            m = int(np.ceil(reached[-1] / factor - shift))
             if m > MOST * len(x):
                 y, m = np.repeat(x, LABELS), LABELS * len(x)
             else:
-                m = max(m, LABELS)
-                y = np.interp((np.arange(m) + 0.5) * reached[-1] / m, reached, edges)
-            if m in seen:
+                y = np.interp((np.arange(m) + shift) * factor, reached, edges)
+            if m < 3 or (m > MOST * len(x) and m in seen):
                 continue
             seen.add(m)
             near = np.searchsorted((y[1:] + y[:-1]) / 2, x)
@@ -343,7 +355,7 @@ class Design:
         for at, N in enumerate(sizes):
             tables = Tables(self.line, multipliers, words)
             letters = self.training(N, at % 4)
-            shares = tables.shares(letters, tables.coded(code, letters, max(256, N >> 9)))
+            shares = tables.shares(letters, tables.coded(code, letters, max(64, N >> 8)))
             E, R = tables.distortions(shares), float((shares * tables.bits).sum())
             score = R - bound_at(self.bound, E)
             words, multipliers = tables.updated(shares), self.repriced(multipliers, E, R)
@@ -372,38 +384,76 @@ class Design:
         y = y.astype(np.float32).astype(float)
         return Codewords(y, labels, counts / (1 << SHARES))
 
-    def tuned(self, words: Codewords, multipliers: np.ndarray) -> np.ndarray:
-        """The multipliers at which these codewords meet the budgets, with room for chance, by Broyden's method on logarithms."""
-        N = 1 << (19 if self.code.states <= JUDGE else 18)
-        letters = self.line.draw(N, self.rng)
-        room = 1 + np.sqrt(2 * np.log(len(self.D)))  # standard errors of the judgement
-        u = np.log(np.maximum(multipliers, 1e-6 * self.natural))
-        H, before, best = -2.0 * np.eye(len(u)), None, None
-        for _ in range(10):
-            tables = Tables(self.line, np.exp(u), words)
-            labels = tables.coded(self.code, letters, STEPS)
-            shares = tables.shares(letters, labels)
-            E, R = tables.distortions(shares), float((shares * tables.bits).sum())
-            errors = lane_errors(self.per_row(tables, letters, labels), STEPS) * np.sqrt(N / UNSEEN)
-            if self.rate is not None:
-                miss, near = np.array([2 * NATS_PER_BIT * (self.rate - 0.0005 - R)]), 0.0005
-            else:
-                miss = np.log(np.maximum(E, 1e-300) / np.maximum(self.D - room * errors, 0.5 * self.D))
-                near = 0.2 * errors / self.D
-            idle = (miss < 0) & (np.exp(u) < 1e-3 * self.natural)
-            size = np.abs(np.where(idle, 0.0, miss / near)).max()
+    def tuned(self, words: Codewords, multipliers: np.ndarray) -> tuple[Codewords, np.ndarray]:
+        """Codewords as deployed and multipliers that meet the budgets on the same letters each time, with room for chance.
+
+        First the codewords move too, as some budgets heed them alone; then they stay, and each multiplier takes its own
+        secant step, on logarithms. Budgets of rare letters jump, as few codewords are near: for those that stay exceeded multipliers
+        only rise, and codewords join at their letters.
+        """
+        u, gain = np.log(np.maximum(multipliers, 1e-6 * self.natural)), np.full(len(self.D), 1.5)
+        before, best, words = None, None, self.deployed(words)
+        for at in range(ROUNDS + RISES):
+            tables, shares, miss, near = self.missed(words, np.exp(u))
+            idle = np.exp(u) < 1e-3 * self.natural
+            size = np.maximum(
+                miss / near, np.where(idle, 0.0, -miss / (5 * near))
+            ).max()  # too little is worse than too much
             if best is None or size < best[0]:
-                best = size, np.exp(u)
-            if size <= 1:
-                break
+                best = size, words, np.exp(u)
+            if size <= 1 or (at >= ROUNDS and (miss <= near).all()):
+                return words, np.exp(u)
+            if at == ROUNDS - 1:
+                if best[0] <= 5:  # nothing is exceeded
+                    break
+                words, u = best[1], np.log(best[2])
+                continue
+            if at >= ROUNDS:
+                if (at - ROUNDS) % JOIN == JOIN - 1:
+                    words = self.deployed(self.joined(words, tables, shares, miss > near))
+                u = np.where(miss > near, u + np.clip(2 * miss, 0.1, 1.0), u)
+                continue
             if before is not None:
-                s, d = u - before[0], miss - before[1]
-                scale = s @ H @ d
-                if abs(scale) > 1e-12:
-                    H = H + np.outer(s - H @ d, s @ H) / scale
-            before = u, miss
-            u = u + np.clip(-H @ miss, -1.0, 1.0)
-        return best[1]
+                change = miss - before[1]
+                secant = (before[0] - u) / np.where(change == 0, 1.0, change)
+                gain = np.where(np.abs(change) > near, np.clip(secant, 0.5, 6.0), gain)
+            moving = at < MOVING
+            before = None if moving else (u, miss)
+            u = np.maximum(u + np.clip(miss if moving else gain * miss, -1.0, 1.0), np.log(1e-6 * self.natural))
+            if moving:
+                words = self.deployed(tables.updated(shares))
+        return best[1:]
+
+    def joined(self, words: Codewords, tables: Tables, shares: np.ndarray, exceeded: np.ndarray) -> Codewords:
+        """The codewords with one more in each superset at the letter that spends most of each exceeded budget."""
+        spent = self.line.slopes[exceeded] * (shares * tables.errors).sum(axis=0)
+        letters = np.unique(spent.argmax(axis=1))
+        away = [
+            np.abs(self.line.x[letters, None] - words.y[words.labels == label]).min(axis=1, initial=np.inf)
+            for label in range(LABELS)
+        ]
+        y, labels, masses = [words.y], [words.labels], [words.masses]
+        for parity in (0, 1):
+            y.append(self.line.x[letters])
+            labels.append(np.where(away[parity] > away[parity + 2], parity, parity + 2))
+            masses.append(np.maximum(self.line.p[letters], 2.0 ** (1 - SHARES)))
+        y, labels, masses = np.concatenate(y), np.concatenate(labels), np.concatenate(masses)
+        return Codewords(y, labels, masses / np.bincount(labels & 1, masses, 2)[labels & 1])
+
+    def missed(self, words: Codewords, multipliers: np.ndarray) -> tuple:
+        """(tables, shares, logarithms by which the distortions or the rate miss what is aimed at (R,), how near will do (R,))."""
+        N = 1 << (19 if self.code.states <= JUDGE else 18)
+        letters, tables = self.training(N, 0), Tables(self.line, multipliers, words)
+        labels = tables.coded(self.code, letters, STEPS)
+        shares = tables.shares(letters, labels)
+        E, R = tables.distortions(shares), float((shares * tables.bits).sum())
+        log.debug("trellis: multipliers %s, distortions over budgets %s, %.5f bits", multipliers, E / self.D, R)
+        if self.rate is not None:
+            return tables, shares, np.array([2 * NATS_PER_BIT * (self.rate - R)]), np.array([1e-3])
+        errors = lane_errors(self.per_row(tables, letters, labels), STEPS) * np.sqrt(N / UNSEEN)
+        room = 1 + np.sqrt(2 * np.log(len(self.D)))  # standard errors of the judgement
+        miss = np.log(np.maximum(E, 1e-300) / np.maximum(self.D - room * errors, 0.5 * self.D))
+        return tables, shares, miss, np.maximum(0.2 * errors / self.D, 1e-9)
 
     def per_row(self, tables: Tables, letters: np.ndarray, labels: np.ndarray) -> list:
         """For each budget row the distortion of each sample, as functions to be called: they are large."""

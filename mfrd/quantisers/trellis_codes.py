@@ -58,7 +58,9 @@ class TrellisCode:
         Raises ValueError where states is no power of two from 4 to 4096.
         """
         if not isinstance(states, (int, np.integer)) or int(states) not in POLYNOMIALS:
-            raise ValueError(f"states is {states!r}; expected a power of two from 4 to 4096: 8 for speed, 256 as a rule")
+            raise ValueError(
+                f"states is {states!r}; expected a power of two from 4 to 4096: 8 for speed, 256 as a rule"
+            )
         return cls(*POLYNOMIALS[int(states)])
 
     @property
@@ -100,18 +102,17 @@ class TrellisCode:
         """The labels (T, L) of the cheapest paths of lanes that are searched together."""
         T, _, L = costs.shape
         S, from0, from1 = self.states, *np.ascontiguousarray(self.predecessors.T)
-        steps = costs.reshape(T, 2, 2 * L)  # z1, then z0 by lane
         total = np.full((S, L), np.inf, np.float32)
         total[0] = 0
-        with0, with1 = np.empty((S // 2, 2 * L), np.float32), np.empty((S // 2, 2 * L), np.float32)
-        best0, best1, second = np.empty((S, L), np.float32), np.empty((S, L), np.float32), np.empty((S, L), bool)
+        with0, with1, best0, best1 = np.empty((4, S, L), np.float32)
+        second = np.empty((S, L), bool)
         decisions = np.empty((T, S, (L + 7) // 8), np.uint8)
-        for t in range(T):
-            pairs = total.reshape(S // 2, 2 * L)
-            np.add(pairs, steps[t, 0], out=with0)
-            np.add(pairs, steps[t, 1], out=with1)
-            np.take(with0.reshape(S, L), from0, axis=0, out=best0, mode="clip")
-            np.take(with1.reshape(S, L), from1, axis=0, out=best1, mode="clip")
+        pairs = [array.reshape(S // 2, 2 * L) for array in (total, with0, with1)]  # of states that share all but z0
+        for t, (cost0, cost1) in enumerate(costs.reshape(T, 2, 2 * L)):  # z1, then z0 by lane
+            np.add(pairs[0], cost0, out=pairs[1])
+            np.add(pairs[0], cost1, out=pairs[2])
+            with0.take(from0, axis=0, out=best0, mode="clip")
+            with1.take(from1, axis=0, out=best1, mode="clip")
             np.less(best1, best0, out=second)
             decisions[t] = np.packbits(second, axis=1)
             np.minimum(best0, best1, out=total)
@@ -124,10 +125,13 @@ class TrellisCode:
         T, S, width = decisions.shape
         lane = np.arange(len(state))
         byte, shift = lane >> 3, (7 - (lane & 7)).astype(np.uint8)
-        flat, back = decisions.reshape(T, S * width), self.predecessors.ravel()
-        labels = np.empty((T, len(state)), np.uint8)
-        for t in range(T - 1, -1, -1):
-            z1 = (flat[t].take(state * width + byte) >> shift) & 1
-            state = back.take(2 * state + z1)
-            labels[t] = 2 * z1 + (state & 1)
-        return labels
+        back = self.predecessors.ravel()
+        path = np.empty((T + 1, len(state)), np.intp)
+        choice = np.empty((T, len(state)), np.uint8)
+        path[T] = state
+        for t, decided in enumerate(decisions.reshape(T, S * width)[::-1], 1):
+            state = path[T + 1 - t]
+            z1 = decided.take(state * width + byte) >> shift & 1
+            choice[T - t] = z1
+            back.take(2 * state + z1, out=path[T - t], mode="clip")
+        return 2 * choice + (path[:T] & 1).astype(np.uint8)
