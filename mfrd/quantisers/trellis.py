@@ -28,14 +28,28 @@ log = logging.getLogger("mfrd")
 SHARES = 16  # bits of a codeword's probability within its superset: counts out of 2^16
 UNSEEN = 1_000_000  # letters on which a design is judged
 STEPS = 4096  # samples of a lane in what is deployed; each lane starts in state 0, which costs it a bit or two
-FACTORS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 1.8)  # of the spacing of high resolution, from which designs start
+FACTORS = (
+    0.3,
+    0.45,
+    0.6,
+    0.7,
+    0.8,
+    0.9,
+    1.0,
+    1.1,
+    1.2,
+    1.4,
+    1.6,
+    1.8,
+)  # of the spacing of high resolution, from which designs start
 SHIFTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the first codeword from the first letter, in spacings
 JUDGE = 256
 HEATS = (  # states, up to those asked for; starts that are kept; letters of each round of training
-    (32, 24, (1 << 13,) * 8),
-    (32, 6, (1 << 14,) * 4 + (1 << 15,) * 2),
-    (JUDGE, 1, (1 << 16,) * 4),
+    (32, 32, (1 << 14,) * 8),
+    (32, 10, (1 << 15,) * 5),
+    (JUDGE, 5, (1 << 16,) * 6),
 )
+SLACK = 1.25  # how far over its budget a distortion may be while starts are compared
 ROUNDS, MOVING = 8, 3  # of the last adjustment, and in how many of them the codewords move
 RISES, JOIN = (
     32,
@@ -212,6 +226,8 @@ class Tables:
         used, pull = np.bincount(cell, share, m), np.bincount(cell, weight, m)
         moment = np.bincount(cell, weight * np.tile(self.line.x, LABELS), m)
         y = np.where(pull > 0, moment / np.where(pull > 0, pull, 1.0), words.y)
+        idle = np.bincount(words.labels & 1, used, 2) == 0  # a superset that no path visits stays as it is
+        used = np.where(idle[words.labels & 1], words.masses, used)
         kept = used > 0
         total = np.bincount(words.labels & 1, used, 2)[words.labels & 1]
         return Codewords(y[kept], words.labels[kept], (used / np.where(kept, total, 1.0))[kept])
@@ -283,6 +299,21 @@ def limit_at_rate(source: Source, rate: float) -> Limit:
     return found
 
 
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """Codewords and multipliers tried: tables, shares (4, n), E (R,), score in bits above the bound at E, and the logarithms
+
+    by which distortions, or the rate, miss what is aimed at (R,), with how near will do (R,).
+    """
+
+    tables: Tables
+    shares: np.ndarray
+    E: np.ndarray
+    score: float
+    miss: np.ndarray
+    near: np.ndarray
+
+
 class Design:
     """The search for codewords and multipliers."""
 
@@ -314,14 +345,23 @@ class Design:
         for states, kept, sizes in HEATS:
             code = TrellisCode.of(min(states, self.code.states))
             found = [self.trained(code, *start[1:], sizes) for start in found]
-            found = sorted(found, key=lambda end: end[0])[:kept]
-        _, words, multipliers = found[0]
-        _, words, multipliers = self.trained(self.code, words, multipliers, (1 << 17,) * 4)
-        return self.judged(*self.tuned(words, multipliers))
+            different = {
+                self.looks(end[1]): end for end in sorted(found, key=lambda end: -end[0])
+            }  # of those alike the best
+            found = sorted(different.values(), key=lambda end: end[0])[:kept]
+        judge, ends = TrellisCode.of(min(JUDGE, self.code.states)), []
+        for _, words, multipliers in found:
+            words, multipliers = self.tuned(judge, words, multipliers, 1 << 17)
+            trial = self.trial(judge, words, multipliers, 1 << 17)
+            ends.append((trial.score + self.owed(trial.E, 1.01), words, multipliers))
+            log.debug("trellis: a start ends %.5f bits above the bound", ends[-1][0])
+        _, words, multipliers = min(ends, key=lambda end: end[0])
+        _, words, multipliers = self.trained(self.code, words, multipliers, (1 << 17,) * 6)
+        return self.judged(*self.tuned(self.code, words, multipliers, 1 << (19 if self.code.states <= JUDGE else 18)))
 
     def starts(self):
         """Codebooks to start from, with density proportional to the root of the priced weight."""
-        line, seen = self.line, set()
+        line = self.line
         theta = self.start @ line.slopes
         x, p = line.x[line.p > 0], line.p[line.p > 0]
         theta = theta[line.p > 0]
@@ -333,21 +373,32 @@ class Design:
             theta * NATS_PER_BIT / 1.5
         )  # the inverse of half the scalar step sqrt(6 / (theta ln 2)), by letter
         reached = np.append(0.0, np.cumsum(density * np.diff(edges)))
+        layouts = [np.interp((np.arange(4) + 0.5) * reached[-1] / 4, reached, edges)]
         for factor, shift in product(FACTORS, SHIFTS):
             m = int(np.ceil(reached[-1] / factor - shift))
-            if m > MOST * len(x):
-                y, m = np.repeat(x, LABELS), LABELS * len(x)
-            else:
-                y = np.interp((np.arange(m) + shift) * factor, reached, edges)
-            if m < 3 or (m > MOST * len(x) and m in seen):
-                continue
-            seen.add(m)
+            if 3 <= m <= MOST * len(x):
+                layouts.append(np.interp((np.arange(m) + shift) * factor, reached, edges))
+        if reached[-1] > MOST * len(x) * min(FACTORS) or len(x) <= LABELS:
+            layouts.append(np.repeat(x, LABELS))
+        atoms = np.sort(np.ravel(self.bound.codebook)) - line.centre
+        layouts += [
+            np.repeat(atoms, copies) for copies in (1, 2, LABELS) if LABELS <= copies * len(atoms) <= MOST * len(x)
+        ]
+        for y in layouts:
             near = np.searchsorted((y[1:] + y[:-1]) / 2, x)
-            mass = np.convolve(np.bincount(near, p, m), (0.25, 0.5, 0.25), "same") + 1e-6
+            mass = np.convolve(np.bincount(near, p, len(y)), (0.25, 0.5, 0.25), "same") + 1e-6
             for offset in (0, 1):
-                labels = (np.arange(m) + offset) % LABELS
+                labels = (np.arange(len(y)) + offset) % LABELS
                 total = np.bincount(labels & 1, mass, 2)
                 yield Codewords(y, labels, mass / total[labels & 1])
+
+    def looks(self, words: Codewords) -> tuple:
+        """What starts that end at nearly the same codewords have in common: how many each label has, up to a swap, and where."""
+        used = words.masses > 2e-4
+        sizes = np.bincount(words.labels[used], minlength=LABELS)
+        width = np.sqrt(self.line.p @ self.line.x**2) / 6
+        swapped = max(tuple(sizes), tuple(sizes[[2, 1, 0, 3]]), tuple(sizes[[0, 3, 2, 1]]), tuple(sizes[[2, 3, 0, 1]]))
+        return (*swapped, *np.rint(np.sort(words.y[used]) / width).astype(int).tolist())
 
     def trained(self, code: TrellisCode, words: Codewords, multipliers: np.ndarray, sizes: tuple) -> tuple:
         """(bits above the bound, codewords, multipliers) after one round of so many letters each."""
@@ -355,11 +406,17 @@ class Design:
         for at, N in enumerate(sizes):
             tables = Tables(self.line, multipliers, words)
             letters = self.training(N, at % 4)
-            shares = tables.shares(letters, tables.coded(code, letters, max(64, N >> 8)))
+            shares = tables.shares(letters, tables.coded(code, letters, max(128, N >> 8)))
             E, R = tables.distortions(shares), float((shares * tables.bits).sum())
-            score = R - bound_at(self.bound, E)
+            score = R - bound_at(self.bound, E) + self.owed(E, SLACK) + 3 * max(0.0, self.bound.lower_bound - R)
             words, multipliers = tables.updated(shares), self.repriced(multipliers, E, R)
         return score, words, multipliers
+
+    def owed(self, E: np.ndarray, slack: float) -> float:
+        """A multiple of the bits that distortions above `slack` budgets would cost to mend at high resolution: some codebooks cannot."""
+        if self.rate is not None:
+            return 0.0
+        return float(5 * self.natural * self.D @ np.log(np.maximum(E / (slack * self.D), 1.0)))
 
     def repriced(self, multipliers: np.ndarray, E: np.ndarray, R: float) -> np.ndarray:
         """The multipliers of the next round: those of exceeded budgets rise, as prices of high resolution would."""
@@ -384,17 +441,20 @@ class Design:
         y = y.astype(np.float32).astype(float)
         return Codewords(y, labels, counts / (1 << SHARES))
 
-    def tuned(self, words: Codewords, multipliers: np.ndarray) -> tuple[Codewords, np.ndarray]:
-        """Codewords as deployed and multipliers that meet the budgets on the same letters each time, with room for chance.
+    def tuned(
+        self, code: TrellisCode, words: Codewords, multipliers: np.ndarray, N: int
+    ) -> tuple[Codewords, np.ndarray]:
+        """Codewords as deployed and multipliers that meet the budgets on the same N letters each time, with room for chance.
 
         First the codewords move too, as some budgets heed them alone; then they stay, and each multiplier takes its own
-        secant step, on logarithms. Budgets of rare letters jump, as few codewords are near: for those that stay exceeded multipliers
-        only rise, and codewords join at their letters.
+        secant step, on logarithms. For budgets that stay exceeded multipliers only rise; where few codewords are near, as for
+        rare letters, codewords join at these letters.
         """
         u, gain = np.log(np.maximum(multipliers, 1e-6 * self.natural)), np.full(len(self.D), 1.5)
         before, best, words = None, None, self.deployed(words)
         for at in range(ROUNDS + RISES):
-            tables, shares, miss, near = self.missed(words, np.exp(u))
+            trial = self.trial(code, words, np.exp(u), N)
+            miss, near = trial.miss, trial.near
             idle = np.exp(u) < 1e-3 * self.natural
             size = np.maximum(
                 miss / near, np.where(idle, 0.0, -miss / (5 * near))
@@ -407,53 +467,52 @@ class Design:
                 if best[0] <= 5:  # nothing is exceeded
                     break
                 words, u = best[1], np.log(best[2])
-                continue
-            if at >= ROUNDS:
-                if (at - ROUNDS) % JOIN == JOIN - 1:
-                    words = self.deployed(self.joined(words, tables, shares, miss > near))
-                u = np.where(miss > near, u + np.clip(2 * miss, 0.1, 1.0), u)
-                continue
-            if before is not None:
-                change = miss - before[1]
-                secant = (before[0] - u) / np.where(change == 0, 1.0, change)
-                gain = np.where(np.abs(change) > near, np.clip(secant, 0.5, 6.0), gain)
-            moving = at < MOVING
-            before = None if moving else (u, miss)
-            u = np.maximum(u + np.clip(miss if moving else gain * miss, -1.0, 1.0), np.log(1e-6 * self.natural))
-            if moving:
-                words = self.deployed(tables.updated(shares))
+            elif at >= ROUNDS:
+                u = np.where(miss > near, u + np.clip(2 * miss, 0.03, 1.0), u)
+                if at - ROUNDS < JOIN:
+                    words = self.deployed(trial.tables.updated(trial.shares))
+                elif (at - ROUNDS) % JOIN == JOIN - 1:
+                    words = self.deployed(self.joined(words, trial))
+            else:
+                if before is not None:
+                    change = miss - before[1]
+                    secant = (before[0] - u) / np.where(change == 0, 1.0, change)
+                    gain = np.where(np.abs(change) > near, np.clip(secant, 0.5, 6.0), gain)
+                moving = at < MOVING
+                before = None if moving else (u, miss)
+                u = np.maximum(u + np.clip(miss if moving else gain * miss, -1.0, 1.0), np.log(1e-6 * self.natural))
+                if moving:
+                    words = self.deployed(trial.tables.updated(trial.shares))
         return best[1:]
 
-    def joined(self, words: Codewords, tables: Tables, shares: np.ndarray, exceeded: np.ndarray) -> Codewords:
+    def joined(self, words: Codewords, trial: "Trial") -> Codewords:
         """The codewords with one more in each superset at the letter that spends most of each exceeded budget."""
-        spent = self.line.slopes[exceeded] * (shares * tables.errors).sum(axis=0)
-        letters = np.unique(spent.argmax(axis=1))
-        away = [
-            np.abs(self.line.x[letters, None] - words.y[words.labels == label]).min(axis=1, initial=np.inf)
-            for label in range(LABELS)
-        ]
-        y, labels, masses = [words.y], [words.labels], [words.masses]
+        spent = self.line.slopes[trial.miss > trial.near] * (trial.shares * trial.tables.errors).sum(axis=0)
+        x, p = (values[np.unique(spent.argmax(axis=1))] for values in (self.line.x, self.line.p))
+        gaps = np.abs(x[:, None] - words.y)
+        away = [gaps[:, words.labels == label].min(axis=1, initial=np.inf) for label in range(LABELS)]
+        parts = [(words.y, words.labels, words.masses)]
         for parity in (0, 1):
-            y.append(self.line.x[letters])
-            labels.append(np.where(away[parity] > away[parity + 2], parity, parity + 2))
-            masses.append(np.maximum(self.line.p[letters], 2.0 ** (1 - SHARES)))
-        y, labels, masses = np.concatenate(y), np.concatenate(labels), np.concatenate(masses)
+            labels = np.where(away[parity] > away[parity + 2], parity, parity + 2)
+            parts.append((x, labels, np.maximum(p, 2.0 ** (1 - SHARES))))
+        y, labels, masses = (np.concatenate(values) for values in zip(*parts, strict=True))
         return Codewords(y, labels, masses / np.bincount(labels & 1, masses, 2)[labels & 1])
 
-    def missed(self, words: Codewords, multipliers: np.ndarray) -> tuple:
-        """(tables, shares, logarithms by which the distortions or the rate miss what is aimed at (R,), how near will do (R,))."""
-        N = 1 << (19 if self.code.states <= JUDGE else 18)
+    def trial(self, code: TrellisCode, words: Codewords, multipliers: np.ndarray, N: int) -> "Trial":
+        """What codewords and multipliers do on N letters of the design."""
         letters, tables = self.training(N, 0), Tables(self.line, multipliers, words)
-        labels = tables.coded(self.code, letters, STEPS)
+        labels = tables.coded(code, letters, STEPS)
         shares = tables.shares(letters, labels)
         E, R = tables.distortions(shares), float((shares * tables.bits).sum())
         log.debug("trellis: multipliers %s, distortions over budgets %s, %.5f bits", multipliers, E / self.D, R)
         if self.rate is not None:
-            return tables, shares, np.array([2 * NATS_PER_BIT * (self.rate - R)]), np.array([1e-3])
-        errors = lane_errors(self.per_row(tables, letters, labels), STEPS) * np.sqrt(N / UNSEEN)
-        room = 1 + np.sqrt(2 * np.log(len(self.D)))  # standard errors of the judgement
-        miss = np.log(np.maximum(E, 1e-300) / np.maximum(self.D - room * errors, 0.5 * self.D))
-        return tables, shares, miss, np.maximum(0.2 * errors / self.D, 1e-9)
+            miss, near = np.array([2 * NATS_PER_BIT * (self.rate - R)]), np.array([1e-3])
+        else:
+            errors = lane_errors(self.per_row(tables, letters, labels), STEPS) * np.sqrt(N / UNSEEN)
+            room = 1 + np.sqrt(2 * np.log(len(self.D)))  # standard errors of the judgement
+            miss = np.log(np.maximum(E, 1e-300) / np.maximum(self.D - room * errors, 0.5 * self.D))
+            near = np.maximum(0.2 * errors / self.D, 1e-9)
+        return Trial(tables, shares, E, R - bound_at(self.bound, E), miss, near)
 
     def per_row(self, tables: Tables, letters: np.ndarray, labels: np.ndarray) -> list:
         """For each budget row the distortion of each sample, as functions to be called: they are large."""
