@@ -1,8 +1,8 @@
-"""Trellis quantisers in bytes: python benchmarks/trellis.py [table] [gains] [speed] [--states 8,256] [--rows NAME,...].
+"""Trellis quantisers in bytes: python benchmarks/trellis.py [table] [gains] [speed] [--states 8,256] [--rows "A;B"].
 
-table: bits a sample above the certified bound at the distortions measured, in bytes on 10^6 fresh letters with headers and
-checks, beside the best of ecsq and ecvq on the same letters. gains: granular gains on a uniform source in decibels,
-10^6 samples each. speed: millions of samples a second, encoded and decoded, by processor time of one core and by wall time.
+table: bits a sample above the certified bound at the distortions measured, in bytes on 10^6 fresh letters with headers
+and checks, beside the best of ecsq and ecvq on the same letters. gains: granular gains on a uniform source in decibels,
+10^6 samples each. speed: millions of samples a second, encoded and decoded, by wall time and by processor time.
 Everything goes to results/trellis.json. Set OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1.
 """
 
@@ -18,8 +18,9 @@ import mfrd
 from mfrd.coding.stream import draw
 from mfrd.coding.stream import measure as measure_quantiser
 from mfrd.coding.trellis_stream import TrellisCodec, measure
-from mfrd.quantisers.trellis import STEPS, bound_at, trellis
+from mfrd.quantisers.trellis import trellis
 from mfrd.quantisers.trellis_codes import POLYNOMIALS, TrellisCode
+from mfrd.quantisers.trellis_design import STEPS, bound_at
 
 SAMPLES = 1_000_000
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "trellis.json"
@@ -91,10 +92,11 @@ def table(results, states, names):
                 "seconds of design": design[0],
                 "processor seconds of design": design[1],
             }
+            kept = ", ".join(f"{n} {v:+.1f} s.e." for n, v in off.items())
             print(
                 f"{name:28s} {S:5d} states: bound {bound.lower_bound:.4f}, today +{found['today']:.4f}, "
-                f"trellis +{found[str(S)]['gap']:.4f} (to reach {least:g}, {aim:g}), overhead {found[str(S)]['overhead']:.4f}, "
-                f"budgets {', '.join(f'{n} {v:+.1f} s.e.' for n, v in off.items())}; "
+                f"trellis +{found[str(S)]['gap']:.4f} (to reach {least:g}, {aim:g}), "
+                f"overhead {found[str(S)]['overhead']:.4f}, {kept}; "
                 f"design {design[0]:.1f} s, {design[1]:.1f} s of processor",
                 flush=True,
             )
@@ -127,15 +129,14 @@ def speed(results, states):
     x = source.x[draw(source, 1 << 20, 1)]
     for S in states:
         codec = TrellisCodec(trellis(source, fidelities, S))
-        found = {}
-        for what, action in (("encode", lambda: codec.encode(x)), ("decode", lambda: codec.decode(data))):
+        found, data = {}, codec.encode(x)
+        for what, action in {"encode": lambda: codec.encode(x), "decode": lambda: codec.decode(data)}.items():
             times = []
             for _ in range(3 if S <= 256 else 1):
                 start, busy = time.perf_counter(), time.process_time()
-                made = action()
+                action()
                 times.append((time.perf_counter() - start, time.process_time() - busy))
-            data = made if what == "encode" else data
-            wall, busy = np.min(times, axis=0)
+            wall, busy = np.min(times, axis=0).tolist()
             found[what] = {"wall": len(x) / wall / 1e6, "processor": len(x) / busy / 1e6}
         results.setdefault("speed", {})[str(S)] = found
         print(f"{S:5d} states, million samples a second: {found}", flush=True)

@@ -2,15 +2,16 @@
 
 The container is that of mfrd.Codec (container.py), with a prefix and a model of its own. All numbers are little-endian:
 
-    prefix  "MFRT", version (u8), parity polynomials h0, h1 (u16), codewords of each label 0 .. 3 (4 x u16), centre (f64), check
+    prefix  "MFRT", version (u8), parity polynomials h0, h1 (u16), codewords of each label 0 .. 3 (4 x u16),
+            centre (f64), check
     model   counts - 1 (m x u16, summing to 2^16 - codewords in each superset), codebook less the centre (m x f32), both
             label after label, check
     frame   samples N (u32, 1 .. 2^20), words W (u32, <= N + 2), payload (W x u32), check
     end     N = 0, W = 0, total number of samples (u64), check
 
-A frame of N samples is L = ceil(N / 4096) lanes, sample i being step floor(i / L) of lane i mod L; each lane starts in state 0. The range
-coder takes the indices step by step, those of the lanes in superset 0 before those in superset 1, so that a decoder, which
-knows the states of all lanes, reads a step in two calls.
+A frame of N samples is L = ceil(N / 4096) lanes, sample i being step floor(i / L) of lane i mod L; each lane starts in
+state 0. The range coder takes the indices step by step, those of the lanes in superset 0 before those in superset 1, so
+that a decoder, which knows the states of all lanes, reads a step in two calls.
 """
 
 import struct
@@ -21,8 +22,9 @@ import numpy as np
 
 from ..problems.source import as_points
 from ..quantisers.quantiser import between
-from ..quantisers.trellis import SHARES, STEPS, Line, Trellis
+from ..quantisers.trellis import Trellis
 from ..quantisers.trellis_codes import LABELS, TrellisCode
+from ..quantisers.trellis_design import SHARES, STEPS, Line
 from .codec import frames, slices
 from .container import FRAME, LENGTHS, PRECISION, TOTAL, CorruptStream, Reader, Writer, model_of
 from .nearest import count_below
@@ -38,7 +40,7 @@ class Layout:
     """The codewords of a trellis in the order of its stream: label after label.
 
     .codebook (m,); .labels (m,); .counts (m,) out of 2^16 in each superset; .code; .supersets: the codeword of each
-    symbol of the two supersets, and .symbols (m,) the inverse; .models of the range coder, None where there is nothing to say.
+    symbol of the two supersets, and .symbols (m,) the inverse; .models of the range coder, None for one codeword.
     """
 
     def __init__(self, code: TrellisCode, sizes: np.ndarray, counts: np.ndarray, centre: float, offsets: np.ndarray):
@@ -172,9 +174,22 @@ class TrellisReader(Reader):
 class TrellisCodec:
     """Samples to bytes and back for a trellis: what mfrd.Codec does with a mfrd.Trellis.
 
-    trellis: Trellis. A sample is coded as it is, with the weights of its nearest letter, of two as near the lower one.
+    A sample is coded as it is, with the weights of its nearest letter, of two as near the lower one.
 
-    Raises ValueError where a label has more than 2^16 - 1 codewords, TypeError where it is no Trellis.
+    Parameters
+    ----------
+    trellis : Trellis
+
+    Raises
+    ------
+    ValueError
+        Where a label has more than 2^16 - 1 codewords.
+    TypeError
+        Where it is no Trellis.
+
+    References
+    ----------
+    Viterbi (1967); range coding: Martin (1979), through the library constriction, Bamler (2022).
     """
 
     def __init__(self, trellis: Trellis) -> None:
@@ -189,9 +204,17 @@ class TrellisCodec:
         self.pieces = Pieces(line, trellis.multipliers @ line.slopes, self.layout)
 
     def cells(self, samples: np.ndarray) -> np.ndarray:
-        """The codewords (N,) of the cheapest paths of one frame of samples, (N,) or (N, 1), N <= 2^20.
+        """The codewords, (N,) indices into .layout.codebook, of the cheapest paths of one frame of samples.
 
-        Raises ValueError where the samples have another dimension or are not finite.
+        Parameters
+        ----------
+        samples : (N,) or (N, 1)
+            At most 2^20.
+
+        Raises
+        ------
+        ValueError
+            Where the samples have another dimension or are not finite.
         """
         x = self.points(samples)
         if not len(x):
@@ -208,7 +231,7 @@ class TrellisCodec:
         return np.take_along_axis(best, labels[None].astype(np.intp), axis=0)[0]
 
     def points(self, samples: np.ndarray) -> np.ndarray:
-        """Samples as (N,), about the centre."""
+        """Samples as (N,) about the centre; raises as cells."""
         samples = np.asarray(samples)
         if samples.size == 0 and samples.ndim <= 2:
             return np.zeros(0)
@@ -233,7 +256,12 @@ class TrellisCodec:
     def decode(data: bytes) -> np.ndarray:
         """The reproduction points of a stream, (N, 1) float64.
 
-        Raises CorruptStream where bytes are cut short, altered, foreign or followed by others, TypeError where data is not bytes.
+        Raises
+        ------
+        CorruptStream
+            Where bytes are cut short, altered, foreign or followed by others.
+        TypeError
+            Where data is not bytes.
         """
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"data is {type(data).__name__}; expected bytes")
@@ -241,7 +269,7 @@ class TrellisCodec:
 
     @staticmethod
     def decode_stream(pieces: Iterable[bytes]) -> Iterator[np.ndarray]:
-        """Yields (N_i, 1) arrays from an iterable of pieces of bytes, cut anywhere; no samples yield one array (0, 1)."""
+        """Yields (N_i, 1) arrays from pieces of bytes cut anywhere, of no samples one (0, 1). Raises as decode."""
         empty = True
         for points in TrellisReader(pieces).frames():
             yield points
@@ -253,7 +281,7 @@ class TrellisCodec:
 class Pieces:
     """Intervals of the line on which the weights and the best codeword of each label are constant.
 
-    Between neighbouring letters the weights change midway. In an interval of one weight theta the codeword of a label at x is
+    Between neighbouring letters the weights change midway. Where the weight is theta, a label's codeword at x is
         argmin_j  theta y_j^2 - 2 theta y_j x - log2 P_j,
     the lower envelope of straight lines. Called with x (N,), yields for each label (costs (N,), codewords (N,)).
     """
@@ -319,10 +347,23 @@ def envelope(slopes: np.ndarray, levels: np.ndarray) -> np.ndarray:
 def measure(trellis: Trellis, letters: np.ndarray) -> Stream:
     """Code letters with a trellis, decode the bytes, and count what it cost.
 
-    trellis: Trellis; letters: (N,) indices into its source, as `draw` returns. -> Stream
+    Parameters
+    ----------
+    trellis : Trellis
+    letters : (N,) integers
+        Indices into its source, as `draw` returns.
 
-    Raises ValueError where there are no samples or they are no indices into the source; CorruptStream where the bytes come back as
-    something else.
+    Returns
+    -------
+    Stream
+        For per="letter" a distortion is the largest over the letters.
+
+    Raises
+    ------
+    ValueError
+        Where there are no samples or they are no indices into the source.
+    CorruptStream
+        Where the bytes come back as something else.
     """
     source, line = trellis.source, trellis.line
     letters = indices(letters, len(source.p))

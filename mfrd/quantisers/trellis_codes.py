@@ -47,9 +47,8 @@ class TrellisCode:
     def __post_init__(self) -> None:
         v = self.h0.bit_length() - 1
         if not (2 <= v <= 12 and self.h0 & 1 and 0 < self.h1 < 1 << v and not self.h1 & 1):
-            raise ValueError(
-                f"polynomials are {self.h0:o} and {self.h1:o} (octal); expected h0 odd of degree 2 to 12, h1 even of less"
-            )
+            said = f"polynomials are {self.h0:o} and {self.h1:o} (octal)"
+            raise ValueError(f"{said}; expected h0 odd of degree 2 to 12, h1 even of less")
 
     @classmethod
     def of(cls, states: int) -> "TrellisCode":
@@ -101,7 +100,7 @@ class TrellisCode:
     def _lanes(self, costs: np.ndarray) -> np.ndarray:
         """The labels (T, L) of the cheapest paths of lanes that are searched together."""
         T, _, L = costs.shape
-        S, from0, from1 = self.states, *np.ascontiguousarray(self.predecessors.T)
+        S, (from0, from1) = self.states, np.ascontiguousarray(self.predecessors.T)
         total = np.full((S, L), np.inf, np.float32)
         total[0] = 0
         with0, with1, best0, best1 = np.empty((4, S, L), np.float32)

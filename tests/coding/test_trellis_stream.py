@@ -9,7 +9,8 @@ import mfrd
 from mfrd.coding.container import CHECK, FRAME, check
 from mfrd.coding.stream import draw
 from mfrd.coding.trellis_stream import PREFIX, Pieces, TrellisCodec, TrellisReader, envelope, measure
-from mfrd.quantisers.trellis import STEPS, Tables, trellis
+from mfrd.quantisers.trellis import trellis
+from mfrd.quantisers.trellis_design import STEPS, Tables
 
 
 @pytest.fixture(scope="module")

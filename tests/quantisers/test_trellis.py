@@ -7,8 +7,9 @@ import pytest
 
 import mfrd
 from mfrd.coding.stream import draw
-from mfrd.quantisers.trellis import STEPS, Codewords, Line, Tables, bound_at, trellis
+from mfrd.quantisers.trellis import trellis
 from mfrd.quantisers.trellis_codes import POLYNOMIALS, TrellisCode
+from mfrd.quantisers.trellis_design import STEPS, Codewords, Line, Tables, bound_at, shares_of
 
 STATES = sorted(POLYNOMIALS)
 
@@ -56,7 +57,7 @@ def test_the_search_finds_the_least_of_all_paths(states):
 
 
 def free_distance(code):
-    """The least sum of squared label differences (1, 4, 1 for labels that differ by 1, 2, 3) of paths that part and meet."""
+    """The least squared distance of paths that part and meet, from label differences 1, 2, 3 of squares 1, 4, 1."""
     weight = (0, 1, 4, 1)  # by the exclusive or of two labels, which says how far they are apart
     start = int(code.moves[2])
     queue, done = [(4, start)], set()
@@ -72,14 +73,14 @@ def free_distance(code):
             heapq.heappush(queue, (distance + weight[label], int((state >> 1) ^ code.moves[label])))
 
 
-@pytest.mark.parametrize("states, distance", zip((4, 8, 16, 32, 64, 128, 256), (9, 10, 11, 13, 14, 16, 16)))
+@pytest.mark.parametrize("states, distance", [(4, 9), (8, 10), (16, 11), (32, 13), (64, 14), (128, 16), (256, 16)])
 def test_squared_free_distances_are_those_of_the_literature(states, distance):
     """Ungerboeck (1982), Table I, and (1987)."""
     assert free_distance(TrellisCode.of(states)) == distance
 
 
 def granular_gain(code, N=1_000_000):
-    """Decibels over the scalar quantiser of the same rate, on a uniform source modulo 4 with the integers as codewords."""
+    """Decibels over the scalar quantiser of one bit, on a uniform source modulo 4 with the integers as codewords."""
     x = 4 * np.random.default_rng(0).random((STEPS, 1, -(-N // STEPS)), np.float32)
     away = np.abs(x - np.arange(4, dtype=np.float32)[:, None])
     costs = np.minimum(away, 4 - away) ** 2
@@ -246,6 +247,28 @@ def test_tables_hold_the_cheapest_codeword_of_each_label():
 def test_refusals_name_the_remedy(arguments, error, match):
     with pytest.raises(error, match=match):
         trellis(*arguments)
+
+
+def test_a_bound_of_other_budgets_is_refused():
+    source = normal_source(9)
+    with pytest.raises(ValueError, match="bound is one for budgets .0.2.; expected .0.1."):
+        trellis(source, mfrd.Fidelity(0.1), bound=mfrd.limit(source, mfrd.Fidelity(0.2)))
+
+
+@pytest.mark.parametrize("masses", [[1.0], [0.5, 0.5, 1e-9], [1 - 3e-9, 1e-9, 1e-9, 1e-9], np.full(1000, 1e-3)])
+def test_shares_are_whole_positive_and_near(masses):
+    shares = shares_of(np.array(masses), 1 << 16)
+    assert shares.sum() == 1 << 16 and shares.min() >= 1
+    assert shares == pytest.approx(np.array(masses) * (1 << 16), abs=len(masses))
+
+
+@pytest.mark.parametrize("D", [0.8, 0.9])
+def test_rates_near_zero_are_no_cliff(D):
+    """A codebook of one codeword costs nothing and meets nothing: the search must not end there, nor far from it."""
+    source = normal_source(80)
+    quantiser = trellis(source, mfrd.Fidelity(D), 16)
+    assert quantiser.distortions["global"] == pytest.approx(D, rel=0.03)
+    assert 0 < quantiser.gap < 0.05
 
 
 @pytest.mark.parametrize("rate", [0, -1.0, np.inf, np.nan])
