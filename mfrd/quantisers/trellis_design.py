@@ -39,6 +39,7 @@ TOGETHER = 8  # starts whose lanes are searched side by side
 SLACK = 1.25  # how far over its budget a distortion may be while few letters compare starts
 CLOSE = 1.01  # the same at the end
 OWED = 5.0  # times high resolution's price of what is beyond: such codewords may not mend
+END = 1 << 17, 1 << 10  # letters and steps of their lanes with which a start's budgets are met to judge it
 FULL = (1 << 17,) * 6  # rounds of training of the best start with all states
 ROUNDS, MOVING = 8, 3  # of the last adjustment, and in how many of them the codewords move
 RISES, JOIN = 32, 8  # rounds that only raise multipliers; after each JOIN of them but the first JOIN, codewords join
@@ -122,7 +123,7 @@ class Tables:
         self.costs = (self.costs - self.costs.min(axis=0)).astype(np.float32)
 
     def lanes(self, letters: np.ndarray, steps: int) -> np.ndarray:
-        """The costs of letters (N,) in L = ceil(N / steps) lanes, letter i in lane i mod L: (T, 4, L), zero beyond N."""
+        """The costs of letters (N,) in L = ceil(N / steps) lanes, letter i in lane i mod L: (T, 4, L), zero past N."""
         N = len(letters)
         L = -(-N // steps)
         slab, padded = np.empty((-(-N // L), LABELS, L), np.float32), np.zeros(-(-N // L) * L, np.float32)
@@ -216,7 +217,7 @@ class Design:
         found = [self.ended(TrellisCode.of(min(JUDGE, self.code.states)), *start[1:]) for start in found]
         best = min(found, key=lambda end: end[0])
         [(_, words, multipliers)] = self.trained(self.code, [best], FULL)
-        return self.tuned(self.code, words, multipliers, 1 << (19 if self.code.states <= JUDGE else 18))
+        return self.tuned(self.code, words, multipliers, 1 << (19 if self.code.states <= JUDGE else 18), STEPS)
 
     def starts(self) -> Iterator[Codewords]:
         """Codebooks to start from.
@@ -276,8 +277,8 @@ class Design:
 
     def ended(self, code: TrellisCode, words: Codewords, multipliers: np.ndarray) -> Start:
         """Where a start ends once its budgets are met."""
-        words, multipliers = self.tuned(code, words, multipliers, 1 << 17)
-        trial = self.trial(code, words, multipliers, 1 << 17)
+        words, multipliers = self.tuned(code, words, multipliers, *END)
+        trial = self.trial(code, words, multipliers, *END)
         return trial.score + self.owed(trial.E, CLOSE), words, multipliers
 
     def owed(self, E: np.ndarray, slack: float) -> float:
@@ -310,7 +311,7 @@ class Design:
         return Codewords(y, labels, counts / (1 << SHARES))
 
     def tuned(
-        self, code: TrellisCode, words: Codewords, multipliers: np.ndarray, N: int
+        self, code: TrellisCode, words: Codewords, multipliers: np.ndarray, N: int, steps: int
     ) -> tuple[Codewords, np.ndarray]:
         """Codewords as streams have them, and multipliers that meet the budgets on N letters with room for chance.
 
@@ -322,7 +323,7 @@ class Design:
         u, gain = np.maximum(np.log(multipliers), floor), np.full(len(self.D), 1.5)
         before, best, words = None, (np.inf, words, multipliers), self.deployed(words)
         for at in range(ROUNDS + RISES):
-            trial = self.trial(code, words, np.exp(u), N)
+            trial = self.trial(code, words, np.exp(u), N, steps)
             miss, near = trial.miss, trial.near
             idle = np.exp(u) < 1e-3 * self.natural
             size = np.maximum(miss, np.where(idle, 0.0, -miss / 5)) / near  # too much is better than too little
@@ -364,10 +365,10 @@ class Design:
         y, labels, masses = (np.concatenate(values) for values in zip(*parts, strict=True))
         return Codewords(y, labels, masses / np.bincount(labels & 1, masses, 2)[labels & 1])
 
-    def trial(self, code: TrellisCode, words: Codewords, multipliers: np.ndarray, N: int) -> Trial:
+    def trial(self, code: TrellisCode, words: Codewords, multipliers: np.ndarray, N: int, steps: int) -> Trial:
         """What codewords and multipliers do on N letters that the design sees."""
         tables = Tables(self.line, multipliers, words)
-        R, E, errors, shares = self.measured(code, tables, self.training(N, 0))
+        R, E, errors, shares = self.measured(code, tables, self.training(N, 0), steps)
         log.debug("trellis: multipliers %s, distortions over budgets %s, %.5f bits", multipliers, E / self.D, R)
         if self.rate is not None:
             miss, near = np.array([2 * NATS_PER_BIT * (self.rate - R)]), np.array([1e-3])
@@ -381,17 +382,17 @@ class Design:
     def judged(self, words: Codewords, multipliers: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """(R in bits, E (R,), their standard errors (R + 1,), the rate's last) on letters that no design sees."""
         letters = self.fresh.choice(len(self.line.p), UNSEEN, p=self.line.p / self.line.p.sum())
-        return self.measured(self.code, Tables(self.line, multipliers, words), letters)[:3]
+        return self.measured(self.code, Tables(self.line, multipliers, words), letters, STEPS)[:3]
 
     def measured(
-        self, code: TrellisCode, tables: Tables, letters: np.ndarray
+        self, code: TrellisCode, tables: Tables, letters: np.ndarray, steps: int
     ) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
         """(R in bits, E (R,), their standard errors (R + 1,), the rate's last; shares (4, n)) on letters, in lanes."""
-        labels = tables.coded(code, letters, STEPS)
+        labels = tables.coded(code, letters, steps)
         shares = tables.shares(letters, labels)
         flat = labels * np.intp(len(self.line.x)) + letters
         values = (*(slopes * tables.errors for slopes in self.line.slopes), tables.bits)
-        errors = np.array([lane_error(value.ravel().take(flat), STEPS) for value in values])
+        errors = np.array([lane_error(value.ravel().take(flat), steps) for value in values])
         return float((shares * tables.bits).sum()), tables.distortions(shares), errors, shares
 
 
