@@ -15,10 +15,6 @@ import numpy as np
 from scipy.special import ndtr
 
 import mfrd
-from mfrd.coding.stream import draw
-from mfrd.coding.stream import measure as measure_quantiser
-from mfrd.coding.trellis_stream import TrellisCodec, measure
-from mfrd.quantisers.trellis import trellis
 from mfrd.quantisers.trellis_codes import POLYNOMIALS, TrellisCode
 from mfrd.quantisers.trellis_design import STEPS, bound_at
 
@@ -68,18 +64,18 @@ def table(results, states, names):
             continue
         found = results.setdefault("table", {}).setdefault(name, {"least": least, "aim": aim})
         bound = mfrd.limit(source, fidelities)
-        letters = draw(source, SAMPLES, 2026)
+        letters = mfrd.draw(source, SAMPLES, 2026)
         found["bound"] = bound.lower_bound
         if "today" not in found:
             one = len(fidelities) == 1
             best = mfrd.ecsq(source, fidelities[0].D) if one else mfrd.ecvq(source, fidelities, bound=bound)
-            stream = measure_quantiser(best, letters)
+            stream = mfrd.measure(best, letters)
             found["today"] = stream.bits - bound_at(bound, rows_of(stream, fidelities))
         for S in states:
             start, busy = time.perf_counter(), time.process_time()
-            quantiser = trellis(source, fidelities, S, bound=bound)
+            quantiser = mfrd.trellis(source, fidelities, S, bound=bound)
             design = time.perf_counter() - start, time.process_time() - busy
-            stream = measure(quantiser, letters)
+            stream = mfrd.measure(quantiser, letters)
             E = rows_of(stream, fidelities)
             off = {f.name: (e - f.D) / quantiser.standard_errors[f.name] for f, e in zip(fidelities, E)}
             found[str(S)] = {
@@ -126,9 +122,9 @@ def gains(results, states):
 
 def speed(results, states):
     source, fidelities, *_ = cases()["Gaussian 0.25"]
-    x = source.x[draw(source, 1 << 20, 1)]
+    x = source.x[mfrd.draw(source, 1 << 20, 1)]
     for S in states:
-        codec = TrellisCodec(trellis(source, fidelities, S))
+        codec = mfrd.Codec(mfrd.trellis(source, fidelities, S))
         found, data = {}, codec.encode(x)
         for what, action in {"encode": lambda: codec.encode(x), "decode": lambda: codec.decode(data)}.items():
             times = []

@@ -15,20 +15,17 @@ that a decoder, which knows the states of all lanes, reads a step in two calls.
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import constriction
 import numpy as np
 
-from ..problems.source import as_points
-from ..quantisers.quantiser import between
+from ..quantisers.cells import between
 from ..quantisers.trellis import Trellis
 from ..quantisers.trellis_codes import LABELS, TrellisCode
 from ..quantisers.trellis_design import SHARES, STEPS, Line
-from .codec import frames, slices
-from .container import FRAME, LENGTHS, PRECISION, TOTAL, CorruptStream, Reader, Writer, model_of
-from .nearest import count_below
-from .stream import Stream, indices
+from .container import FRAME, PRECISION, CorruptStream, Reader, Writer, model_of, to_words
+from .nearest import Thresholds
 
 MAGIC, VERSION = b"MFRT", 1
 PREFIX = struct.Struct("<4sBHH4Hd")
@@ -39,45 +36,42 @@ FAR = 1e30  # a coordinate beyond counts as this, so that costs in single precis
 class Layout:
     """The codewords of a trellis in the order of its stream: label after label.
 
-    .codebook (m,); .labels (m,); .counts (m,) out of 2^16 in each superset; .code; .supersets: the codeword of each
-    symbol of the two supersets, and .symbols (m,) the inverse; .models of the range coder, None for one codeword.
+    .codebook (m, 1); .labels (m,); .counts (m,) out of 2^16 in each superset; .code; .supersets: the codeword of each
+    symbol of the two supersets.
     """
 
     def __init__(self, code: TrellisCode, sizes: np.ndarray, counts: np.ndarray, centre: float, offsets: np.ndarray):
         self.code, self.sizes, self.counts, self.centre, self.offsets = code, sizes, counts, centre, offsets
-        self.codebook = centre + offsets.astype(float)
+        self.codebook = (centre + offsets.astype(float))[:, None]
         self.labels = np.repeat(np.arange(LABELS), sizes)
         self.supersets = [np.flatnonzero(self.labels & 1 == parity).astype(np.int32) for parity in (0, 1)]
-        self.symbols = np.empty(len(counts), np.int32)
-        for own in self.supersets:
-            self.symbols[own] = np.arange(len(own))
-        self.models = [model_of(counts[own] << (PRECISION - SHARES)) for own in self.supersets]
 
-    def words(self, cells: np.ndarray) -> np.ndarray:
+    def models(self) -> list:
+        """The range coder's models of the two supersets, None where one codeword says nothing."""
+        return [model_of(self.counts[own] << (PRECISION - SHARES)) for own in self.supersets]
+
+    def words(self, cells: np.ndarray) -> bytes:
         """The words of the range coder for the codewords (N,) of a frame."""
-        coder, L = constriction.stream.queue.RangeEncoder(), lanes(len(cells))
-        symbols, odd = self.symbols.take(cells), (self.labels & 1).astype(bool).take(cells)
-        for first in range(0, len(cells), L):
-            row, of1 = symbols[first : first + L], odd[first : first + L]
-            for model, chosen in zip(self.models, (~of1, of1), strict=True):
-                if model is not None:
-                    coder.encode(row[chosen], model)
-        return coder.get_compressed()
+        symbols, L, models = np.empty(len(self.counts), np.int32), lanes(len(cells)), self.models()
+        for own in self.supersets:
+            symbols[own] = np.arange(len(own))
+        symbols, odd = symbols.take(cells), (self.labels & 1 == 1).take(cells)
+        rows = [slice(first, first + L) for first in range(0, len(cells), L)]
+        return to_words((symbols[row][odd[row] == parity], models[parity]) for row in rows for parity in (0, 1))
 
-    def cells(self, words: np.ndarray, N: int) -> np.ndarray:
+    def cells(self, payload: bytes | memoryview, N: int) -> np.ndarray:
         """The codewords (N,) of a frame whose check held; CorruptStream where the words are no output of the coder."""
-        coder, L = constriction.stream.queue.RangeDecoder(words), lanes(N)
-        found, state = np.empty(N, np.int32), np.zeros(L, np.int32)
-        moves = self.code.moves[self.labels].astype(np.int32)
-        (even, odd), (model0, model1) = self.supersets, self.models
-        only0, only1 = even[0], odd[0]
+        coder = constriction.stream.queue.RangeDecoder(np.frombuffer(payload, "<u4").astype(np.uint32))
+        found, L, models = np.empty(N, np.int32), lanes(N), self.models()
+        state, moves = np.zeros(L, np.int32), self.code.moves[self.labels].astype(np.int32)
         try:
             for first in range(0, N, L):
                 row = found[first : first + L]
                 parity = state[: len(row)] & 1
-                at0, at1 = np.flatnonzero(parity == 0), np.flatnonzero(parity)
-                row[at0] = only0 if model0 is None else even.take(coder.decode(model0, len(at0)))
-                row[at1] = only1 if model1 is None else odd.take(coder.decode(model1, len(at1)))
+                for own, model, at in zip(
+                    self.supersets, models, (np.flatnonzero(parity == 0), np.flatnonzero(parity))
+                ):
+                    row[at] = own[0] if model is None else own.take(coder.decode(model, len(at)))
                 state = (state[: len(row)] >> 1) ^ moves.take(row)
         except AssertionError as error:  # how the library reports words that no encoder writes
             raise CorruptStream(f"a frame of {N} samples is no output of the range coder: {error}") from error
@@ -106,25 +100,17 @@ class TrellisWriter(Writer):
             (layout.counts - 1).astype("<u2").tobytes() + layout.offsets.astype("<f4").tobytes()
         )
 
-    def frame(self, cells: np.ndarray) -> bytes:
-        """A frame of codewords: (N,), 1 <= N <= FRAME."""
-        words = self.layout.words(cells)
-        self.total += len(cells)
-        return self.sealed(LENGTHS.pack(len(cells), len(words)) + words.astype("<u4").tobytes())
+    def words(self, cells: np.ndarray) -> bytes:
+        """What the range coder makes of the codewords (N,) of a frame."""
+        return self.layout.words(cells)
 
 
 class TrellisReader(Reader):
-    """One stream of a trellis from pieces of bytes cut anywhere: .layout, then .frames().
+    """One stream of a trellis from pieces of bytes cut anywhere: .codebook (m, 1), then .frames(). Raises as Reader."""
 
-    Raises CorruptStream where a check fails, a number is out of range, or bytes lack or remain, and TypeError where a
-    piece is not bytes.
-    """
-
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self.pieces, self.buffer, self.at = iter(pieces), memoryview(b""), 0
-        self.offset, self.state = 0, b""
-        prefix = bytes(self.take(PREFIX.size, "prefix"))
-        magic, version, h0, h1, *sizes, centre = PREFIX.unpack(prefix)
+    def header(self) -> None:
+        """Read prefix and model: .codebook and .model, a Layout."""
+        magic, version, h0, h1, *sizes, centre = PREFIX.unpack(prefix := self.take(PREFIX.size, "prefix"))
         if magic != MAGIC:
             raise CorruptStream(f"starts with {magic!r}; expected {MAGIC!r}, a stream of a trellis")
         self.verify(prefix, "prefix")
@@ -135,90 +121,45 @@ class TrellisReader(Reader):
         except ValueError as error:
             raise CorruptStream(str(error)) from None
         m = sum(sizes)
-        body = bytes(self.take(6 * m, "model"))
-        self.verify(body, "model")
+        self.verify(body := self.take(6 * m, "model"), "model")
         counts = np.frombuffer(body, "<u2", m).astype(np.int64) + 1
         offsets = np.frombuffer(body, "<f4", offset=2 * m)
-        parity = np.repeat(np.arange(LABELS), sizes) & 1
-        totals = np.bincount(parity, counts, 2)
+        totals = np.bincount(np.repeat(np.arange(LABELS), sizes) & 1, counts, 2)
         if (totals != 1 << SHARES).any() or not np.isfinite(offsets).all() or not np.isfinite(centre):
             raise CorruptStream(f"counts sum to {totals}; expected 2^{SHARES} in each superset, and finite codewords")
-        self.layout = Layout(code, np.array(sizes), counts, centre, offsets)
+        self.model = Layout(code, np.array(sizes), counts, centre, offsets)
+        self.counts, self.codebook = counts, self.model.codebook
 
-    def frames(self) -> Iterator[np.ndarray]:
-        """Yields the reproduction points of each frame, (N, 1), once its check holds."""
-        total = 0
-        while True:
-            lengths = bytes(self.take(LENGTHS.size, "frame"))
-            N, W = LENGTHS.unpack(lengths)
-            if N == 0 and W == 0:
-                break
-            if not 1 <= N <= FRAME or W > N + 2:
-                raise CorruptStream(
-                    f"a frame of {N} samples in {W} words at byte {self.offset}; "
-                    f"expected 1 to {FRAME} samples and at most a word each"
-                )
-            payload = bytes(self.take(4 * W, "frame"))
-            self.verify(lengths + payload, "frame")
-            total += N
-            cells = self.layout.cells(np.frombuffer(payload, "<u4").astype(np.uint32), N)
-            yield self.layout.codebook.take(cells)[:, None]
-        count = bytes(self.take(TOTAL.size, "end"))
-        self.verify(lengths + count, "end")
-        if TOTAL.unpack(count)[0] != total:
-            raise CorruptStream(f"holds {total} samples; its end says {TOTAL.unpack(count)[0]}")
-        if len(self.buffer) > self.at or any(len(piece) for piece in self.pieces):
-            raise CorruptStream(f"bytes follow the end at byte {self.offset}; expected none")
+    def cells(self, payload: bytes | memoryview, N: int) -> np.ndarray:
+        """The codewords of a frame of N samples whose check held, (N,) int32."""
+        return self.model.cells(payload, N)
 
 
-class TrellisCodec:
-    """Samples to bytes and back for a trellis: what mfrd.Codec does with a mfrd.Trellis.
+class Paths:
+    """The map from samples (N, 1) to the codewords of their cheapest paths, (N,) int32, frame by frame; .layout.
 
-    A sample is coded as it is, with the weights of its nearest letter, of two as near the lower one.
-
-    Parameters
-    ----------
-    trellis : Trellis
-
-    Raises
-    ------
-    ValueError
-        Where a label has more than 2^16 - 1 codewords.
-    TypeError
-        Where it is no Trellis.
-
-    References
-    ----------
-    Viterbi (1967); range coding: Martin (1979), through the library constriction, Bamler (2022).
+    A sample is coded as it is, with the weights of its nearest letter, of two as near the lower one. Raises ValueError
+    where a label has more than 2^16 - 1 codewords.
     """
 
     def __init__(self, trellis: Trellis) -> None:
-        if not isinstance(trellis, Trellis):
-            raise TypeError(f"trellis is {type(trellis).__name__}; expected mfrd.Trellis, as mfrd.trellis returns")
-        sizes = np.bincount(trellis.labels, minlength=LABELS)
+        sizes, line = np.bincount(trellis.labels, minlength=LABELS), trellis.line
         if sizes.max() > MOST_CODEWORDS:
-            raise ValueError(f"a label has {sizes.max()} codewords; expected at most {MOST_CODEWORDS}")
-        self.trellis, line = trellis, trellis.line
+            raise ValueError(
+                f"a label has {sizes.max()} codewords; expected at most {MOST_CODEWORDS}: raise the budgets"
+            )
         offsets = (trellis.codebook - line.centre).astype(np.float32)
         self.layout = Layout(trellis.code, sizes, trellis.counts, line.centre, offsets)
         self.pieces = Pieces(line, trellis.multipliers @ line.slopes, self.layout)
 
-    def cells(self, samples: np.ndarray) -> np.ndarray:
-        """The codewords, (N,) indices into .layout.codebook, of the cheapest paths of one frame of samples.
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """The codewords of samples (N, 1), (N,) int32."""
+        x = points[:, 0] - self.layout.centre
+        blocks = [self.frame(x[at : at + FRAME]) for at in range(0, len(x), FRAME)]
+        return np.concatenate(blocks) if blocks else np.zeros(0, np.int32)
 
-        Parameters
-        ----------
-        samples : (N,) or (N, 1)
-            At most 2^20.
-
-        Raises
-        ------
-        ValueError
-            Where the samples have another dimension or are not finite.
-        """
-        x = self.points(samples)
-        if not len(x):
-            return np.zeros(0, np.int32)
+    def frame(self, x: np.ndarray) -> np.ndarray:
+        """The codewords of the samples of a frame, about the centre."""
         L = lanes(len(x))
         T = -(-len(x) // L)
         slab, best = np.zeros((T, LABELS, L), np.float32), np.empty((LABELS, len(x)), np.int32)
@@ -227,55 +168,8 @@ class TrellisCodec:
             padded[: len(x)], best[label] = costs, own
             slab[:, label] = padded.reshape(T, L)
         slab -= slab.min(axis=1, keepdims=True)
-        labels = self.trellis.code.search(slab).ravel()[: len(x)]
+        labels = self.layout.code.search(slab).ravel()[: len(x)]
         return np.take_along_axis(best, labels[None].astype(np.intp), axis=0)[0]
-
-    def points(self, samples: np.ndarray) -> np.ndarray:
-        """Samples as (N,) about the centre; raises as cells."""
-        samples = np.asarray(samples)
-        if samples.size == 0 and samples.ndim <= 2:
-            return np.zeros(0)
-        points = as_points(samples, "samples")
-        if points.shape[1] != 1:
-            raise ValueError(f"samples have shape {samples.shape}; expected (N, 1) or (N,)")
-        return points[:, 0] - self.layout.centre
-
-    def encode(self, samples: np.ndarray) -> bytes:
-        """One stream of bytes for samples (N,) or (N, 1); N may be zero. Raises as cells."""
-        return b"".join(self.encode_stream([samples]))
-
-    def encode_stream(self, chunks: Iterable[np.ndarray]) -> Iterator[bytes]:
-        """Yields the pieces of a stream for an iterable of sample arrays of any lengths: header, frames, end."""
-        writer = TrellisWriter(self.layout)
-        yield writer.start()
-        for samples in frames(self.points(block) for chunk in chunks for block in slices(chunk)):
-            yield writer.frame(self.cells(samples + self.layout.centre))
-        yield writer.end()
-
-    @staticmethod
-    def decode(data: bytes) -> np.ndarray:
-        """The reproduction points of a stream, (N, 1) float64.
-
-        Raises
-        ------
-        CorruptStream
-            Where bytes are cut short, altered, foreign or followed by others.
-        TypeError
-            Where data is not bytes.
-        """
-        if not isinstance(data, (bytes, bytearray, memoryview)):
-            raise TypeError(f"data is {type(data).__name__}; expected bytes")
-        return np.concatenate([np.zeros((0, 1)), *TrellisReader([data]).frames()])
-
-    @staticmethod
-    def decode_stream(pieces: Iterable[bytes]) -> Iterator[np.ndarray]:
-        """Yields (N_i, 1) arrays from pieces of bytes cut anywhere, of no samples one (0, 1). Raises as decode."""
-        empty = True
-        for points in TrellisReader(pieces).frames():
-            yield points
-            empty = False
-        if empty:
-            yield np.zeros((0, 1))
 
 
 class Pieces:
@@ -299,7 +193,7 @@ class Pieces:
                 found = envelope(-2 * weight * y[own], weight * y[own] ** 2 + bits[own])
                 cuts.append(found[(found > low) & (found < high)])
         cuts = np.unique(np.concatenate(cuts))
-        self.piece = count_below(cuts)
+        self.thresholds = Thresholds(cuts)
         inside = np.concatenate([cuts[:1] - 1, (cuts[1:] + cuts[:-1]) / 2, cuts[-1:] + 1]) if len(cuts) else np.zeros(1)
         weight = weights[np.searchsorted(ends[1:-1], inside)]  # (pieces,)
         self.best = np.zeros((LABELS, len(inside)), np.int32)
@@ -321,15 +215,17 @@ class Pieces:
         self.far = FAR / max(np.abs(self.slope).max(), 1.0)
 
     def __call__(self, x: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """For each label (costs (N,) relative to one label, codewords (N,)) of samples about the centre, (N,)."""
         x = np.clip(x, -self.far, self.far)
-        piece = self.piece(x)
+        piece = self.thresholds.below(x)
         for slope, level, best in zip(self.slope, self.level, self.best, strict=True):
             yield slope.take(piece) * x + level.take(piece), best.take(piece)
 
 
 def envelope(slopes: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """Where the lower envelope of the lines slope x + level changes its line, ascending."""
-    kept, cuts = [], []
+    kept: list[int] = []
+    cuts: list[float] = []
     for i in np.lexsort((levels, -slopes)):  # to the right the least slope is lowest
         if kept and slopes[kept[-1]] == slopes[i]:
             continue
@@ -342,37 +238,3 @@ def envelope(slopes: np.ndarray, levels: np.ndarray) -> np.ndarray:
             cuts.pop()
         kept.append(i)
     return np.array(cuts)
-
-
-def measure(trellis: Trellis, letters: np.ndarray) -> Stream:
-    """Code letters with a trellis, decode the bytes, and count what it cost.
-
-    Parameters
-    ----------
-    trellis : Trellis
-    letters : (N,) integers
-        Indices into its source, as `draw` returns.
-
-    Returns
-    -------
-    Stream
-        For per="letter" a distortion is the largest over the letters.
-
-    Raises
-    ------
-    ValueError
-        Where there are no samples or they are no indices into the source.
-    CorruptStream
-        Where the bytes come back as something else.
-    """
-    source, line = trellis.source, trellis.line
-    letters = indices(letters, len(source.p))
-    codec, x = TrellisCodec(trellis), source.x[letters, 0]
-    data = codec.encode(x)
-    decoded = TrellisCodec.decode(data)[:, 0]
-    cells = np.concatenate([codec.cells(block) for block in slices(x)])
-    if not np.array_equal(decoded, codec.layout.codebook.take(cells)):
-        raise CorruptStream("the decoder returned other codewords than the encoder chose")
-    spent = np.bincount(line.letter[letters], (x - decoded) ** 2, len(line.x)) / len(x)
-    asked = float((SHARES - np.log2(codec.layout.counts)).take(cells).mean())
-    return Stream(len(x), len(data), asked, line.rows.largest(line.slopes @ spent))

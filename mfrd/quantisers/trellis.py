@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..bounds.limits import Limit, limit
+from ..bounds.exchange import Limit, limit
 from ..problems.fidelity import Fidelity
 from ..problems.source import Source
 from ..problems.units import NATS_PER_BIT
@@ -83,19 +83,28 @@ class Trellis:
 
     @property
     def states(self) -> int:
+        """Of the machine."""
         return self.code.states
 
     @property
     def lower_bound(self) -> float:
+        """Bits that no encoder within the budgets goes below."""
         return self.bound.lower_bound
 
     @property
     def gap(self) -> float:
+        """Bits a sample above the bound at the distortions measured."""
         return self.rate - bound_at(self.bound, self.row_distortions)
 
     @property
     def prices(self) -> dict[str, float]:
+        """Bits per unit of each budget."""
         return self.line.rows.prices(self.multipliers * NATS_PER_BIT)
+
+    @property
+    def parts(self) -> tuple:
+        """((1.0, this),): as a Quantiser's, one part with all samples."""
+        return ((1.0, self),)
 
     @cached_property
     def line(self) -> Line:
@@ -162,9 +171,8 @@ def trellis(
     Examples
     --------
     >>> import mfrd
-    >>> from mfrd.quantisers.trellis import trellis
     >>> source = mfrd.bumps(mfrd.grid(-4, 4, 200), [1], [0], [1])
-    >>> quantiser = trellis(source, mfrd.Fidelity(0.25), states=8)
+    >>> quantiser = mfrd.trellis(source, mfrd.Fidelity(0.25), states=8)
     >>> quantiser.distortions["global"] <= 0.25 + 2 * quantiser.standard_errors["global"], quantiser.gap < 0.09
     (True, True)
     """

@@ -64,6 +64,7 @@ class TrellisCode:
 
     @property
     def states(self) -> int:
+        """2^v."""
         return 1 << (self.h0.bit_length() - 1)
 
     @cached_property

@@ -13,7 +13,7 @@ from itertools import product
 
 import numpy as np
 
-from ..bounds.limits import Limit
+from ..bounds.exchange import Limit
 from ..problems.fidelity import Fidelity, InfeasibleFidelity
 from ..problems.problem import Problem
 from ..problems.source import Source

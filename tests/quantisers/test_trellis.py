@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 import mfrd
-from mfrd.coding.stream import draw
-from mfrd.quantisers.trellis import trellis
 from mfrd.quantisers.trellis_codes import POLYNOMIALS, TrellisCode
 from mfrd.quantisers.trellis_design import STEPS, Codewords, Line, Tables, bound_at, shares_of
 
@@ -112,7 +110,7 @@ def test_polynomials_that_are_none_are_refused(h0, h1):
 def fresh(quantiser, seed=1):
     """(bits, distortions (R,)) of a trellis on 10^6 other letters, by the paths themselves."""
     line = quantiser.line
-    letters = line.letter[draw(quantiser.source, 1_000_000, seed)]
+    letters = line.letter[mfrd.draw(quantiser.source, 1_000_000, seed)]
     tables = Tables(line, quantiser.multipliers, quantiser.codewords)
     shares = tables.shares(letters, tables.coded(quantiser.code, letters, STEPS))
     return float((shares * tables.bits).sum()), tables.distortions(shares)
@@ -125,10 +123,10 @@ def quantisers():
     core = mfrd.Fidelity(0.05, on=abs(line.points) < 1, name="core")
     tails = mfrd.Fidelity(0.1, on=abs(normal.points) > 2, per="subset", name="tails")
     return {
-        "low rate": (trellis(normal, mfrd.Fidelity(0.7), 8), 0.07),
-        "one budget": (trellis(normal, mfrd.Fidelity(0.25), 32), 0.055),
-        "a core": (trellis(line, [mfrd.Fidelity(0.6), core], 8), 0.045),
-        "a subset": (trellis(normal, [mfrd.Fidelity(0.3), tails], 8), 0.1),
+        "low rate": (mfrd.trellis(normal, mfrd.Fidelity(0.7), 8), 0.07),
+        "one budget": (mfrd.trellis(normal, mfrd.Fidelity(0.25), 32), 0.055),
+        "a core": (mfrd.trellis(line, [mfrd.Fidelity(0.6), core], 8), 0.045),
+        "a subset": (mfrd.trellis(normal, [mfrd.Fidelity(0.3), tails], 8), 0.1),
     }
 
 
@@ -171,7 +169,7 @@ def test_a_trellis_beats_every_scalar_quantiser(quantisers):
 
 
 def test_the_same_seed_gives_the_same_quantiser():
-    first, second = (trellis(normal_source(50), mfrd.Fidelity(0.3), 4, rng=3) for _ in range(2))
+    first, second = (mfrd.trellis(normal_source(50), mfrd.Fidelity(0.3), 4, rng=3) for _ in range(2))
     assert (first.codebook == second.codebook).all() and (first.counts == second.counts).all()
     assert first.rate == second.rate and first.distortions == second.distortions
 
@@ -179,9 +177,9 @@ def test_the_same_seed_gives_the_same_quantiser():
 def test_units_and_whitening_change_nothing_but_scale():
     source = normal_source(60)
     wide = mfrd.Source(1000 * source.points + 5e5, source.pmf)
-    plain = trellis(source, mfrd.Fidelity(0.3), 4)
-    scaled = trellis(wide, mfrd.Fidelity(0.3e6), 4)
-    white = trellis(wide, mfrd.Fidelity(0.3, distortion=mfrd.mahalanobis([[1e6]])), 4)
+    plain = mfrd.trellis(source, mfrd.Fidelity(0.3), 4)
+    scaled = mfrd.trellis(wide, mfrd.Fidelity(0.3e6), 4)
+    white = mfrd.trellis(wide, mfrd.Fidelity(0.3, distortion=mfrd.mahalanobis([[1e6]])), 4)
     for other in (scaled, white):
         assert other.rate == pytest.approx(plain.rate, abs=0.005)
         assert (other.codebook - 5e5) / 1000 == pytest.approx(plain.codebook, abs=0.05)
@@ -191,13 +189,13 @@ def test_units_and_whitening_change_nothing_but_scale():
 def test_budgets_on_each_letter():
     source = normal_source(21)
     each = mfrd.Fidelity(0.08, on=abs(source.points) > 1.5, per="letter", name="each")
-    quantiser = trellis(source, [mfrd.Fidelity(0.4), each], 8)
+    quantiser = mfrd.trellis(source, [mfrd.Fidelity(0.4), each], 8)
     assert quantiser.distortions["each"] <= 0.08 + 2 * quantiser.standard_errors["each"]
     assert quantiser.distortions["global"] <= 0.4 + 2 * quantiser.standard_errors["global"]
 
 
 def test_the_least_distortion_at_a_rate():
-    quantiser = trellis(normal_source(), rate=1.0, states=8)
+    quantiser = mfrd.trellis(normal_source(), rate=1.0, states=8)
     assert quantiser.rate == pytest.approx(1.0, abs=4 * quantiser.rate_error + 0.002)
     assert quantiser.distortions["global"] == pytest.approx(0.25 * 4**0.074, rel=0.02)
     assert 0 < quantiser.gap < 0.085
@@ -205,7 +203,7 @@ def test_the_least_distortion_at_a_rate():
 
 def test_budgets_above_the_variance_and_a_single_letter_cost_nothing():
     for source, D in ((normal_source(40), 3.0), (mfrd.Source([2.5], [1.0]), 0.1)):
-        quantiser = trellis(source, mfrd.Fidelity(D), 8)
+        quantiser = mfrd.trellis(source, mfrd.Fidelity(D), 8)
         assert quantiser.rate == 0 and quantiser.gap == 0
         assert quantiser.distortions["global"] <= D
 
@@ -246,13 +244,13 @@ def test_tables_hold_the_cheapest_codeword_of_each_label():
 )
 def test_refusals_name_the_remedy(arguments, error, match):
     with pytest.raises(error, match=match):
-        trellis(*arguments)
+        mfrd.trellis(*arguments)
 
 
 def test_a_bound_of_other_budgets_is_refused():
     source = normal_source(9)
     with pytest.raises(ValueError, match="bound is one for budgets .0.2.; expected .0.1."):
-        trellis(source, mfrd.Fidelity(0.1), bound=mfrd.limit(source, mfrd.Fidelity(0.2)))
+        mfrd.trellis(source, mfrd.Fidelity(0.1), bound=mfrd.limit(source, mfrd.Fidelity(0.2)))
 
 
 @pytest.mark.parametrize("masses", [[1.0], [0.5, 0.5, 1e-9], [1 - 3e-9, 1e-9, 1e-9, 1e-9], np.full(1000, 1e-3)])
@@ -266,7 +264,7 @@ def test_shares_are_whole_positive_and_near(masses):
 def test_rates_near_zero_are_no_cliff(D):
     """A codebook of one codeword costs nothing and meets nothing: the search must not end there, nor far from it."""
     source = normal_source(80)
-    quantiser = trellis(source, mfrd.Fidelity(D), 16)
+    quantiser = mfrd.trellis(source, mfrd.Fidelity(D), 16)
     assert quantiser.distortions["global"] == pytest.approx(D, rel=0.03)
     assert 0 < quantiser.gap < 0.05
 
@@ -274,4 +272,4 @@ def test_rates_near_zero_are_no_cliff(D):
 @pytest.mark.parametrize("rate", [0, -1.0, np.inf, np.nan])
 def test_rates_that_are_none_are_refused(rate):
     with pytest.raises(ValueError, match="expected a number of bits a sample > 0"):
-        trellis(normal_source(9), rate=rate)
+        mfrd.trellis(normal_source(9), rate=rate)
