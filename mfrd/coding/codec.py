@@ -94,7 +94,17 @@ class Codec:
         return self.nearest(self.points(samples))
 
     def points(self, samples: np.ndarray) -> np.ndarray:
-        """Samples as (N, k); raises as cells."""
+        """Samples as (N, k), checked.
+
+        Parameters
+        ----------
+        samples : (N, k), or (N,) in one dimension
+
+        Raises
+        ------
+        ValueError
+            Where the samples have another dimension or are not finite.
+        """
         k, samples = self.codebook.shape[1], np.asarray(samples)
         if samples.size == 0 and samples.ndim <= 2:
             return np.zeros((0, k))
