@@ -12,6 +12,7 @@ from .problems.source import Source, bumps, grid
 from .quantisers.annealing import AnnealingStep, anneal
 from .quantisers.quantiser import Quantiser, mixture, uniform_quantiser
 from .quantisers.scalar import Vertex, ecsq, ecsq_hull
+from .quantisers.trellis import Trellis, trellis
 from .quantisers.vector import ecvq
 from .solvers.blahut import blahut_arimoto
 from .solvers.certificate import lower_bound
@@ -34,6 +35,7 @@ __all__ = [
     "Solution",
     "Source",
     "Stream",
+    "Trellis",
     "Vertex",
     "absolute_error",
     "anneal",
@@ -59,5 +61,6 @@ __all__ = [
     "refine",
     "solve",
     "squared_error",
+    "trellis",
     "uniform_quantiser",
 ]

@@ -110,9 +110,13 @@ class Writer:
         prefix = self.sealed(PREFIX.pack(MAGIC, VERSION, *self.codebook.shape[::-1]))
         return prefix + self.sealed(self.counts.astype("<u4").tobytes() + self.codebook.astype("<f8").tobytes())
 
+    def words(self, cells: np.ndarray) -> bytes:
+        """What the range coder makes of the cells of a frame."""
+        return to_words([(cells, self.model)])
+
     def frame(self, cells: np.ndarray) -> bytes:
         """A frame of cells: (N,) int32, 1 <= N <= FRAME."""
-        words = to_words([(cells, self.model)])
+        words = self.words(cells)
         self.total += len(cells)
         return self.sealed(LENGTHS.pack(len(cells), len(words) // 4) + words)
 
@@ -130,6 +134,10 @@ class Reader:
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self.pieces, self.buffer, self.offset, self.state = iter(pieces), memoryview(b""), 0, b""
+        self.header()
+
+    def header(self) -> None:
+        """Read prefix and model: .counts, .codebook and .model."""
         magic, version, k, m = PREFIX.unpack(prefix := self.take(PREFIX.size, "prefix"))
         if magic != MAGIC:
             raise CorruptStream(f"starts with {magic!r}; expected {MAGIC!r}, a stream of mfrd.Codec")
@@ -143,6 +151,11 @@ class Reader:
         self.codebook = np.frombuffer(body, "<f8", offset=4 * m).reshape(m, k).astype(float)
         if self.counts.min() < 1 or self.counts.sum() != 1 << PRECISION:
             raise CorruptStream(f"counts sum to {self.counts.sum()}; expected 2^24, each at least 1")
+        self.model = model_of(self.counts)
+
+    def cells(self, payload: bytes | memoryview, N: int) -> np.ndarray:
+        """The codeword indices of a frame of N samples whose check held, (N,) int32."""
+        return from_words(payload, [(N, self.model)])[0]
 
     def take(self, size: int, what: str) -> memoryview:
         """The next bytes of the stream."""
@@ -168,18 +181,18 @@ class Reader:
 
     def frames(self) -> Iterator[np.ndarray]:
         """Yields the codeword indices of each frame, (N,) int32, once its check holds; of no samples one array (0,)."""
-        model, total = model_of(self.counts), 0
+        total = 0
         while True:
             N, W = LENGTHS.unpack(lengths := self.take(LENGTHS.size, "frame"))
             if N == 0 and W == 0:
                 break
-            if not 1 <= N <= FRAME or W > (N + 2 if model else 0):
+            if not 1 <= N <= FRAME or W > (N + 2 if self.model else 0):
                 found = f"a frame of {N} samples in {W} words at byte {self.offset}"
                 raise CorruptStream(f"{found}; expected 1 to {FRAME} samples and at most a word each")
             payload = self.take(4 * W, "frame")
             self.verify(bytes(lengths) + payload, "frame")
             total += N
-            yield from from_words(payload, [(N, model)])
+            yield self.cells(payload, N)
         self.verify(bytes(lengths) + (count := self.take(TOTAL.size, "end")), "end")
         if TOTAL.unpack(count)[0] != total:
             raise CorruptStream(f"holds {total} samples; its end says {TOTAL.unpack(count)[0]}")

@@ -7,6 +7,7 @@ import numpy as np
 from ..problems.rows import BudgetRows
 from ..problems.source import Source
 from ..quantisers.quantiser import Quantiser
+from ..quantisers.trellis import Trellis
 from .codec import Codec
 from .container import CorruptStream
 
@@ -74,7 +75,7 @@ def draw(source: Source, N: int, rng: int | np.random.Generator) -> np.ndarray:
     return np.random.default_rng(rng).choice(len(source.p), N, p=source.p)
 
 
-def measure(quantiser: Quantiser, letters: np.ndarray) -> Stream:
+def measure(quantiser: Quantiser | Trellis, letters: np.ndarray) -> Stream:
     """Code samples with a time-shared quantiser, decode the bytes, and count what it cost.
 
     The first w_1 N samples go to the first part, the next w_2 N to the second, each part one container of
@@ -83,7 +84,8 @@ def measure(quantiser: Quantiser, letters: np.ndarray) -> Stream:
 
     Parameters
     ----------
-    quantiser : Quantiser
+    quantiser : Quantiser or Trellis
+        A trellis is one part.
     letters : (N,) integers
         Indices into its source, as `draw` returns.
 
@@ -97,7 +99,7 @@ def measure(quantiser: Quantiser, letters: np.ndarray) -> Stream:
     ValueError
         Where there are no samples, they are no indices into the source, or mfrd.Codec refuses a part.
     TypeError
-        Where quantiser is no Quantiser.
+        Where quantiser is neither.
     CorruptStream
         Where the bytes come back as something else.
 
@@ -105,7 +107,7 @@ def measure(quantiser: Quantiser, letters: np.ndarray) -> Stream:
     ----------
     Time-sharing: Chou, Lookabaugh and Gray (1989); range coding: Martin (1979).
     """
-    if not isinstance(quantiser, Quantiser):
+    if not isinstance(quantiser, (Quantiser, Trellis)):
         said = f"quantiser is {type(quantiser).__name__}; expected mfrd.Quantiser"
         raise TypeError(f"{said}, as mfrd.mixture([encoder], fidelities) makes one of an encoder")
     source, letters = quantiser.source, indices(letters, len(quantiser.source.p))
