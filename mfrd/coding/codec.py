@@ -114,7 +114,17 @@ class Codec:
         return points
 
     def cross_entropy(self, samples: np.ndarray) -> float:
-        """-(1/N) sum_t log2 P(codeword of sample t) under the model, bits a sample; 0 for no samples."""
+        """-(1/N) sum_t log2 P(codeword of sample t) under the model, bits a sample; 0 for no samples.
+
+        Parameters
+        ----------
+        samples : (N, k), or (N,) in one dimension
+
+        Raises
+        ------
+        ValueError
+            Where the samples have another dimension or are not finite.
+        """
         frequency = np.bincount(self.cells(samples), minlength=len(self.counts))
         precision = SHARES if isinstance(self.encoder, Trellis) else PRECISION
         return float(frequency @ (precision - np.log2(self.counts)) / max(frequency.sum(), 1))
@@ -137,7 +147,17 @@ class Codec:
         """Yields the pieces of a stream for an iterable of sample arrays of any lengths.
 
         The header comes first, each frame once it is full, then the end; one frame of at most 2^20 samples is in
-        memory. One array is [samples]. Raises as encode.
+        memory.
+
+        Parameters
+        ----------
+        chunks : iterable of (N_i, k), or of (N_i,) in one dimension
+            One array is [samples].
+
+        Raises
+        ------
+        ValueError
+            Where the samples have another dimension or are not finite.
         """
         writer = Writer(self.counts, self.codebook)
         if isinstance(self.nearest, Paths):
@@ -183,11 +203,21 @@ class Codec:
 
     @staticmethod
     def decode_stream(pieces: Iterable[bytes]) -> Iterator[np.ndarray]:
-        """Yields (N_i, k) arrays from an iterable of pieces of bytes, cut anywhere.
+        """Yields (N_i, k) arrays from an iterable of pieces of bytes.
 
-        A frame is yielded once its check holds; where the stream breaks later, CorruptStream follows
-        the frames before the break. No samples at all yield one array (0, k). Raises as decode, TypeError where a
-        piece is not bytes.
+        A frame is yielded once its check holds. No samples at all yield one array (0, k).
+
+        Parameters
+        ----------
+        pieces : iterable of bytes
+            The stream, cut anywhere.
+
+        Raises
+        ------
+        CorruptStream
+            Where the stream breaks, after the frames before the break.
+        TypeError
+            Where a piece is not bytes.
         """
         reader = reader_of(pieces)
         yield from (reader.codebook.take(cells, axis=0) for cells in reader.frames())
