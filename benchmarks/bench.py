@@ -28,7 +28,7 @@ from mfrd.solvers.blahut import fixed_point
 from mfrd.solvers.certificate import dual_encoder
 from mfrd.solvers.choice import encoder_and_dual
 from mfrd.solvers.interior_point import BOLD, centre, interior_point
-from mfrd.solvers.outcome import Proposal
+from mfrd.solvers.outcome import Proposal, decade
 from mfrd.solvers.saddle import Saddle
 from mfrd.solvers.solution import Solution
 
@@ -249,9 +249,9 @@ def say(name, row):
 
 
 def rounded(node):
-    """The results with three significant digits: more would be noise."""
+    """The results with three significant digits, gaps as powers of ten: more would be noise."""
     if isinstance(node, dict):
-        return {key: rounded(value) for key, value in node.items()}
+        return {key: decade(value, -16) if key.endswith("gap_bits") else rounded(value) for key, value in node.items()}
     return float(f"{node:.3g}") if isinstance(node, float) else node
 
 

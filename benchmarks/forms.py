@@ -20,7 +20,7 @@ import mfrd.report.outputs
 from mfrd.solvers.certificate import potentials
 from mfrd.solvers.choice import encoder_and_dual
 from mfrd.solvers.conic import SETTINGS, DualProgram, SolverFailed
-from mfrd.solvers.outcome import Proposal
+from mfrd.solvers.outcome import Proposal, decade
 from mfrd.solvers.solution import Solution
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -116,7 +116,7 @@ def main():
             gap, seconds = measure(problem, form)
             reference = reference or seconds
             results[name][label] = {
-                "gap_bits": gap and float(f"{gap:.2g}"),
+                "gap_bits": None if gap is None else decade(gap, -16),
                 "time_ratio": round(seconds / reference, 2),
             }
             shown = "failed " if gap is None else f"{gap:7.0e}"

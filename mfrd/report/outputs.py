@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..solvers.outcome import decade
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -105,7 +107,8 @@ def save_results(notebook: str, results: dict[str, Any]) -> Path:
     """Write `results` to `results/<notebook>.json` of `directory()`, and return the path.
 
     NumPy scalars and arrays become numbers and lists, floats keep 10 significant digits, and NaN and the
-    infinities, which JSON lacks, become null. Raises TypeError for a key that is not a string and for a value
+    infinities, which JSON lacks, become null. Of a gap, a name that ends in gap_bits, the power of ten above it is
+    kept: its digits are those of one machine. Raises TypeError for a key that is not a string and for a value
     that is none of dict, list, tuple, array, number, string, bool or None; it names the place.
     """
     _check_name(notebook, "notebook", example="01_validation")
@@ -145,6 +148,7 @@ def _plain(value: Any, place: str) -> Any:
     if value is None or isinstance(value, (bool, str, int)):
         return value
     if isinstance(value, float):
+        value = decade(value) if place.endswith("gap_bits") and math.isfinite(value) else value
         return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if math.isfinite(value) else None
     if not isinstance(value, dict):
         said = f"results of {place}: value of type {type(value).__name__}; expected dict, list, array, number, string"

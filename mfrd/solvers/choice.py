@@ -24,6 +24,7 @@ from .solution import NotCertified, Solution
 
 log = logging.getLogger("mfrd")
 
+OVER = 1e-9  # of a budget that is exceeded, from which its price is raised: less is left to a step to the interior
 LOOSE = 0.01  # of a budget that is missed, and nats that a typical distortion costs, from which prices are mended
 SHARE = 1e-13  # of what its budget leaves, by which rounding may take an encoder over it
 SOLVERS = ("auto", "mosek", "clarabel", "newton")
@@ -215,9 +216,10 @@ def encoder_and_dual(problem: Problem, proposal: Proposal) -> tuple[Encoder, np.
 
 
 def tightened(problem: Problem, lam: np.ndarray, q: np.ndarray, support: np.ndarray) -> np.ndarray:
-    """lam, (R,), with prices at which the encoder of q spends budgets that it missed by over LOOSE at hardly any cost.
+    """lam, (R,), with prices at which the encoder of q spends budgets that it exceeded by over OVER, or idly missed.
 
-    So a budget of 1e-12 of a typical distortion may be missed by a factor, and its price is then off by a factor.
+    A budget of 1e-12 of a typical distortion may be missed by a factor at hardly any cost, and its price is then off by
+    a factor: so by over LOOSE.
     """
     budget, lam = problem.excess_budgets, lam.copy()
     scale = problem.units * ((problem.rows.weights > 0) @ problem.source.p)
@@ -231,12 +233,13 @@ def tightened(problem: Problem, lam: np.ndarray, q: np.ndarray, support: np.ndar
     for _ in range(3):
         E = problem.mean_excess(excess_encoder(problem, lam, q, support)[0], support)
         miss = abs(E - budget)
-        off = (budget > 1e-290) & (miss > LOOSE * budget) & (lam * miss < TOLERANCE) & (lam * scale > LOOSE)
+        off = (miss > LOOSE * budget) & (lam * miss < TOLERANCE) & (lam * scale > LOOSE)
+        off = (budget > 1e-290) & (off | (lam > 0) & (E - budget > OVER * budget))
         for r in np.flatnonzero(off):
             low, high = 0.0, lam[r]
             while missed(high, r) > 0 and high < 1e300:
                 low, high = high, 2 * high
-            lam[r] = brentq(missed, low, high, (r,), rtol=1e-6) if missed(low, r) > 0 > missed(high, r) else low
+            lam[r] = brentq(missed, low, high, (r,), rtol=1e-12) if missed(low, r) > 0 > missed(high, r) else low
         if not off.any():
             break
     return lam

@@ -72,11 +72,11 @@ class Proposal:
     iterations: int = 0
 
 
-def decade(gap: float) -> float:
-    """The power of ten that a gap in bits is not above, at least 10^DECADES, which also stands for gaps <= 0.
+def decade(gap: float, least: int = DECADES) -> float:
+    """The power of ten that a gap in bits is not above, at least 10^least, which also stands for gaps <= 0.
 
     >>> from mfrd.solvers.outcome import decade
     >>> decade(3.1e-7), decade(1e-7), decade(2e-11), decade(-1e-16)
     (1e-06, 1e-07, 1e-08, 1e-08)
     """
-    return float(f"1e{max(ceil(log10(gap)) if gap > 0 else DECADES, DECADES)}")
+    return float(f"1e{max(ceil(log10(gap)) if gap > 0 else least, least)}")

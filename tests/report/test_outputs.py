@@ -132,3 +132,11 @@ def test_without_a_choice_outputs_go_to_the_ignored_lab_directory(tmp_path, monk
     monkeypatch.delenv("MFRD_OUTPUT", raising=False)
     monkeypatch.setattr(outputs, "root", lambda: tmp_path)
     assert outputs.directory() == tmp_path / "runs" / "lab"
+
+
+def test_of_a_gap_the_power_of_ten_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("MFRD_OUTPUT", str(tmp_path))
+    rows = [{"gap_bits": 2.085320805e-11, "gap": 0.25}, {"largest_gap_bits": 3.1e-7, "gap_bits": float("nan")}]
+    path = outputs.save_results("01_a", {"rows": rows})
+    kept = [{"gap_bits": 1e-8, "gap": 0.25}, {"largest_gap_bits": 1e-6, "gap_bits": None}]
+    assert json.loads(path.read_text())["rows"] == kept
