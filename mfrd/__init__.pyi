@@ -1,3 +1,4 @@
+from .bounds.curve import LimitCurve, limit_curve
 from .bounds.exchange import Limit, limit
 from .bounds.supremum import lower_bound_all_codebooks
 from .codebooks.lloyd import lloyd_max
@@ -29,6 +30,7 @@ __all__ = [
     "Fidelity",
     "InfeasibleFidelity",
     "Limit",
+    "LimitCurve",
     "NotCertified",
     "Problem",
     "Quantiser",
@@ -49,6 +51,7 @@ __all__ = [
     "grid",
     "hamming",
     "limit",
+    "limit_curve",
     "lloyd_max",
     "lower_bound",
     "lower_bound_all_codebooks",

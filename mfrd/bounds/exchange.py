@@ -6,8 +6,10 @@ of c are one codeword, and Newton's method on codewords, masses and prices makes
 """
 
 import logging
-from collections.abc import Sequence
-from contextlib import suppress
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from time import perf_counter
@@ -19,7 +21,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from tqdm import tqdm
 
-from ..codebooks.stationary import stationary
+from ..codebooks.stationary import settle, stationary
 from ..problems.fidelity import Fidelity, InfeasibleFidelity
 from ..problems.problem import Problem
 from ..problems.source import Source
@@ -28,9 +30,10 @@ from ..solvers.active_set import solve_dual
 from ..solvers.certificate import dual_encoder, potentials
 from ..solvers.encoder import Encoder
 from ..solvers.feasibility import repair
+from ..solvers.interior_point import Iterate
 from ..solvers.outcome import Stats, Status
 from ..solvers.solution import Solution
-from .supremum import bound_over, codeword_mass, supremum
+from .supremum import GRID, MAX_BOXES, bound_over, codeword_mass, supremum
 
 log = logging.getLogger("mfrd")
 
@@ -40,6 +43,12 @@ SAME = 1e-5  # codewords nearer than this, in units of the width of c, have clim
 TIDY = (0.1, 0.03, 0.01)  # in units of that width: codewords so near may be one within the tolerance; the first that is
 NEAR = 1e-4  # of the source's span: a codeword so near a letter that must be exact is that letter
 ROUGH = 1e-4  # bits, to which the first codebook is solved
+FEW = 64  # codewords that climb to their maxima one by one
+UNKNOWNS = 200  # codewords, masses and prices that Newton's method moves together
+FALLS = 0.7  # share of the gap before, below which it falls well
+WIDEST = 0.8  # widths of c within which codewords are taken together at most
+CLOSE = 0.02  # widths of c from a codeword within which another is not new
+ROUGH_BOXES = 20_000  # of branch and bound, before the search is over
 BINDING = 1e-9  # nats: a row whose budget is worth less does not bind
 
 
@@ -108,6 +117,7 @@ def limit(
     *,
     tol: float = 1e-6,
     codebook: np.ndarray | None = None,
+    seconds: float | None = None,
     progress: bool = False,
 ) -> Limit:
     """The least I(X;Y) over all codebooks in R^k and all encoders within the budgets.
@@ -127,6 +137,9 @@ def limit(
         Largest certified gap, bits.
     codebook : (m,) or (m, k) array, optional
         Codewords to start from, beside the source points.
+    seconds : float, optional
+        Of wall time, after which what was found is returned with its true gap and status "interrupted". Kept in a
+        program's main thread, on systems with interval timers.
     progress : bool
         Show a bar with the gap.
 
@@ -151,13 +164,23 @@ def limit(
     >>> round(best.rate, 4), bool(best.gap < 1e-6), len(best.codebook)
     (0.4826, True, 4)
     """
+    problem = Problem(source, source.points if codebook is None else codebook, fidelities)  # type: ignore[arg-type]
+    return searched(Exchange(letters_and(problem, tol), tol, progress, seconds))
+
+
+def letters_and(problem: Problem, tol: float) -> Problem:
+    """The problem with the source's letters as codewords beside its own, once it is one that the search can answer."""
+    source = problem.source
     if source.x.shape[1] not in SEEDS:
         raise ValueError(f"source has dimension {source.x.shape[1]}; expected 1, 2 or 3: beyond, use mfrd.refine")
     if not tol > 0:
         raise ValueError(f"tol is {tol!r}; expected a number > 0, the largest certified gap in bits")
-    problem = Problem(source, source.points if codebook is None else codebook, fidelities)  # type: ignore[arg-type]
-    start = np.unique(np.vstack([problem.y, source.x]), axis=0)
-    found = Exchange(replace(problem, codebook=source.shaped(start)), tol, progress).run()
+    return replace(problem, codebook=source.shaped(np.unique(np.vstack([problem.y, source.x]), axis=0)))
+
+
+def searched(exchange: "Exchange") -> Limit:
+    """The Limit that an exchange reaches, with a warning where its gap is above tolerance."""
+    found, tol = exchange.run(), exchange.tol
     if found.gap > tol:
         text = "limit: %s with a gap of %.1e bits; expected at most tol = %.1e: go on from its codebook, or raise tol."
         log.warning(text, found.status, found.gap, tol)
@@ -167,54 +190,78 @@ def limit(
 class Exchange:
     """The exchange from the codebook of a problem, with the best encoder and the best bound found so far."""
 
-    def __init__(self, problem: Problem, tol: float, progress: bool = False):
-        self.problem, self.source, self.tol = problem, problem.source, tol
+    def __init__(self, problem: Problem, tol: float, progress: bool = False, seconds: float | None = None):
+        self.problem, self.source, self.tol, self.seconds = problem, problem.source, tol, seconds
         self.best: Any = None  # the Point of least rate, after the first round
         self.proof = 0.0, np.zeros(len(problem.rows)), np.zeros(problem.n)  # bound in bits, multipliers, potentials
+        self.last, self.reach = np.inf, 1.0  # the gap of the round before; how far codewords are taken together
+        self.first = problem.y  # the first codebook
+        self.guess: Any = None  # (multipliers, masses) from which the next solve starts
         exact = (problem.rows.weights[problem.rows.D == 0] > 0).any(axis=0) & (self.source.p > 0)
         self.anchors, self.span = np.unique(self.source.x[exact], axis=0), np.ptp(self.source.x, axis=0).max()
         self.progress = tqdm(total=1, disable=not progress, bar_format="{desc} {elapsed}")
 
+    def start(self, neighbour: Limit) -> None:
+        """Start from the codewords, masses and multipliers of the Limit at a neighbouring budget."""
+        self.first = neighbour.encoder.y
+        self.guess = neighbour.solution.multipliers, neighbour.encoder.output_pmf
+
     def run(self) -> Limit:
         """The Limit that the rounds reach."""
-        begun, y, rounds, status = perf_counter(), self.problem.y, 0, Status.STALLED
+        begun, y, rounds, status, worst = perf_counter(), self.first, 0, Status.STALLED, np.inf
         try:
-            with self.progress:
+            with self.progress, time_limit(self.seconds):
                 while rounds < ROUNDS and self.gap > self.tol:
-                    y = self.exchange(y, 0.01 * self.tol if rounds else ROUGH)
+                    tol = max(0.01 * self.tol, min(ROUGH, 1e-3 * worst / NATS_PER_BIT))
+                    y, worst = self.exchange(y, tol)
                     rounds += 1
+                if self.gap > self.tol:
+                    self.prove(self.best, 0.0)
                 if self.gap <= self.tol:
                     self.tidy(self.best)
         except KeyboardInterrupt:
             status, one = Status.INTERRUPTED, 1.0 * (np.arange(self.problem.m) == 0)
             self.best = self.best or Point(self.problem, self.proof[1], one)  # any encoder within the budgets
-        if self.gap > self.tol:
-            self.prove(self.best)
-        if status == Status.STALLED and self.gap <= self.tol:
+        if self.gap <= self.tol:
             status = Status.OPTIMAL
         return Limit(self.best.solution, *self.proof, status, Stats(rounds, perf_counter() - begun, backend="exchange"))
 
     @property
     def gap(self) -> float:
-        """The rate of the best encoder less the best bound, bits."""
+        """Of the best encoder and the best bound, bits; infinite before the first round."""
         return self.best.solution.rate - self.proof[0] if self.best else np.inf
 
-    def exchange(self, y: np.ndarray, tol: float) -> np.ndarray:
-        """One round: solve on y, refine what is used, look for violators; the next codebook (m, k)."""
+    def exchange(self, y: np.ndarray, tol: float) -> tuple[np.ndarray, float]:
+        """One round: solve on y, settle what is used, look for violators; (the next codebook (m, k), log max c)."""
         try:
             rough = self.solve(y, tol)
         except InfeasibleFidelity:  # what was dropped is needed; the best encoder's codewords meet every budget
-            rough = self.solve(np.vstack([self.best.solution.problem.y, y]), tol)
-        exact, points = self.anchored(self.refined(rough)), [rough]
-        with suppress(InfeasibleFidelity):  # where codewords that climb to one maximum are needed apart
-            points.append(self.solve(exact, min(tol, 0.01 * self.tol)))
-        best, found, worst = min(((point, *self.violators(point)) for point in points), key=lambda t: t[2] - t[0].dual)
-        if worst <= 0.25 * self.tol * NATS_PER_BIT:
-            found = self.prove(best)
+            safe = self.source.x if self.best is None else self.best.solution.problem.y
+            self.guess = None
+            rough = self.solve(np.vstack([safe, y]), tol)
+        best, tops, worst = rough, *self.maxima(rough)
+        exact = self.stationary(rough)
+        if exact is not None:
+            with suppress(InfeasibleFidelity):  # where codewords that climb to one maximum are needed apart
+                point = self.solve(self.anchored(exact), min(tol, 0.01 * self.tol))
+                found, height = self.maxima(point)
+                if height - point.dual < worst - best.dual:
+                    best, tops, worst = point, found, height
+        tops = np.vstack([tops, self.prove(best, worst)])
         line = f"rate {self.best.solution.rate:.9g} bits, bound {self.proof[0]:.9g}, {len(best.y)} codewords"
         log.debug("limit: %s, log max c %.1e", line, worst)
-        self.progress.set_description_str(f"{line}, log max c {worst:.1e}")
-        return self.anchored(distinct(np.vstack([rough.y, exact, found]), 1e-9 * self.span))
+        self.progress.set_description_str(f"{line}, gap {self.gap:.1e}")
+        falls, self.last = self.gap < FALLS * self.last, self.gap
+        if exact is not None or (self.problem.rows.D <= 0).any():
+            words = [rough.y, self.refined(rough) if exact is None else exact]
+            return self.anchored(distinct(np.vstack([*words, tops]), 1e-9 * self.span)), worst
+        self.reach *= 1.0 if falls else 0.5
+        over = tops[best.mass(tops) > 0.1 * worst]
+        words = self.settled(best, clusters(best, tops, worst, self.reach), over, worst)
+        if falls:
+            return words, worst
+        self.guess = None  # what was taken together, or left out at these prices, may be needed
+        return distinct(np.vstack([words, best.y, over]), 1e-9 * self.span), worst
 
     def anchored(self, y: np.ndarray) -> np.ndarray:
         """The codewords y, (m, k), with the letters of budgets of zero, which bear no near copy, as codewords."""
@@ -224,7 +271,13 @@ class Exchange:
         """The Point of the optimum on the codebook y, (m, k), remembered if its rate is the least; tol in bits."""
         problem = replace(self.problem, codebook=self.source.shaped(y))
         problem.check_feasible()
-        dual, _ = solve_dual(problem, tol=tol * NATS_PER_BIT)
+        (multipliers, q), self.guess = self.guess or (None, None), None
+        warm = None
+        if q is not None and len(q) == len(y) and (problem.excess_budgets > 0).all():
+            order = np.argsort(problem.rows.measure, kind="stable")
+            least = 1e-6 / problem.excess_budgets
+            warm = np.arange(len(y)), Iterate(q, (np.maximum(multipliers, least) * problem.units)[order])
+        dual, _ = solve_dual(problem, warm, tol * NATS_PER_BIT)
         point = Point(problem, dual.multipliers, dual.q)
         if self.best is None or point.solution.rate < self.best.solution.rate:
             self.best = point
@@ -233,40 +286,74 @@ class Exchange:
     def tidy(self, point: "Point") -> None:
         """Keep fewer codewords than the point has, where those near each other are one and the gap stays within tol."""
         for near in TIDY:
+            q, y = merged(point.q, point.y, groups(point.y, near * point.mass.width))
+            if len(y) == len(point.y):
+                continue
+            exact = self.stationary_near(point, q, y)
             with suppress(InfeasibleFidelity):  # where they are needed apart
-                fewer = self.solve(self.anchored(self.settled(point, point.y, near)), 0.01 * self.tol)
+                if exact is None and not (self.problem.rows.D <= 0).any():
+                    exact = self.settled(point, (q, y), y[:0], 0.01 * self.tol)
+                fewer = self.solve(self.anchored(y if exact is None else exact), 0.01 * self.tol)
                 if fewer.solution.rate - self.proof[0] <= self.tol:
                     self.best = fewer
                     return
 
-    def refined(self, point: "Point") -> np.ndarray:
-        """The used codewords, one for each maximum of c they climb to, made stationary where Newton succeeds."""
+    def climbed(self, point: "Point") -> np.ndarray:
+        """Labels of the used codewords, (m,): one for each maximum of c they climb to."""
         stay = (point.y[:, None] == self.anchors).all(axis=2).any(axis=1)
-        climbed = np.where(stay[:, None], point.y, point.mass.ascend(point.y))
-        return self.settled(point, climbed, SAME)
+        return groups(np.where(stay[:, None], point.y, point.mass.ascend(point.y)), SAME * point.mass.width)
 
-    def settled(self, point: "Point", y: np.ndarray, near: float) -> np.ndarray:
-        """The stationary codewords near the means of those of y that are `near` in widths of c, or these means."""
-        problem, lam, label = point.problem, point.multipliers, groups(y, near * point.mass.width)
-        q = np.bincount(label, point.q)
-        merged = np.column_stack([np.bincount(label, point.q * axis) for axis in y.T]) / q[:, None]
-        if (problem.excess_budgets <= 0).any():
-            return merged
-        exact = stationary(problem, lam * problem.rows.D > BINDING, q, merged, lam)
-        return merged if exact is None else exact
+    def refined(self, point: "Point") -> np.ndarray:
+        """The used codewords, one for each maximum of c they climb to."""
+        return merged(point.q, point.y, self.climbed(point))[1]
 
-    def violators(self, point: "Point") -> tuple[np.ndarray, float]:
-        """(local maxima of c above one, (m, k), climbed to from a grid and the codewords; largest log c)."""
-        mass, (T, low, high) = point.mass, point.mass.cube()
-        axes = [np.linspace(*ends, SEEDS[len(low)]) for ends in zip(low, high)]
-        seeds = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(low)) @ T.T
-        over = mass(seeds) > 0.25 * self.tol * NATS_PER_BIT
-        climbed = mass.ascend(np.vstack([seeds[over], point.y]))
+    def stationary(self, point: "Point") -> np.ndarray | None:
+        """Few codewords, one for each maximum of c that the used ones climb to, made stationary; None else."""
+        if len(point.y) > FEW:
+            return None
+        return self.stationary_near(point, *merged(point.q, point.mass.ascend(point.y), self.climbed(point)))
+
+    def stationary_near(self, point: "Point", q: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+        """The stationary codewords near y, (m, k), of mass q, or None where Newton's method fails or is too dear."""
+        problem, lam = point.problem, point.multipliers
+        binds = lam * problem.rows.D > BINDING
+        if (problem.excess_budgets <= 0).any() or y.size + len(y) + binds.sum() > UNKNOWNS:
+            return None
+        return stationary(problem, binds, q, y, lam)
+
+    def settled(self, point: "Point", words: tuple, new: np.ndarray, worst: float) -> np.ndarray:
+        """Codewords, (m, k), after a descent from the masses and codewords (q, y) and new ones at the point's prices."""
+        q, y = words
+        if len(new):
+            new = new[cKDTree(y).query(new)[0] > CLOSE * point.mass.width]
+        faint = np.full(len(new), 1e-3 * np.median(q))
+        q, y = settle(point.problem, point.multipliers, np.append(q, faint), np.vstack([y, new]), 1e-4 * worst)
+        self.guess = point.multipliers, q / q.sum()
+        return y
+
+    def maxima(self, point: "Point") -> tuple[np.ndarray, float]:
+        """(local maxima of c, (m, k), climbed to from a grid and from few codewords; the largest log c)."""
+        mass = point.mass
+        if mass.separated is None:
+            T, low, high = mass.cube()
+            axes = [np.linspace(*ends, SEEDS[len(low)]) for ends in zip(low, high)]
+            seeds = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(low)) @ T.T
+            seeds = seeds[mass(seeds) > 0.25 * self.tol * NATS_PER_BIT]
+        else:
+            seeds = mass.separated.peaks(*GRID[mass.x.shape[1]])
+        few = point.y if len(point.y) <= FEW or mass.separated is None else point.y[:0]
+        climbed = mass.ascend(np.vstack([seeds, few]), 8 if mass.separated else 30)
         return distinct(climbed, SAME * mass.width), mass(climbed).max()
 
-    def prove(self, point: "Point") -> np.ndarray:
-        """Branch and bound: a better bound, and the maximiser of c as a codeword to add, (1, k)."""
-        upper, best, _ = supremum(point.mass, 0.1 * self.tol * NATS_PER_BIT, point.y)
+    def prove(self, point: "Point", worst: float) -> np.ndarray:
+        """A better bound, if there is one, and the maximiser of c as a codeword to add, (1, k), or none."""
+        fine = 0.1 * self.tol * NATS_PER_BIT
+        near, boxes = worst <= 0.25 * self.tol * NATS_PER_BIT, MAX_BOXES
+        if point.dual - worst <= self.proof[0] * NATS_PER_BIT:
+            return point.y[:0]
+        if point.mass.separated is None and not near:
+            boxes = ROUGH_BOXES
+        upper, best, _ = supremum(point.mass, fine if near else max(fine, 0.1 * worst), point.y, boxes)
         bound = bound_over(self.source.p, point.problem.rows.D, point.multipliers, point.a, upper)
         if bound > self.proof[0]:
             self.proof = bound, point.multipliers, point.a
@@ -301,3 +388,47 @@ def groups(y: np.ndarray, distance: float) -> np.ndarray:
 def distinct(y: np.ndarray, distance: float) -> np.ndarray:
     """One of each group of points nearer than `distance`."""
     return y[np.unique(groups(y, distance), return_index=True)[1]]
+
+
+def merged(q: np.ndarray, y: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(masses, means) of the codewords y, (m, k), of mass q, that share a label, (m,)."""
+    whole = np.bincount(label, q)
+    return whole, np.column_stack([np.bincount(label, q * axis) for axis in y.T]) / whole[:, None]
+
+
+def clusters(point: Point, tops: np.ndarray, worst: float, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """(masses, means) of a point's codewords, those near one maximum of c, or near each other, together.
+
+    One codeword in place of several within a radius of r widths of c costs at most about (r / 2)^4 / 2 nats, here a
+    tenth of what log max c = worst leaves to gain; reach: how much of that radius is used.
+    """
+    radius = reach * min(WIDEST, 2 * (0.2 * max(worst, 0.0)) ** 0.25) * point.mass.width
+    distance, nearest = cKDTree(tops).query(point.y)
+    label = np.where(distance <= radius, nearest, len(tops) + groups(point.y, radius / 2))
+    return merged(point.q, point.y, np.unique(label, return_inverse=True)[1])
+
+
+class TimeUp(KeyboardInterrupt):
+    """The time given is over."""
+
+
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Raise TimeUp in this thread's code after so many seconds, wherever it is between two calls into libraries.
+
+    Only the main thread of a system with interval timers can be interrupted so; elsewhere the time is not kept.
+    """
+    if seconds is None or threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def up(*_):
+        raise TimeUp
+
+    earlier = signal.signal(signal.SIGALRM, up)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, earlier)

@@ -21,7 +21,9 @@ Budgets of zero. Such a budget charges nothing at any price, so its price may be
 p_i exp(a_i) to c at y = x_i and nothing elsewhere. The supremum is that of the other letters or lies on such a point.
 """
 
+import math
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -32,10 +34,13 @@ from ..problems.problem import Problem
 from ..problems.source import Source, as_points
 from ..problems.units import NATS_PER_BIT
 from ..solvers.certificate import dual_point, log_sum
+from .chebyshev import UNIT, Search, Separated
 
 BLOCK = 200_000  # entries evaluated at once: they stay in the cache
 ULP = 1e-15  # a few units in the last place
 MAX_BOXES = 1_000_000  # evaluated before the bound is returned as it stands
+CLIMBS = 32  # from the highest starts
+GRID = {1: (0.1, 4000), 2: (0.25, 400), 3: (0.4, 64)}  # spacing, in widths of c, and points a side, for its peaks
 
 
 class CodewordMass:
@@ -58,6 +63,11 @@ class CodewordMass:
         self.W = matrices(self.metrics, self.slopes.T)  # (n, k, k)
         self.curvature = matrices(self.metrics, self.slopes.max(axis=1)[None])[0]
         self.width = 1 / np.sqrt(np.linalg.eigvalsh(self.curvature)[-1] + TINY)  # over which log c can change by one
+
+    @cached_property
+    def separated(self) -> Separated | None:
+        """c as sums over axes, or None where no coordinates make all metrics diagonal."""
+        return Separated.of(self.metrics, self.slopes, self.x, self.log_weights, self.origin)
 
     def exponents(self, y: np.ndarray) -> np.ndarray:
         """log p_i + a_i - s_i(y), (n,) for each y (m, k) -> (m, n)."""
@@ -150,6 +160,32 @@ def supremum(mass: CodewordMass, tol: float, start: Sequence = (), max_boxes: in
     tol: nats; start: (m, k) codewords to climb from; max_boxes: evaluations after which the bound is returned though
     wider than tol.
     """
+    if mass.separated is not None:
+        return by_series(mass, tol, start, max_boxes)
+    return by_curvature(mass, tol, start, max_boxes)
+
+
+def by_series(mass: CodewordMass, tol: float, start: Sequence, max_boxes: int) -> tuple:
+    """`supremum` by Chebyshev series, where the metrics are diagonal in some coordinates."""
+    separated = mass.separated
+    first = np.vstack([*start, separated.peaks(*GRID[mass.x.shape[1]])])
+    y, value = mass.highest(mass.ascend(first[np.argsort(-mass(first))[:CLIMBS]], 8))
+    found = [(value, y)]
+
+    def climb(u: np.ndarray) -> float:
+        top = mass.ascend(separated.codewords(u[None]))
+        found.append((mass(top)[0], top[0]))
+        return found[-1][0]
+
+    upper = Search(separated, tol, value, climb, max_boxes).run()
+    best, y = max(found, key=lambda each: each[0])
+    if len(mass.exact):  # on these points there is more than c
+        upper = max(upper, mass.highest(y[None])[1] + mass.rounding(value))
+    return max(upper, best), y, best
+
+
+def by_curvature(mass: CodewordMass, tol: float, start: Sequence, max_boxes: int) -> tuple:
+    """`supremum` by the bound on curvature alone, whatever the metrics are."""
     T, low, high = mass.cube()
     k, middle = len(low), (low + high) / 2
     centres, half = middle[None], (high - low) / 2 * (1 + ULP)
@@ -231,14 +267,28 @@ def lower_bound_all_codebooks(
 
 
 def bound_over(p: np.ndarray, D: np.ndarray, multipliers: np.ndarray, potentials: np.ndarray, upper: float) -> float:
-    """sum_i p_i a_i - lam . D - upper in bits, rounding taken off; upper: nats."""
-    a, charge = np.where(p > 0, potentials, 0.0), multipliers @ D  # letters of probability zero have no say
-    return float(p @ a - charge - upper - 8 * ULP * (p @ abs(a) + charge)) / NATS_PER_BIT
+    """sum_i pi_i a_i - lam . D - upper in bits, rounded down, pi = p / sum p; upper: nats, of c with p for pi.
+
+    A sum of n products errs by (n + 2) u times that of their sizes; p against pi counts once in the gain, once in
+    log c, each time by nu = |sum p - 1| relative to what it multiplies, up to its square.
+    """
+    a = np.where(p > 0, potentials, 0.0)  # letters of probability zero have no say
+    nu = abs(math.fsum([*p, -1.0])) * (1 + 1e-9)
+    gain, charge = p @ a, multipliers @ D
+    lost = ((len(p) + 8) * UNIT + 2 * nu) * (p @ abs(a)) + 2 * nu + (len(D) + 8) * UNIT * charge
+    nats = gain - charge - upper - lost * (1 + 1e-9)
+    nats -= 8 * UNIT * (abs(gain) + charge + abs(upper))
+    return float(nats / NATS_PER_BIT - 8 * UNIT * abs(nats))
 
 
 def codeword_mass(problem: Problem, multipliers: np.ndarray, potentials: np.ndarray) -> CodewordMass:
-    """The CodewordMass of a problem's source and fidelities at given dual variables, infinite multipliers too."""
+    """The CodewordMass of a problem's source and fidelities at given dual variables, infinite multipliers too.
+
+    Its weights are rounded up: log is within 4 u of itself, and the sum within u.
+    """
     endless, p, seen = multipliers == np.inf, problem.source.p, problem.source.p > 0
     exact = (problem.rows.weights[endless] > 0).any(axis=0)
     slopes = np.where(exact, np.inf, problem.rows.slopes(np.where(endless, 0.0, multipliers)))
-    return CodewordMass(problem.source.x[seen], problem.metrics, slopes[:, seen], np.log(p[seen]) + potentials[seen])
+    log_p, a = np.log(p[seen]), potentials[seen]
+    weights = log_p + a + 8 * UNIT * (abs(log_p) + abs(a))
+    return CodewordMass(problem.source.x[seen], problem.metrics, slopes[:, seen], weights)
