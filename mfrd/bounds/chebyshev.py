@@ -151,7 +151,8 @@ def quadratic_bound(C: np.ndarray) -> np.ndarray:
     """Upper bounds, (B,), of Chebyshev series C, (B, N, .., N), over [-1, 1]^k.
 
     The terms of total degree two, q, lie below the tangent plane at any t* plus what curvature lifts off it,
-    max(0, largest eigenvalue) |t - t*|^2 / 2; the others below the sum of their sizes.
+    max(0, largest eigenvalue) |t - t*|^2 / 2; the others below the sum of their sizes, which bounds all where q is
+    not concave.
     """
     B, k = len(C), C.ndim - 1
     unit = np.eye(k, dtype=int)
@@ -181,7 +182,7 @@ def quadratic_bound(C: np.ndarray) -> np.ndarray:
     lift = np.maximum(np.linalg.eigvalsh(H)[:, -1], 0) if k > 1 else np.maximum(diagonal[:, 0], 0)
     bound = low + (g * t).sum(axis=1) + (Ht * t).sum(axis=1) / 2 + tangent
     bound += lift * ((1 + abs(t)) ** 2).sum(axis=1) / 2 + rest
-    return bound + 40 * UNIT * k * total
+    return np.minimum(bound, constant + (total - abs(constant))) + 40 * UNIT * k * total
 
 
 def distinct_sides(centres: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

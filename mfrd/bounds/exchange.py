@@ -151,7 +151,7 @@ def limit(
     ------
     ValueError
         Where a distortion is not quadratic, the source has more than three dimensions, the codebook has another
-        dimension than the source or holds no finite numbers, or tol is not above zero.
+        dimension than the source or holds no finite numbers, or tol or seconds is not above zero.
 
     References
     ----------
@@ -164,6 +164,8 @@ def limit(
     >>> round(best.rate, 4), bool(best.gap < 1e-6), len(best.codebook)
     (0.4826, True, 4)
     """
+    if seconds is not None and not (isinstance(seconds, (int, float)) and seconds > 0):
+        raise ValueError(f"seconds is {seconds!r}; expected a number > 0, or None for no limit of time")
     problem = Problem(source, source.points if codebook is None else codebook, fidelities)  # type: ignore[arg-type]
     return searched(Exchange(letters_and(problem, tol), tol, progress, seconds))
 
@@ -253,7 +255,7 @@ class Exchange:
         self.progress.set_description_str(f"{line}, gap {self.gap:.1e}")
         falls, self.last = self.gap < FALLS * self.last, self.gap
         if exact is not None or (self.problem.rows.D <= 0).any():
-            words = [rough.y, self.refined(rough) if exact is None else exact]
+            words = [rough.y, self.refined(rough)[1] if exact is None else exact]
             return self.anchored(distinct(np.vstack([*words, tops]), 1e-9 * self.span)), worst
         self.reach *= 1.0 if falls else 0.5
         over = tops[best.mass(tops) > 0.1 * worst]
@@ -298,20 +300,15 @@ class Exchange:
                     self.best = fewer
                     return
 
-    def climbed(self, point: "Point") -> np.ndarray:
-        """Labels of the used codewords, (m,): one for each maximum of c they climb to."""
+    def refined(self, point: "Point") -> tuple[np.ndarray, np.ndarray]:
+        """(masses, means) of the used codewords, one for each maximum of c they climb to, where that is."""
         stay = (point.y[:, None] == self.anchors).all(axis=2).any(axis=1)
-        return groups(np.where(stay[:, None], point.y, point.mass.ascend(point.y)), SAME * point.mass.width)
-
-    def refined(self, point: "Point") -> np.ndarray:
-        """The used codewords, one for each maximum of c they climb to."""
-        return merged(point.q, point.y, self.climbed(point))[1]
+        climbed = np.where(stay[:, None], point.y, point.mass.ascend(point.y))
+        return merged(point.q, climbed, groups(climbed, SAME * point.mass.width))
 
     def stationary(self, point: "Point") -> np.ndarray | None:
         """Few codewords, one for each maximum of c that the used ones climb to, made stationary; None else."""
-        if len(point.y) > FEW:
-            return None
-        return self.stationary_near(point, *merged(point.q, point.mass.ascend(point.y), self.climbed(point)))
+        return self.stationary_near(point, *self.refined(point)) if len(point.y) <= FEW else None
 
     def stationary_near(self, point: "Point", q: np.ndarray, y: np.ndarray) -> np.ndarray | None:
         """The stationary codewords near y, (m, k), of mass q, or None where Newton's method fails or is too dear."""

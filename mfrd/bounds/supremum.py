@@ -39,7 +39,7 @@ from .chebyshev import UNIT, Search, Separated
 BLOCK = 200_000  # entries evaluated at once: they stay in the cache
 ULP = 1e-15  # a few units in the last place
 MAX_BOXES = 1_000_000  # evaluated before the bound is returned as it stands
-CLIMBS = 32  # from the highest starts
+CLIMBS = 8  # from the highest starts
 GRID = {1: (0.1, 4000), 2: (0.25, 400), 3: (0.4, 64)}  # spacing, in widths of c, and points a side, for its peaks
 
 
@@ -107,17 +107,20 @@ class CodewordMass:
         The fixed point, the priced centroid y <- (sum_i pi_i W_i)^-1 sum_i pi_i W_i x_i, never descends
         (Dempster, Laird and Rubin 1977).
         """
-        value = self(y)
+        y, value, close = y.copy(), self(y), tol * np.sqrt(abs(self.curvature).max())
+        climbing = np.arange(len(y))
         for _ in range(steps):
-            half, H, paid = self.derivatives(y, value)
-            fixed = y + minimisers(self.metrics, paid, half)
+            at, height = y[climbing], value[climbing]
+            half, H, paid = self.derivatives(at, height)
+            fixed = at + minimisers(self.metrics, paid, half)
             concave = np.linalg.eigvalsh(H)[:, 0] > 0
             newton = fixed.copy()
-            newton[concave] = y[concave] + np.linalg.solve(H[concave], 2 * half[concave, :, None])[..., 0]
+            newton[concave] = at[concave] + np.linalg.solve(H[concave], 2 * half[concave, :, None])[..., 0]
             at_newton, at_fixed = self(newton), self(fixed)
-            y = np.where((at_newton >= at_fixed)[:, None], newton, fixed)
-            value = np.maximum(at_newton, at_fixed)
-            if abs(half).max() <= tol * np.sqrt(abs(self.curvature).max()):
+            y[climbing] = np.where((at_newton >= at_fixed)[:, None], newton, fixed)
+            value[climbing] = np.maximum(at_newton, at_fixed)
+            climbing = climbing[abs(half).max(axis=1) > close]
+            if not len(climbing):
                 break
         return y
 
@@ -173,8 +176,10 @@ def by_series(mass: CodewordMass, tol: float, start: Sequence, max_boxes: int) -
     found = [(value, y)]
 
     def climb(u: np.ndarray) -> float:
-        top = mass.ascend(separated.codewords(u[None]))
-        found.append((mass(top)[0], top[0]))
+        at = separated.codewords(u[None])
+        if mass(at)[0] > found[-1][0]:
+            at = mass.ascend(at)
+            found.append((mass(at)[0], at[0]))
         return found[-1][0]
 
     upper = Search(separated, tol, value, climb, max_boxes).run()

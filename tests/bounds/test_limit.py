@@ -321,3 +321,123 @@ def test_where_the_bound_starts_is_checked():
     for start, said in (([[np.nan]], "start holds"), ([[0.0, 1.0]], "start has dimension 2; expected 1")):
         with pytest.raises(ValueError, match=said):
             bound(start)
+
+
+def circle(n):
+    angle = 2 * np.pi * np.arange(n) / n
+    return mfrd.Source(np.column_stack([np.cos(angle), np.sin(angle)]), np.full(n, 1 / n))
+
+
+def icosahedron():
+    g = (1 + np.sqrt(5)) / 2
+    x = np.array([[0, a, b * g] for a in (-1, 1) for b in (-1, 1)]) / np.hypot(1, g)
+    return mfrd.Source(np.vstack([x, x[:, [1, 2, 0]], x[:, [2, 0, 1]]]), np.full(12, 1 / 12))
+
+
+def on_scaled_copy(source, D):
+    """(bits, their bound) of the best codebook r x at the budget D, by symmetry one orbit: least over r, and dual."""
+    from scipy.optimize import minimize_scalar
+
+    rate = lambda r: mfrd.solve(mfrd.Problem(source, r * source.points, mfrd.Fidelity(D)), "newton", tol=1e-9).rate
+    return minimize_scalar(rate, bounds=(1 - D + 1e-3, 1.0), method="bounded", options={"xatol": 1e-7}).fun
+
+
+@pytest.mark.parametrize("source, D", [(circle(24), 0.5), (circle(16), 0.5), (icosahedron(), 0.5)])
+def test_a_regular_source_is_served_by_a_smaller_copy_of_itself(source, D):
+    """Where one orbit serves, mixtures of rotated encoders change nothing: the least rate is that of its best radius."""
+    found = mfrd.limit(source, mfrd.Fidelity(D))
+    exact = on_scaled_copy(source, D)
+    assert found.status == "optimal" and found.lower_bound <= exact + 1e-9
+    assert found.rate == pytest.approx(exact, abs=2e-6)
+    if len(source.p) == 24:
+        assert found.rate == pytest.approx(0.851896, abs=2e-6)
+
+
+def test_a_regular_source_that_is_nearly_all_noise_closes():
+    found = mfrd.limit(icosahedron(), mfrd.Fidelity(0.9))
+    assert found.status == "optimal" and found.gap <= 1e-6
+    assert found.rate == pytest.approx(on_scaled_copy(icosahedron(), 0.9), abs=2e-6)
+
+
+def test_degenerate_sources_have_the_limit_of_what_they_are():
+    t = np.linspace(-1, 1, 21)
+    line = mfrd.limit(mfrd.Source(t * np.sqrt(5), np.full(21, 1 / 21)), mfrd.Fidelity(0.3))
+    tilted = mfrd.limit(mfrd.Source(np.column_stack([t, 2 * t]), np.full(21, 1 / 21)), mfrd.Fidelity(0.3))
+    assert line.status == tilted.status == "optimal" and tilted.rate == pytest.approx(line.rate, abs=2e-6)
+    square = np.array([[0.0, 0], [1, 0], [0, 1], [1, 1]])
+    once = mfrd.limit(mfrd.Source(square, np.full(4, 0.25)), mfrd.Fidelity(0.2))
+    for noise in (0.0, 1e-9):
+        x = np.repeat(square, 5, axis=0) + noise * np.random.default_rng(0).normal(size=(20, 2))
+        often = mfrd.limit(mfrd.Source(x, np.full(20, 0.05)), mfrd.Fidelity(0.2))
+        assert often.status == "optimal" and often.rate == pytest.approx(once.rate, abs=2e-6)
+
+
+def test_two_hundred_codewords_close_and_agree_with_a_fine_codebook():
+    source = mfrd.bumps(mfrd.grid(-3, 3, 15, 2), [1], [[0, 0]], [1])
+    found = mfrd.limit(source, mfrd.Fidelity(0.5))
+    assert found.status == "optimal" and found.gap <= 1e-6
+    dense = mfrd.solve(mfrd.Problem(source, mfrd.grid(-3, 3, 31, 2), mfrd.Fidelity(0.5)), "newton")
+    assert found.lower_bound <= dense.rate and found.rate <= dense.rate + 1e-6
+
+
+def test_time_is_kept_and_a_search_goes_on_from_what_it_returned():
+    from time import perf_counter
+
+    problem, fidelity = four_modes(0.7, 1), mfrd.Fidelity(0.7)
+    begun = perf_counter()
+    found = mfrd.limit(problem.source, fidelity, seconds=3.0)
+    assert perf_counter() - begun < 3.0 + 1.0 + 2.0  # two for machines that do several things
+    assert found.status == "interrupted" and 0 <= found.lower_bound < found.rate - 1e-6
+    assert found.distortions["global"] <= 0.7 * (1 + 1e-12)
+    again = mfrd.limit(problem.source, fidelity, codebook=found.codebook, tol=1e-2)
+    assert again.status == "optimal" and again.rate <= found.rate + 1e-2
+    whole = mfrd.limit(gaussian(), mfrd.Fidelity(0.5), seconds=60.0)
+    assert whole.status == "optimal"
+
+
+@pytest.mark.parametrize("seconds", [0, -1, np.nan, "1"])
+def test_seconds_are_checked(seconds):
+    with pytest.raises(ValueError, match="seconds"):
+        mfrd.limit(gaussian(), mfrd.Fidelity(0.5), seconds=seconds)
+
+
+def test_a_sweep_is_certified_at_its_points_and_between():
+    source, D = trimodal_source(), np.geomspace(0.05, 3, 12)
+    core = mfrd.Fidelity(0.02, on=CORE, name="core")
+    curve = mfrd.limit_curve(source, [mfrd.Fidelity(1.0), core], "global", D[::-1])
+    assert len(curve) == 12 and [found.solution.problem.fidelity("global").D for found in curve] == list(D[::-1])
+    assert all(found.status == "optimal" for found in curve)
+    alone = mfrd.limit(source, [mfrd.Fidelity(D[4]), core])
+    assert curve[7].rate == pytest.approx(alone.rate, abs=2e-6)
+    between = np.sqrt(D[1:] * D[:-1])
+    lower, upper = curve.lower(between), curve.upper(between)
+    true = mfrd.limit_curve(source, [mfrd.Fidelity(1.0), core], "global", between)
+    assert (lower <= true.rates + 1e-12).all() and (true.lower_bounds <= upper + 1e-12).all()
+    assert (upper - lower < 0.15).all() and (upper - lower > 1e-4).any()
+    assert curve.upper(D)[::-1] == pytest.approx(curve.rates, abs=1e-6)
+    assert (curve.lower(D)[::-1] >= curve.lower_bounds - 1e-12).all()
+    assert np.isinf(curve.upper(np.array([0.01]))).all() and curve.lower(np.array([0.0]))[0] > curve.rates[-1]
+    with pytest.raises(ValueError, match="no fidelity is named"):
+        mfrd.limit_curve(source, mfrd.Fidelity(1.0), "core", D)
+    with pytest.raises(ValueError, match="expected several"):
+        mfrd.limit_curve(source, mfrd.Fidelity(1.0), "global", 0.5)
+
+
+def test_letter_budgets_by_the_hundred_take_seconds():
+    rng = np.random.default_rng(0)
+    x, on = np.sort(rng.normal(size=300)), np.zeros(300, bool)
+    on[rng.permutation(300)[:100]] = True
+    fidelities = [mfrd.Fidelity(0.2), mfrd.Fidelity(0.05, on=on, per="letter", name="each")]
+    found = mfrd.limit(mfrd.Source(x, np.full(300, 1 / 300)), fidelities)
+    assert found.status == "optimal" and found.distortions["each"] <= 0.05 * (1 + 1e-12) and found.stats.seconds < 30
+    dense = mfrd.solve(mfrd.Problem(found.solution.problem.source, np.linspace(-3.5, 3.5, 701), fidelities), "newton")
+    assert found.lower_bound <= dense.rate and found.rate <= dense.rate + 1e-6
+
+
+def test_a_measure_that_nearly_ignores_a_coordinate_is_that_of_the_other():
+    rng = np.random.default_rng(1)
+    v = rng.normal(size=100)
+    p, x = np.full(100, 0.01), np.column_stack([v, (v > 0) * 1.0])
+    nearly = mfrd.Fidelity(0.1, distortion=mfrd.mahalanobis([[1, 0], [0, 1e8]]))
+    plane, line = mfrd.limit(mfrd.Source(x, p), nearly), mfrd.limit(mfrd.Source(v, p), mfrd.Fidelity(0.1))
+    assert plane.status == "optimal" and plane.rate == pytest.approx(line.rate, abs=2e-6)
