@@ -45,9 +45,11 @@ NEAR = 1e-4  # of the source's span: a codeword so near a letter that must be ex
 ROUGH = 1e-4  # bits, to which the first codebook is solved
 FEW = 64  # codewords that climb to their maxima one by one
 UNKNOWNS = 200  # codewords, masses and prices that Newton's method moves together
+TRIES = 3  # at taking codewords together
 FALLS = 0.7  # share of the gap before, below which it falls well
 WIDEST = 0.8  # widths of c within which codewords are taken together at most
 CLOSE = 0.02  # widths of c from a codeword within which another is not new
+APART = 0.1  # widths of c from a codeword within which an old one is not missed
 ROUGH_BOXES = 20_000  # of branch and bound, before the search is over
 BINDING = 1e-9  # nats: a row whose budget is worth less does not bind
 
@@ -257,13 +259,20 @@ class Exchange:
         if exact is not None or (self.problem.rows.D <= 0).any():
             words = [rough.y, self.refined(rough)[1] if exact is None else exact]
             return self.anchored(distinct(np.vstack([*words, tops]), 1e-9 * self.span)), worst
-        self.reach *= 1.0 if falls else 0.5
-        over = tops[best.mass(tops) > 0.1 * worst]
-        words = self.settled(best, clusters(best, tops, worst, self.reach), over, worst)
-        if falls:
-            return words, worst
-        self.guess = None  # what was taken together, or left out at these prices, may be needed
-        return distinct(np.vstack([words, best.y, over]), 1e-9 * self.span), worst
+        over, level = tops[best.mass(tops) > 0.1 * worst], best.dual + best.multipliers @ best.problem.rows.D
+        for _ in range(TRIES):
+            q, y, F = self.settled(best, clusters(best, tops, worst, self.reach), over, worst)
+            if level >= F:
+                self.reach = min(1.0, 1.5 * self.reach)
+                break
+            self.reach *= 0.5  # what was taken together costs more than the descent gains
+        if not falls:  # what was left out at these prices may be needed
+            known, width = cKDTree(y), best.mass.width
+            apart = ((best.y, APART * width), (over, CLOSE * width))
+            also = np.vstack([each[known.query(each)[0] > distance] for each, distance in apart])
+            q, y = np.append(q, np.full(len(also), 1e-3 * np.median(q))), np.vstack([y, also])
+        self.guess = best.multipliers, q / q.sum()
+        return y, worst
 
     def anchored(self, y: np.ndarray) -> np.ndarray:
         """The codewords y, (m, k), with the letters of budgets of zero, which bear no near copy, as codewords."""
@@ -294,7 +303,7 @@ class Exchange:
             exact = self.stationary_near(point, q, y)
             with suppress(InfeasibleFidelity):  # where they are needed apart
                 if exact is None and not (self.problem.rows.D <= 0).any():
-                    exact = self.settled(point, (q, y), y[:0], 0.01 * self.tol)
+                    exact = self.settled(point, (q, y), y[:0], 0.01 * self.tol)[1]
                 fewer = self.solve(self.anchored(y if exact is None else exact), 0.01 * self.tol)
                 if fewer.solution.rate - self.proof[0] <= self.tol:
                     self.best = fewer
@@ -318,15 +327,13 @@ class Exchange:
             return None
         return stationary(problem, binds, q, y, lam)
 
-    def settled(self, point: "Point", words: tuple, new: np.ndarray, worst: float) -> np.ndarray:
-        """Codewords, (m, k), after a descent from the masses and codewords (q, y) and new ones at the point's prices."""
+    def settled(self, point: "Point", words: tuple, new: np.ndarray, worst: float) -> tuple:
+        """(masses, codewords (m, k), F) after a descent from the words (q, y) and new ones at the point's prices."""
         q, y = words
         if len(new):
             new = new[cKDTree(y).query(new)[0] > CLOSE * point.mass.width]
         faint = np.full(len(new), 1e-3 * np.median(q))
-        q, y = settle(point.problem, point.multipliers, np.append(q, faint), np.vstack([y, new]), 1e-4 * worst)
-        self.guess = point.multipliers, q / q.sum()
-        return y
+        return settle(point.problem, point.multipliers, np.append(q, faint), np.vstack([y, new]), 1e-4 * worst)
 
     def maxima(self, point: "Point") -> tuple[np.ndarray, float]:
         """(local maxima of c, (m, k), climbed to from a grid and from few codewords; the largest log c)."""

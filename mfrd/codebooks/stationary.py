@@ -132,8 +132,8 @@ class Descent:
 
 def settle(
     problem: Problem, lam: np.ndarray, q: np.ndarray, y: np.ndarray, tol: float, steps: int = 8
-) -> tuple[np.ndarray, np.ndarray]:
-    """(q, y) further down F at the prices lam, by damped Newton steps (Levenberg 1944) that never ascend.
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """(q, y, F) further down F at the prices lam, by damped Newton steps (Levenberg 1944) that never ascend.
 
     Codewords whose mass vanishes are dropped. q: (J,); y: (J, k); lam: (R,), nats per unit distortion; tol: nats, the
     expected gain below which it stops; steps: at most.
@@ -160,7 +160,7 @@ def settle(
             F, *shares = descent.at(q, y)
         if -gradient @ step.ravel() < tol:
             break
-    return q, y
+    return q, y, F
 
 
 def downhill(gradient: np.ndarray, hessian: np.ndarray, damping: np.ndarray) -> np.ndarray:
