@@ -266,6 +266,9 @@ class Exchange:
                 self.reach = min(1.0, 1.5 * self.reach)
                 break
             self.reach *= 0.5  # what was taken together costs more than the descent gains
+        if not falls and len(best.y) <= FEW:  # what was taken together, or left out at these prices, may be needed
+            self.reach *= 0.3
+            return distinct(np.vstack([y, best.y, over]), 1e-9 * self.span), worst
         if not falls:  # what was left out at these prices may be needed
             known, width = cKDTree(y), best.mass.width
             apart = ((best.y, APART * width), (over, CLOSE * width))
