@@ -22,12 +22,14 @@ from scipy.spatial import cKDTree
 from tqdm import tqdm
 
 from ..codebooks.stationary import settle, stationary
+from ..problems.distortion import absolute_error
 from ..problems.fidelity import Fidelity, InfeasibleFidelity
 from ..problems.problem import Problem
 from ..problems.source import Source
 from ..problems.units import NATS_PER_BIT
 from ..solvers.active_set import solve_dual
 from ..solvers.certificate import dual_encoder, potentials
+from ..solvers.choice import solve
 from ..solvers.encoder import Encoder
 from ..solvers.feasibility import repair
 from ..solvers.interior_point import Iterate
@@ -134,7 +136,7 @@ def limit(
     source : Source
         In one to three dimensions.
     fidelities : Fidelity or sequence of Fidelity
-        With squared error or Mahalanobis.
+        With squared error or Mahalanobis; on the line, all with absolute error.
     tol : float
         Largest certified gap, bits.
     codebook : (m,) or (m, k) array, optional
@@ -169,7 +171,24 @@ def limit(
     if seconds is not None and not (isinstance(seconds, (int, float)) and seconds > 0):
         raise ValueError(f"seconds is {seconds!r}; expected a number > 0, or None for no limit of time")
     problem = Problem(source, source.points if codebook is None else codebook, fidelities)  # type: ignore[arg-type]
+    if source.x.shape[1] == 1 and all(f.distortion is absolute_error for f in problem.fidelities):
+        return on_letters(letters_and(problem, tol), tol)
     return searched(Exchange(letters_and(problem, tol), tol, progress, seconds))
+
+
+def on_letters(problem: Problem, tol: float) -> Limit:
+    """The Limit under absolute error on the line, whose codewords are letters.
+
+    c(y) = sum_i p_i exp(a_i - theta_i |x_i - y|) is a sum of exponentials in y between neighbouring letters, so convex,
+    and monotone outside: its supremum lies on a letter, and the certificate on the letters is one for all codebooks.
+    """
+    begun = perf_counter()
+    letters = replace(problem, codebook=problem.source.shaped(np.unique(problem.source.x, axis=0)))
+    found = solve(letters, "newton", tol=tol)
+    few = replace(letters, codebook=letters.codebook[found.encoder.support])
+    solution = replace(found, problem=few, encoder=Encoder(few.source, few.codebook, found.encoder.columns))
+    stats = Stats(1, perf_counter() - begun, backend="letters")
+    return Limit(solution, found.lower_bound, found.multipliers, found.potentials, Status.OPTIMAL, stats)
 
 
 def letters_and(problem: Problem, tol: float) -> Problem:
