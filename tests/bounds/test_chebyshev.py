@@ -30,6 +30,11 @@ def test_the_bound_of_a_series_is_above_its_values_and_of_a_concave_quadratic_it
     values = along(C, [np.cos(np.arange(N) * np.arccos(t)[:, None])[None]] * k).reshape(50, -1)
     bounds = quadratic_bound(C)
     assert (bounds >= values.max(axis=1)).all() and (bounds < abs(C).reshape(50, -1).sum(axis=1) + 1e-9).all()
+    bowl = np.zeros((1, *[N] * k))  # sum_a t_a^2 - t_a / 8, k 9 / 8 in a corner, level in the middle
+    for e in np.eye(k, dtype=int):
+        bowl[(0, *e)], bowl[(0, *2 * e)] = -1 / 8, 0.5
+    bowl[(0, *0 * e)] = 0.5 * k
+    assert quadratic_bound(bowl)[0] >= 9 / 8 * k
     for top in (np.full(k, 0.3), np.full(k, 1.7)):  # within the box and beyond its corner
         dome = np.zeros((1, *[N] * k))
         for a in range(k):  # -(t_a - top_a)^2 = -(T_2 + 1) / 2 + 2 top_a T_1 - top_a^2

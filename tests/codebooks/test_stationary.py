@@ -6,7 +6,7 @@ from helpers.cases import trimodal_source
 from helpers.differences import jacobian
 
 import mfrd
-from mfrd.codebooks.stationary import derivatives, stationary
+from mfrd.codebooks.stationary import Descent, derivatives, settle, stationary
 
 
 def rows_and_point(seed, k, n=14, J=4):
@@ -72,3 +72,38 @@ def test_newton_says_where_it_leaves_the_neighbourhood():
     assert stationary(problem, binds, q, y, np.append(lam[:3], [0.0, lam[3]]) * 40) is None
     far = mfrd.Problem(mfrd.Source([0.0, 1e120], [0.5, 0.5]), [0.0, 1e120], mfrd.Fidelity(1e239))
     assert stationary(far, np.ones(1, bool), np.array([0.5, 0.5]), far.y, np.array([1e-239])) is None
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_the_descent_has_the_derivatives_of_its_function(k):
+    """At an optimum nothing of the Hessian is left out; elsewhere the gradient alone is exact."""
+    source = mfrd.bumps(mfrd.grid(-3, 3, 30 if k == 1 else 8, k), [1], [[0.0] * k], [1])
+    fidelities = [mfrd.Fidelity(0.8), mfrd.Fidelity(0.3, on=abs(source.x[:, 0]) < 1, name="core")]
+    best = mfrd.limit(source, fidelities, tol=1e-9)
+    problem, q, y = best.solution.problem, best.encoder.output_pmf, best.encoder.y
+    descent = Descent(problem, best.multipliers)
+    steps = lambda v: (q * (1 + v.reshape(len(q), -1)[:, 0]), y + descent.unit * v.reshape(len(q), -1)[:, 1:])
+    F = lambda v: descent.at(*steps(v))[0]
+
+    def gradient(v):
+        q_on, _ = steps(v)
+        slope = descent.system(q_on, *descent.at(*steps(v))[1:])[0].reshape(len(q), -1)
+        return np.column_stack([slope[:, 0] * q / q_on, slope[:, 1:]]).ravel()
+
+    v = 0.1 * np.random.default_rng(k).normal(size=y.size + len(q))
+    assert gradient(v) == pytest.approx(jacobian(F, v), rel=1e-5, abs=1e-8) and abs(gradient(v)).max() > 1e-3
+    _, hessian = descent.system(q, *descent.at(q, y)[1:])
+    exact = np.tril(jacobian(gradient, 0 * v))
+    assert np.tril(hessian) == pytest.approx(exact, abs=1e-5 * abs(exact).max())
+
+
+def test_a_descent_never_ascends_and_ends_where_the_optimum_is():
+    source = mfrd.bumps(mfrd.grid(-3, 3, 60), [1], [0], [1])
+    best = mfrd.limit(source, mfrd.Fidelity(0.3), tol=1e-9)
+    lam, least = best.multipliers, best.lower_bound * np.log(2) + best.multipliers[0] * 0.3
+    q, y, levels = np.full(9, 1 / 9), np.linspace(-2.5, 2.5, 9)[:, None], []
+    for _ in range(12):
+        q, y, F = settle(best.solution.problem, lam, q, y, 0.0, steps=4)
+        levels.append(F)
+    assert (np.diff(levels) <= 1e-15).all() and levels[-1] == pytest.approx(least, abs=1e-6)
+    assert levels[0] > least and q.sum() == pytest.approx(1, abs=1e-4)
