@@ -21,6 +21,7 @@ What is computed from there errs by at most `rounding` times sup c, and that is 
 """
 
 from collections.abc import Callable
+from typing import Self
 
 import numpy as np
 
@@ -43,7 +44,9 @@ class Separated:
         self.T, self.x, self.theta, self.log_b, self.origin = T, x, theta, log_b, origin
 
     @classmethod
-    def of(cls, metrics: np.ndarray, slopes: np.ndarray, points: np.ndarray, log_b: np.ndarray, origin: np.ndarray):
+    def of(
+        cls, metrics: np.ndarray, slopes: np.ndarray, points: np.ndarray, log_b: np.ndarray, origin: np.ndarray
+    ) -> Self | None:
         """That of metrics (G, k, k), slopes (G, n), points (n, k), or None where no coordinates separate them."""
         k, seen = points.shape[1], np.isfinite(log_b)
         slopes, points, log_b = slopes[:, seen], points[seen], log_b[seen]
@@ -258,7 +261,8 @@ class Search:
     def terms(self, centres: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(sum of the terms' maxima, the series' remainder) on boxes, (B,) each."""
         axes, d = distinct_sides(centres), self.series.d
-        real, ellipses = [], []
+        real: list[np.ndarray] = []
+        ellipses: list[list[tuple[float, np.ndarray]]] = []
         for (c, _), x, theta, r in zip(axes, self.x.T, self.theta.T, half):
             away = abs(np.subtract.outer(c, x))  # (U, n)
             real.append(np.exp(-theta * np.maximum(away - r, 0) ** 2))

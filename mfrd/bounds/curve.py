@@ -6,6 +6,7 @@ reach. And the bound that multipliers lam prove at D_k, they prove at every D: L
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class LimitCurve(Sequence):
     def __len__(self) -> int:
         return len(self.limits)
 
-    def __getitem__(self, k):  # noqa: ANN001, ANN204, D105
+    def __getitem__(self, k: Any) -> Any:  # noqa: ANN401, D105
         return self.limits[k]
 
     def __iter__(self) -> Iterator[Limit]:

@@ -448,7 +448,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         yield
         return
 
-    def up(*_):
+    def up(*_: object) -> None:
         raise TimeUp
 
     earlier = signal.signal(signal.SIGALRM, up)

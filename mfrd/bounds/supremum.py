@@ -164,13 +164,12 @@ def supremum(mass: CodewordMass, tol: float, start: Sequence = (), max_boxes: in
     wider than tol.
     """
     if mass.separated is not None:
-        return by_series(mass, tol, start, max_boxes)
+        return by_series(mass, mass.separated, tol, start, max_boxes)
     return by_curvature(mass, tol, start, max_boxes)
 
 
-def by_series(mass: CodewordMass, tol: float, start: Sequence, max_boxes: int) -> tuple:
+def by_series(mass: CodewordMass, separated: Separated, tol: float, start: Sequence, max_boxes: int) -> tuple:
     """`supremum` by Chebyshev series, where the metrics are diagonal in some coordinates."""
-    separated = mass.separated
     first = np.vstack([*start, separated.peaks(*GRID[mass.x.shape[1]])])
     y, value = mass.highest(mass.ascend(first[np.argsort(-mass(first))[:CLIMBS]], 8))
     found = [(value, y)]

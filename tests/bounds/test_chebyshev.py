@@ -77,7 +77,7 @@ def test_a_series_is_as_near_c_as_its_remainder_says(k):
 @pytest.mark.parametrize("k, tol", [(1, 1e-9), (2, 1e-6), (3, 1e-3)])
 def test_series_and_curvature_agree_where_both_close(seed, k, tol):
     mass = random_mass(seed, k, n=12, spread=1.0)
-    new, y, value = by_series(mass, tol, (), 10**6)
+    new, y, value = by_series(mass, mass.separated, tol, (), 10**6)
     old, z, least = by_curvature(mass, tol, (), 10**6)
     assert value == pytest.approx(least, abs=1e-9) and value <= new <= value + tol + 1e-9
     assert abs(new - old) <= tol + 1e-9 and mass(y[None])[0] == pytest.approx(value, abs=1e-12)
