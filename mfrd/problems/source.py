@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from . import binning
 from . import samples as measured
 
 
@@ -121,7 +122,7 @@ class Source:
         >>> source.points, source.pmf
         (array([0.1, 1. ]), array([0.5, 0.5]))
         """
-        points, pmf = measured.letters(as_points(samples, "samples"), bins)
+        points, pmf = binning.letters(as_points(samples, "samples"), bins)
         return cls(points[:, 0] if np.ndim(samples) == 1 else points, pmf)
 
     @classmethod

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import mfrd
-from mfrd.problems.samples import FEW
+from mfrd.problems.binning import FEW
+from mfrd.problems.samples import SUFFIXES
 
 rng = np.random.default_rng(5)
 LINE, PLANE = rng.normal(size=2000), rng.normal(size=(2000, 2))
@@ -206,7 +207,7 @@ def test_a_missing_file_and_an_unknown_suffix(tmp_path):
     with pytest.raises(FileNotFoundError, match="no file .*x.csv seen from .*; check the name, or give the whole path"):
         mfrd.Source.from_file(tmp_path / "x.csv")
     (tmp_path / "x.xlsx").write_bytes(b"")
-    with pytest.raises(ValueError, match=re.escape("ends in '.xlsx'; expected one of .csv, .npy, .npz: save it")):
+    with pytest.raises(ValueError, match=re.escape(f"ends in '.xlsx'; expected one of {', '.join(SUFFIXES)}: save it")):
         mfrd.Source.from_file(tmp_path / "x.xlsx")
 
 
