@@ -31,7 +31,7 @@
 # *In the [paper](../paper/paper.pdf): section 6.1, The core against closed forms.*
 
 # %% tags=["parameters"]
-solver = "auto"
+solver = "clarabel"
 n_letters, n_codewords = 50, 8  # gaussian_1d: grids on [-3, 3]
 D_range, n_budgets, D_example = [0.1, 3.0], 100, 0.6
 n_side, n_side_codebook = 25, 4  # gaussian_2d: points a side on [-3, 3]^2

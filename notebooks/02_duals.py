@@ -28,7 +28,7 @@
 # *In the [paper](../paper/paper.pdf): section 6.2, Prices of mixed fidelity.*
 
 # %% tags=["parameters"]
-solver = "auto"
+solver = "clarabel"
 n_letters, n_codewords = 50, 8  # grids on [-3, 3]
 D_range, n_budgets = [0.5, 3.0], 30
 core_radius, D_core = 0.1, 0.015  # the subset |x| < 0.1 and its budget

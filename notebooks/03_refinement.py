@@ -31,7 +31,7 @@
 # *In the [paper](../paper/paper.pdf): section 6.3, Refining the codebook.*
 
 # %% tags=["parameters"]
-solver, solver_beyond = "auto", "newton"  # for the published runs, and for those that go beyond
+solver, solver_beyond = "clarabel", "newton"  # for the published runs, and for those that go beyond
 seed, seeds = 0, 8  # refine_1d: the codebook shown, and how many are tried
 n_letters, n_codewords, D, D_core, core_radius = 100, 64, 0.6, 0.6, 1.0
 n_letters_spike, n_codewords_spike, D_spike, D_core_spike, core_radius_spike = 200, 32, 30.5, 0.2, 0.1

@@ -27,7 +27,7 @@
 # *In the [paper](../paper/paper.pdf): section 6.4, Against Lloyd–Max.*
 
 # %% tags=["parameters"]
-solver, solver_beyond = "auto", "newton"  # for the published runs, and for those that go beyond
+solver, solver_beyond = "clarabel", "newton"  # for the published runs, and for those that go beyond
 seed, n_letters, n_codewords, D, D_core, core_radius = 2, 100, 16, 0.6, 0.6, 1.0
 n_letters_spike, n_codewords_spike, D_spike, D_core_spike = 200, 32, 1.6, 1.6
 merge_mass, merge_distance, rounds, rounds_lloyd = 1e-3, 1e-3, 15, 100
@@ -161,7 +161,8 @@ path = outputs.save_figure(figure, "fig12_lloyd_spike")
 
 # %%
 start = mfrd.grid(-8, 8, n_codewords)
-refined = lambda D: mfrd.refine(mfrd.Problem(trimodal, start, [mfrd.Fidelity(D)]), max_iter=1000, solver=solver_beyond).solution
+settings = {"merge_distance": merge_distance, "max_iter": 1000, "solver": solver_beyond}
+refined = lambda D: mfrd.refine(mfrd.Problem(trimodal, start, [mfrd.Fidelity(D)]), **settings).solution
 same_D = refined(point(lloyd)["D"])
 excess_rate = lambda D: refined(D).rate - lloyd.rate
 D_same_rate = brentq(excess_rate, 0.25, point(lloyd)["D"], xtol=1e-5)

@@ -32,7 +32,7 @@
 # *In the [paper](../paper/paper.pdf): section 6.5, Distance to the best codebook.*
 
 # %% tags=["parameters"]
-solver = "auto"  # for the check of each limit on its own codebook
+solver = "clarabel"  # for the check of each limit on its own codebook
 tolerance = 1e-6  # bits, certified
 D_gaussian = [0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.07]
 D_bifurcation, n_bifurcation = [0.12, 11.5], 60  # the trimodal source

@@ -31,7 +31,7 @@
 # *In the [paper](../paper/paper.pdf): section 6.6, What a certified digit costs.*
 
 # %% tags=["parameters"]
-solver = "auto"  # the conic backend
+solver = "clarabel"  # the conic backend
 tolerance_blahut = 1e-7  # bits
 n_random, seed = 40, 0
 

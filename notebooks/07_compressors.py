@@ -78,10 +78,10 @@ searched = lambda D: mfrd.ecvq(
     trimodal, [mfrd.Fidelity(D)], convex=limit(D), bound=limit(D), rng=seed, restarts=restarts
 )
 sixteen = lambda D: mfrd.Problem(trimodal, mfrd.grid(-8, 8, 16), [mfrd.Fidelity(D)])
-report = lambda D: mfrd.refine(sixteen(D), max_iter=1000, solver="newton").solution
+report = lambda D: mfrd.refine(sixteen(D), merge_distance=1e-3, max_iter=1000, solver="newton").solution
 
 # %%
-many_sizes = [mfrd.lloyd_max(trimodal, m) for m in range(1, 25)]
+many_sizes = [mfrd.lloyd_max(trimodal, m, initial="even") for m in range(1, 25)]
 many_steps = [mfrd.uniform_quantiser(trimodal, step) for step in np.geomspace(0.2, 16, 120)]
 shared = lambda encoders: mfrd.mixture(encoders, [mfrd.Fidelity(D)], bound=limit(D))
 rivals = {"ECSQ, proven": exact(D), "ECVQ, annealed starts": searched(D),
@@ -122,7 +122,7 @@ quantisers = {D_: exact(D_) for D_ in D_plane}
 annealed = {D_: searched(D_) for D_ in D_plane_searched}
 stochastic = {D_: limit(D_).encoder.output_entropy for D_ in D_plane}
 measured = {D_: mfrd.measure(quantisers[D_], letters) for D_ in D_plane}
-lloyd = {m: point(mfrd.lloyd_max(trimodal, m)) for m in lloyd_sizes}
+lloyd = {m: point(mfrd.lloyd_max(trimodal, m, initial="even")) for m in lloyd_sizes}
 uniform = {step: point(mfrd.uniform_quantiser(trimodal, step)) for step in steps}
 
 # %%
@@ -175,7 +175,7 @@ least_spike = lambda D: limit_spike(float(D)).lower_bound
 beside_spike = lambda points: [(D_, rate, least_spike(D_)) for D_, rate in points]
 streams_spike = {D_: mfrd.measure(mfrd.ecsq(spike, D_), letters_spike) for D_ in D_plane_spike}
 schemes_spike = {"ecsq": beside_spike((D_, mfrd.ecsq(spike, D_).rate) for D_ in D_plane_spike),
-                 "lloyd_max": beside_spike(point(mfrd.lloyd_max(spike, m)) for m in lloyd_sizes_spike),
+                 "lloyd_max": beside_spike(point(mfrd.lloyd_max(spike, m, initial="even")) for m in lloyd_sizes_spike),
                  "uniform": beside_spike(point(mfrd.uniform_quantiser(spike, step)) for step in steps_spike),
                  "convex_at_H_Y": beside_spike((D_, limit_spike(D_).encoder.output_entropy) for D_ in D_plane_spike),
                  "measured": [(s.distortion, s.bits, near(limit_spike(D_), s, D_)) for D_, s in streams_spike.items()]}
@@ -200,7 +200,7 @@ path = outputs.save_figure(figure, "fig13_plane_spike")
 hull = mfrd.ecsq_hull(trimodal)
 cells = lambda vertex: len(vertex.thresholds) + 1
 of_size = {m: [v for v in hull if cells(v) == m] for m in lloyd_sizes}
-at_m = {m: mfrd.lloyd_max(trimodal, m) for m in lloyd_sizes}
+at_m = {m: mfrd.lloyd_max(trimodal, m, initial="even") for m in lloyd_sizes}
 for m, vertices in of_size.items():
     D_, rate = point(at_m[m])
     span = (f"D {vertices[0].distortion:6.3f} to {vertices[-1].distortion:6.3f}, "

@@ -27,9 +27,14 @@ log = logging.getLogger("mfrd")
 
 STEPS = ("centroid", "priced")
 RISE = 1e-8  # bits, what a round may add to the rate by rounding
+NEAR = 1e-4  # of E|X - EX|^2: the default of merge_distance
+MILDER = (1.0, 1e-3, 0.0)  # of the merge thresholds, in turn while merging takes the rate above that of the start
 HALVINGS = 10  # of a step, the whole one counted: what a thousandth of it does not lower is at a minimum
 
-RAISED = "refine: merging raised the rate from %.6g to %.6g bits; expected no rise: lower its merge thresholds%s."
+RAISED = (
+    "refine: merging raised the rate from %.6g to %.6g bits; expected no rise: lower its merge thresholds, or take "
+    "step='priced'."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +108,7 @@ def refine(
     step: str = "priced",
     eta: float = 0.5,
     merge_mass: float = 1e-3,
-    merge_distance: float = 1e-3,
+    merge_distance: float | None = None,
     max_iter: int = 20,
     tol: float = 1e-5,
     solver: str = "auto",
@@ -112,7 +117,9 @@ def refine(
 
     Each round: Q = argmin I(X;Y) on the codebook; y_j <- y_j + 2 eta (target_j - y_j); merge. Codewords with
     q_j < merge_mass, or with |y_j - y_k|^2 < merge_distance of a heavier one, are merged into the nearest that stays.
-    Merging may raise the rate; a warning is logged where it ends above that of the initial codebook.
+    With the priced step no round ends above the rate of the initial codebook, for a merge that would is made milder or
+    not at all: the codebook returned is never worse than the one given. With the centroid step the iterate is returned
+    as it is, and a warning is logged where merging left its rate above that of the initial codebook.
 
     Parameters
     ----------
@@ -126,8 +133,8 @@ def refine(
         Half the part of the way that a codeword goes, 0 < eta <= 1/2.
     merge_mass : float
         A probability; 0 merges none for its mass.
-    merge_distance : float
-        Squared units of x; 0 merges none for its place.
+    merge_distance : float, optional
+        Squared units of x; 0 merges none for its place; by default 1e-4 of E|X - EX|^2.
     max_iter : int
         Rounds at most.
     tol : float
@@ -158,16 +165,18 @@ def refine(
     >>> round(mfrd.solve(problem).rate, 3), round(better.solution.rate, 3), better.codebook.round(2)
     (0.626, 0.496, array([-0.69,  0.69]))
     """
+    spread = float(np.trace(problem.source.covariance))
+    merge_distance = NEAR * spread if merge_distance is None else merge_distance
     check_options(problem, step, eta, merge_mass, merge_distance, max_iter)
-    begun, status = perf_counter(), Status.EXHAUSTED
-    still = tol * np.sqrt(np.trace(problem.source.covariance))
-    solution = solve(problem, solver)
+    begun, status, still = perf_counter(), Status.EXHAUSTED, tol * np.sqrt(spread)
+    solution = first = solve(problem, solver)
     history: tuple[Step, ...] = (record(solution),)
+    most = first.rate if step == "priced" else np.inf
     while len(history) <= max_iter and status == Status.EXHAUSTED:
         direction = 2 * eta * (targets(solution, step) - solution.problem.y)
         q = solution.encoder.output_pmf
         used = q >= min(merge_mass, q.max())  # the heaviest is in use however light
-        following = advance(solution, direction, (merge_mass, merge_distance), solver)
+        following = advance(solution, direction, (merge_mass, merge_distance), most, solver)
         if following is None:
             status = Status.STALLED
             break
@@ -175,24 +184,33 @@ def refine(
             status = Status.CONVERGED
         solution = following
         history += (record(solution),)
-    if history[-1].rate > history[0].rate + solution.gap + RISE:
-        log.warning(RAISED, history[0].rate, history[-1].rate, "" if step == "priced" else ", or take step='priced'")
+    if solution.rate > most:  # by the rounding that a round may add
+        solution, history = first, (*history[:-1], record(first))
+    if solution.rate > first.rate + solution.gap + RISE:
+        log.warning(RAISED, first.rate, solution.rate)
     return Refinement(solution, history, status, Stats(len(history) - 1, perf_counter() - begun, 1, solution.solver))
 
 
-def advance(solution: Solution, direction: np.ndarray, thresholds: tuple, solver: str) -> Solution | None:
+def advance(solution: Solution, direction: np.ndarray, merging: tuple, most: float, solver: str) -> Solution | None:
     """The solution after codewords move by `direction`, (m, k), and merge; None where no part of the move lowers it.
 
     The move is halved while it leaves a budget out of reach, or raises the rate without merging
-    anything: where a subset budget binds, the unpriced centroid need not be a descent direction.
+    anything: where a subset budget binds, the unpriced centroid need not be a descent direction. Where a merge takes
+    the rate above `most`, bits, a milder one is made, or none.
     """
     problem = solution.problem
     for part in 0.5 ** np.arange(HALVINGS):
         moved = replace(problem, codebook=problem.source.shaped(problem.y + part * direction))
         with suppress(InfeasibleFidelity):
-            following = solve(feasible_merge(moved, solution.encoder.output_pmf, *thresholds), solver)
-            if following.problem.m < problem.m or following.rate <= solution.rate + solution.gap + RISE:
-                return following
+            for share in MILDER:
+                mass, distance = (share * threshold for threshold in merging)
+                tried = feasible_merge(moved, solution.encoder.output_pmf, mass, distance)
+                following = solve(tried, solver)
+                held = following.rate <= solution.rate + solution.gap + RISE
+                if held or tried.m < problem.m and following.rate <= most:
+                    return following
+                if tried.m == problem.m:
+                    break
     return None
 
 

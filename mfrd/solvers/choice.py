@@ -28,12 +28,22 @@ OVER = 1e-9  # of a budget that is exceeded, from which its price is raised: les
 LOOSE = 0.01  # of a budget that is missed, and nats that a typical distortion costs, from which prices are mended
 SHARE = 1e-13  # of what its budget leaves, by which rounding may take an encoder over it
 SOLVERS = ("auto", "mosek", "clarabel", "newton")
+CONIC_PAIRS = 20_000  # letters times codewords up to which Clarabel answers in 1 to 4 s of one core, where it does
 
 
 @cache
 def announce_fallback() -> None:
     """One line, once a process, where MOSEK cannot be used."""
     log.warning("%s; solving with Clarabel.", conic.mosek_licence())
+
+
+@cache
+def announce_size(size: str) -> None:
+    """One line, once a process and size, where Clarabel is passed over."""
+    said = (
+        "%s pairs of letters and codewords are more than the %d that Clarabel answers in seconds; solving with newton."
+    )
+    log.warning(said, size, CONIC_PAIRS)
 
 
 def backends(solver: str) -> list[str]:
@@ -47,6 +57,8 @@ def backends(solver: str) -> list[str]:
     Returns
     -------
     list of str
+        "auto" without a MOSEK licence: "clarabel" and "newton", of which problems of more than 20,000 pairs of letters
+        and codewords ask the second alone.
 
     Raises
     ------
@@ -66,8 +78,22 @@ def backends(solver: str) -> list[str]:
 
 
 def made(names: Sequence[str]) -> list:
-    """Backends of these names, with nothing to remember."""
-    return [Newton() if name == "newton" else conic.Conic(name) for name in names]
+    """Backends of these names, with nothing to remember; Clarabel before another is tried once."""
+    order = [Newton() if name == "newton" else conic.Conic(name) for name in names]
+    for backend in order[:-1]:
+        if backend.name == "clarabel":
+            backend.attempts = 1
+    return order
+
+
+def fitting(order: list, problem: Problem) -> list:
+    """The backends that `problem` asks, in order: Clarabel with others only where it answers in seconds."""
+    few = [backend for backend in order if backend.name != "clarabel"]
+    if len(few) in (0, len(order)) or problem.n * problem.m <= CONIC_PAIRS:
+        return order
+    if few[0] is not order[0]:
+        announce_size(f"{problem.n} x {problem.m}")
+    return few
 
 
 def solve(problem: Problem, solver: str = "auto", *, tol: float = TOLERANCE) -> Solution:
@@ -84,8 +110,9 @@ def solve(problem: Problem, solver: str = "auto", *, tol: float = TOLERANCE) -> 
     ----------
     problem : Problem
     solver : str
-        "auto" (MOSEK where installed and licensed, else Clarabel, and Newton where neither is certified), "mosek",
-        "clarabel" or "newton" (interior point on the saddle, active set of codewords).
+        "auto" (MOSEK where installed and licensed, else Clarabel, once, where it answers in seconds, up to 20,000 pairs
+        of letters and codewords; Newton beyond and where the answer is not certified), "mosek", "clarabel" or "newton"
+        (interior point on the saddle, active set of codewords).
     tol : float
         Largest certified gap, bits.
 
@@ -137,11 +164,11 @@ def solve(problem: Problem, solver: str = "auto", *, tol: float = TOLERANCE) -> 
 
 def certified(problem: Problem, order: list, tol: float) -> Solution:
     """The first answer of the backends in `order` whose gap is within tol; raises as `solve`."""
-    start, tried = time.perf_counter(), 0
+    start, tried, order = time.perf_counter(), 0, fitting(order, problem)
     reasons: list[str] = []
     names = [backend.name for backend in order]
     problem.check_feasible()
-    if names != ["newton"]:  # which tells in passing
+    if names[0] != "newton":  # which tells in passing
         reachable(problem)
     for backend in order:
         for attempt in range(backend.attempts):

@@ -1,6 +1,7 @@
 """Refinement, merging and Lloyd-Max."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -131,13 +132,36 @@ def test_merged_mass_goes_to_the_nearest_codeword_that_stays():
     assert after.Q == pytest.approx(np.array([[0.5, 0.5], [0.4, 0.6]]))  # 0.6 to 1.0, 0.4 to 0.0
 
 
-@pytest.mark.parametrize("scale, rises", [(1.0, False), (1e-3, True)])
-def test_merging_that_raises_the_rate_is_said(caplog, scale, rises):
-    source = mfrd.bumps(scale * mfrd.grid(-3, 3, 60), [1], [0], [scale])  # thresholds are in squared units of x
-    problem = mfrd.Problem(source, scale * mfrd.grid(-3, 3, 16), mfrd.Fidelity(0.2 * scale**2))
-    run = mfrd.refine(problem, max_iter=100, solver="newton")
+def gaussian_in_units(unit, m, D):
+    source = mfrd.bumps(unit * mfrd.grid(-3, 3, 50), [1], [0], [unit])
+    return mfrd.Problem(source, unit * mfrd.grid(-3, 3, m), mfrd.Fidelity(D * unit**2))
+
+
+@pytest.mark.parametrize("step, rises", [("priced", False), ("centroid", True)])
+def test_merging_that_raises_the_rate_is_said_and_not_done_with_prices(caplog, step, rises):
+    problem = gaussian_in_units(1e-3, 16, 0.2)
+    run = mfrd.refine(problem, step=step, merge_distance=1e-3, max_iter=30, solver="newton")  # in squared units of x
     assert (run.solution.rate > run.history[0].rate + 1e-3) == rises
+    assert (run.solution.rate <= run.history[0].rate) == (not rises)
     assert [r.getMessage()[:29] for r in caplog.records] == ["refine: merging raised the ra"] * rises
+    assert run.history[-1].rate == run.solution.rate
+
+
+def test_refinement_knows_no_units_and_is_never_worse_than_its_start():
+    rates = []
+    for unit in (1.0, 1e-3, 1e-9, 1e9):
+        problem = gaussian_in_units(unit, 13, 0.3)
+        run = mfrd.refine(problem, solver="newton", max_iter=8)
+        assert run.solution.rate <= mfrd.solve(problem, "newton").rate + 1e-12
+        rates.append(run.solution.rate)
+    assert max(rates) - min(rates) < 1e-7 and rates[0] < 0.8508
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_priced_step_returns_no_worse_a_codebook_whatever_it_may_merge(seed):
+    problem = random_problem(np.random.default_rng(seed), m=9)
+    run = mfrd.refine(problem, merge_mass=0.3, merge_distance=0.5, max_iter=4, solver="newton")
+    assert run.solution.rate <= run.history[0].rate and run.history[-1].rate == run.solution.rate
 
 
 def test_merging_that_would_break_a_budget_is_refused():
@@ -146,7 +170,7 @@ def test_merging_that_would_break_a_budget_is_refused():
 
 
 def test_codewords_that_are_all_lighter_than_merge_mass_are_refined():
-    run = mfrd.refine(gaussian_problem(mfrd.Fidelity(0.3), m=6), merge_mass=0.6, max_iter=5)
+    run = mfrd.refine(gaussian_problem(mfrd.Fidelity(0.3), m=6), step="centroid", merge_mass=0.6, max_iter=5)
     assert run.history[0].codewords == 6 > len(run.codebook) and run.solution.distortions["global"] <= 0.3
 
 
@@ -224,8 +248,81 @@ def test_lloyd_max_in_the_plane_is_a_fixed_point():
     assert (mfrd.squared_error(source.x, quantiser.codebook).argmin(axis=1) == cells).all()
 
 
+def distortion(quantiser):
+    return float(quantiser.source.p @ quantiser.distortion(mfrd.squared_error))
+
+
+def least_of_all_partitions(source, m):
+    """The least squared error of m contiguous cells, every one of which is tried."""
+    order, least = np.argsort(source.points), np.inf
+    for inner in combinations(range(1, len(order)), m - 1):
+        error = 0.0
+        for cell in np.split(order, inner):
+            x, p = source.points[cell], source.p[cell]
+            error += p @ (x - p @ x / p.sum()) ** 2
+        least = min(least, error)
+    return least
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_lloyd_max_on_a_line_is_the_best_of_all_partitions(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 11))
+    m, unit = int(rng.integers(1, n + 1)), 10.0 ** rng.integers(-9, 10)
+    source = mfrd.Source(unit * rng.normal(size=n), rng.dirichlet(np.full(n, 0.1 if seed % 2 else 1.0)))
+    found, least = distortion(mfrd.lloyd_max(source, m)), least_of_all_partitions(source, m)
+    assert found == pytest.approx(least, rel=1e-9, abs=1e-24 * unit**2)
+
+
+def test_lloyd_max_serves_every_letter_that_it_can():
+    pairs = mfrd.Source([0, 0.01, 0.02, 0.03, 5, 5.01, 5.02, 5.03], np.full(8, 1 / 8))
+    assert distortion(mfrd.lloyd_max(pairs, 8)) == 0
+    assert distortion(mfrd.lloyd_max(pairs, 4)) == pytest.approx(2.5e-5, rel=1e-9)
+    plane = mfrd.Source(np.column_stack([pairs.points, pairs.points[::-1]]), pairs.pmf)
+    for m in (4, 8):
+        quantiser = mfrd.lloyd_max(plane, m)
+        assert (quantiser.output_pmf > 0).all()
+        assert distortion(quantiser) == pytest.approx({4: 5e-5, 8: 0.0}[m], abs=1e-12)
+    started = mfrd.lloyd_max(plane, 3, initial=[[0, 0], [0, 100], [0, 200]])  # the last two serve none at first
+    assert (started.output_pmf > 0).all()
+
+
+def test_lloyd_max_with_weights_sixteen_orders_apart():
+    weights = np.array([1e8] * 4 + [1e-8] * 2)
+    quantiser = mfrd.lloyd_max(mfrd.Source([1, 1, 5, 5, 100, 100], weights / weights.sum()), 2)
+    assert quantiser.codebook == pytest.approx([1, 5])
+    assert distortion(quantiser) == pytest.approx(95**2 * 1e-16 / 2, rel=1e-6)  # the letters at 100 go to 5
+    near = mfrd.Source([0, 1e-12, 2e-12, 1, 1e3], [1e-14, 1e-14, 1e-14, 0.5, 0.5 - 3e-14])
+    # two letters of the three at zero are one cell; a sum of squares in floats sees none of this
+    assert distortion(mfrd.lloyd_max(near, 4)) == pytest.approx(1e-14 * 1e-24 / 2, rel=1e-6)
+
+
+def test_lloyd_max_of_a_gaussian_on_many_letters_is_lowest_and_a_fixed_point():
+    source = mfrd.bumps(mfrd.grid(-7, 7, 1000), [1], [0], [1])
+    best, even = mfrd.lloyd_max(source, 8), mfrd.lloyd_max(source, 8, initial="even")
+    assert distortion(best) == pytest.approx(MAX_1960[8], rel=1e-3)
+    assert distortion(even) > 1.003 * distortion(best)  # a fixed point of the letters
+    again = mfrd.lloyd_max(source, 8, initial=best.codebook)
+    assert again.codebook == pytest.approx(best.codebook, abs=1e-12) and (np.diff(best.codebook) > 0).all()
+
+
+def test_lloyd_max_in_the_plane_is_repeated_by_its_seed_and_better_with_more_starts():
+    rng = np.random.default_rng(3)
+    source = mfrd.Source(rng.normal(size=(150, 2)), rng.dirichlet(np.ones(150)))
+    one, same, many = (mfrd.lloyd_max(source, 9, starts=starts) for starts in (1, 1, 12))
+    assert (one.codebook == same.codebook).all() and distortion(many) < distortion(one)
+    assert distortion(mfrd.lloyd_max(source, 9, starts=1, rng=5)) != distortion(one)
+
+
 def test_lloyd_max_bad_input():
     source = trimodal_source()
-    for m, initial, said in ((0, None, "m is 0"), (101, None, "1 to 100"), (3, [0.0, 1.0], r"\(2, 1\)")):
+    for m, initial, said in (
+        (0, None, "m is 0"),
+        (101, None, "1 to 100"),
+        (3, [0.0, 1.0], r"\(2, 1\)"),
+        (3, "odd", 'expected "even"'),
+    ):
         with pytest.raises(ValueError, match=said):
             mfrd.lloyd_max(source, m, initial=initial)
+    with pytest.raises(ValueError, match="starts is 0"):
+        mfrd.lloyd_max(source, 3, starts=0)

@@ -82,6 +82,40 @@ def test_a_wrong_answer_marked_optimal_goes_to_the_next_backend_with_one_line(li
         mfrd.solve(PROBLEM, "clarabel")
 
 
+def grey_levels(n=256):
+    """A picture's grey levels as letters and as codewords, at a mean squared error of 50."""
+    x = np.arange(float(n))
+    weights = np.exp(-0.5 * ((x - 60) / 15) ** 2) + 0.6 * np.exp(-0.5 * ((x - 190) / 25) ** 2)
+    return mfrd.Problem(mfrd.Source(x, weights / weights.sum()), x, mfrd.Fidelity(50.0))
+
+
+def test_a_problem_too_large_for_the_conic_backend_goes_to_newton_with_one_line(unlicensed, monkeypatch, caplog):
+    monkeypatch.setattr(conic.DualProgram, "__init__", lambda self, problem: pytest.fail("compiled"))
+    choice.announce_size.cache_clear()
+    with caplog.at_level(logging.WARNING, logger="mfrd"):
+        first, second = mfrd.solve(grey_levels()), mfrd.solve(grey_levels())
+    assert first.solver == second.solver == "newton" and first.rate == pytest.approx(2.4353343, abs=1e-7)
+    assert first.stats.attempts == 1
+    (line,) = lines(caplog)
+    assert line.startswith("256 x 256 pairs of letters and codewords are more than the 20000 ")
+    assert line.endswith("solving with newton.")
+    assert [backend.name for backend in choice.fitting(choice.made(["clarabel"]), grey_levels())] == ["clarabel"]
+
+
+def test_the_default_tries_clarabel_once_and_by_name_all_its_settings(unlicensed, monkeypatch):
+    tried = []
+
+    def refuse(self, problem, backend, **options):
+        tried.append(backend)
+        raise conic.SolverFailed("refused")
+
+    monkeypatch.setattr(conic.DualProgram, "solve", refuse)
+    assert mfrd.solve(PROBLEM).stats.attempts == 2 and tried == ["clarabel"]
+    with pytest.raises(mfrd.NotCertified, match="clarabel: refused"):
+        mfrd.solve(PROBLEM, "clarabel")
+    assert len(tried) == 1 + len(conic.SETTINGS["clarabel"])
+
+
 @pytest.mark.parametrize("raised", [ValueError("bad cone"), MemoryError(), ArithmeticError("0/0"), Panic("unwrap")])
 def test_a_solver_that_raises_goes_to_the_next_and_alone_raises_its_reason(raised, unlicensed, monkeypatch, caplog):
     import cvxpy as cp
