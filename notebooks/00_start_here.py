@@ -41,8 +41,9 @@ import sleepecg
 
 import mfrd
 from mfrd.problems import samples
-from mfrd.report import outputs, plot
+from mfrd.report import outputs, parameters, plot
 
+changed = parameters.changed("00_start_here", globals())  # wrong types are refused here; {} at the published values
 plot.use_style()
 
 # %% [markdown]

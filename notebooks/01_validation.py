@@ -46,8 +46,9 @@ nearness = [1e-1, 1e-2, 1e-3, 1e-4, 1e-6]  # shares of the second encoder in pai
 import numpy as np
 
 import mfrd
-from mfrd.report import outputs, plot
+from mfrd.report import outputs, parameters, plot
 
+changed = parameters.changed("01_validation", globals())  # wrong types are refused here; {} at the published values
 plot.use_style()
 print("backends, in the order they are tried:", *mfrd.backends(solver))
 

@@ -39,8 +39,9 @@ D_core_range = [0.0126, 0.024]  # a second sweep, over the budget of the core
 import numpy as np
 
 import mfrd.solvers.blahut
-from mfrd.report import outputs, plot
+from mfrd.report import outputs, parameters, plot
 
+changed = parameters.changed("02_duals", globals())  # wrong types are refused here; {} at the published values
 plot.use_style()
 print("backends, in the order they are tried:", *mfrd.backends(solver))
 

@@ -45,8 +45,9 @@ binding_2d = [[8.0, 0.15], [4.0, 0.1]]
 import numpy as np
 
 import mfrd
-from mfrd.report import outputs, plot
+from mfrd.report import outputs, parameters, plot
 
+changed = parameters.changed("03_refinement", globals())  # wrong types are refused here; {} at the published values
 plot.use_style()
 merging = {"merge_mass": merge_mass, "merge_distance": merge_distance, "solver": solver}
 published = {"step": "centroid", **merging}

@@ -42,8 +42,9 @@ import numpy as np
 from scipy.optimize import brentq
 
 import mfrd
-from mfrd.report import outputs, plot
+from mfrd.report import outputs, parameters, plot
 
+changed = parameters.changed("04_lloyd_max", globals())  # wrong types are refused here; {} at the published values
 plot.use_style()
 published = {"step": "centroid", "merge_mass": merge_mass, "merge_distance": merge_distance, "solver": solver}
 print("backends, in the order they are tried:", *mfrd.backends(solver))

@@ -47,9 +47,10 @@ reads = ["03_refinement", "04_lloyd_max"]
 import numpy as np
 
 import mfrd
-from mfrd.report import outputs, plot
+from mfrd.report import outputs, parameters, plot
 from mfrd.solvers.certificate import log_codeword_masses
 
+changed = parameters.changed("05_limit", globals())  # wrong types are refused here; {} at the published values
 plot.use_style()
 print("backends, in the order they are tried:", *mfrd.backends(solver))
 

@@ -39,8 +39,9 @@ n_random, seed = 40, 0
 import numpy as np
 
 import mfrd
-from mfrd.report import outputs, plot
+from mfrd.report import outputs, parameters, plot
 
+changed = parameters.changed("06_solvers", globals())  # wrong types are refused here; {} at the published values
 plot.use_style()
 print("backends, in the order they are tried:", *mfrd.backends(solver))
 

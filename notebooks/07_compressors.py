@@ -53,8 +53,9 @@ from functools import cache
 import numpy as np
 
 import mfrd
-from mfrd.report import outputs, plot
+from mfrd.report import outputs, parameters, plot
 
+changed = parameters.changed("07_compressors", globals())  # wrong types are refused here; {} at the published values
 plot.use_style()
 
 # %% [markdown]

@@ -55,8 +55,9 @@ from PIL import Image
 from skimage import data
 
 from mfrd.coding import arrays, transform, water_filling
-from mfrd.report import outputs, plot
+from mfrd.report import outputs, parameters, plot
 
+changed = parameters.changed("08_mixed_fidelity_data", globals())  # wrong types are refused here; {} at the published values
 plot.use_style()
 
 # %% [markdown]

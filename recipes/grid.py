@@ -94,7 +94,8 @@ def run(source, axes, folder, *, jobs=1):
     if jobs == 0:
         raise ReportError("jobs is 0; expected a number of processes, or -1 for one a core")
     grid = points(axes)
-    assign_parameters([source], axes)
+    for point in grid:
+        assign_parameters([source], point)
     with exclusive(folder, ".lock"):
         clear(folder)
         return finish(source, grid, folder, jobs)

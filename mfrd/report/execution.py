@@ -20,6 +20,7 @@ from papermill.exceptions import PapermillExecutionError, strip_color
 from papermill.execute import execute_notebook
 
 from .outputs import READS, ReportError, remedied, write_atomic
+from .parameters import source_text, tagged
 
 # sums of several threads round differently, and notebooks that run at once would fight for the cores
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -53,10 +54,7 @@ def read_source(path: Path) -> nbformat.NotebookNode:
     ReportError
         Where it is no text, and where the header names no kernel, which papermill needs.
     """
-    try:
-        notebook = jupytext.read(path, fmt="py:percent")
-    except (OSError, ValueError) as error:
-        raise ReportError(f"{path}: {error}; expected a readable py:percent file in UTF-8") from error
+    notebook = jupytext.reads(source_text(path), fmt="py:percent")
     if "kernelspec" not in notebook.metadata:
         said = f"{path}: the header has no kernelspec; expected one named python3"
         raise ReportError(f"{said}. Add it with: jupytext --set-kernel python3 {path}")
@@ -74,16 +72,6 @@ def check_kernels(sources: list[Path]) -> None:
             raise ReportError(f"{path}: {said}. {remedy}: jupytext --set-kernel python3 {path}")
 
 
-def parameter_names(source: Path) -> list[str]:
-    """Names assigned at the top level of the cell of `source` tagged `parameters`, in order; [] without such a cell."""
-    names = []
-    for statement in _tagged(source, "parameters"):
-        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-        for target in filter(None, targets):
-            names += [node.id for node in ast.walk(target) if isinstance(node, ast.Name)]
-    return names
-
-
 def reads(source: Path) -> list[str]:
     """Notebooks whose published results `source` reads, as its cell tagged `reads` declares; [] without such a cell.
 
@@ -95,7 +83,7 @@ def reads(source: Path) -> list[str]:
     ReportError
         Where the cell is anything else, and where it names no other notebook beside `source`.
     """
-    text = "\n".join(map(ast.unparse, _tagged(source, "reads")))
+    text = "\n".join(map(ast.unparse, tagged(source, "reads")))
     others = sorted(path.stem for path in source.parent.glob("*.py") if path != source)
     try:
         names = ast.literal_eval(text.removeprefix("reads = ") or "[]")
@@ -105,18 +93,6 @@ def reads(source: Path) -> list[str]:
         said = f"expected reads = [...], names written out of other notebooks: {', '.join(others) or 'there is none'}"
         raise ReportError(f"{source.stem}: its cell tagged reads is {text!r}; {said}")
     return names
-
-
-def _tagged(source: Path, tag: str) -> list[ast.stmt]:
-    """The statements of the one cell of `source` with that tag; [] where there is none."""
-    cells = [cell for cell in read_source(source).cells if tag in cell.metadata.get("tags", [])]
-    if len(cells) > 1:
-        raise ReportError(f"{source.stem}: {len(cells)} cells are tagged {tag}; expected one, merge them")
-    try:
-        return ast.parse(cells[0].source).body if cells else []
-    except SyntaxError as error:
-        said = f"{source.stem}: the {tag} cell is not plain Python ({error}); expected name = value"
-        raise ReportError(said) from None
 
 
 def execute(

@@ -17,8 +17,9 @@ from typing import Any, TextIO
 import nbformat
 from tqdm import tqdm
 
-from .execution import Kernels, NotebookFailed, check_kernels, execute, parameter_names, reads, write_notebook
+from .execution import Kernels, NotebookFailed, check_kernels, execute, reads, write_notebook
 from .outputs import ReportError
+from .parameters import check, declared, defaults
 from .publication import FOLDERS, WORK, check_folders, exclusive, mend, publish
 
 
@@ -77,15 +78,18 @@ def _literal(text: str) -> Any:
 def assign_parameters(sources: list[Path], parameters: dict[str, Any]) -> list[dict[str, Any]]:
     """For each of `sources`, those of `parameters` that its parameters cell knows, as a list of dicts.
 
-    Raises ReportError for a name that none of them knows; it lists the known ones.
+    Raises ReportError for a name that none of them knows, and lists the known ones; and for a value that has not the
+    type of its default.
     """
-    known = [parameter_names(path) for path in sources]
+    known = [declared(path) for path in sources]
     every = sorted(set().union(*known))
     unknown = [name for name in parameters if name not in every]
     if unknown:
         said = f"unknown parameter {', '.join(unknown)}; expected one of those in the parameters cells of"
         places = ", ".join(path.stem for path in sources)
         raise ReportError(f"{said} {places}: {', '.join(every) or 'there is none'}")
+    for path in sources:
+        check(path.stem, parameters, defaults(path))
     return [{name: value for name, value in parameters.items() if name in names} for names in known]
 
 
