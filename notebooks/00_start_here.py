@@ -153,7 +153,7 @@ path = outputs.save_figure(figure, "fig00_start")
 # %% [markdown]
 # **Figure 0.** *Left:* the samples' histogram, the refined codewords and their masses; the peaks are shaded. *Right:* the least rate on this codebook
 # with and without the budget on peaks, and the file as measured. What the figure does not show is the memory of the signal: bound and file treat
-# samples as independent, and a code that does not can go below both; notebook 8 does, by a transform.
+# samples as independent, and a code that does not can go below both; notebook 9 does, by a transform.
 #
 # ## How long it takes a newcomer
 #

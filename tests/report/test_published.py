@@ -56,3 +56,29 @@ def test_every_rate_is_certified(path):
         witness = entry["solver"] == "blahut-arimoto"  # an independent check, stopped at 1e-5 bits
         assert -1e-9 <= entry["gap_bits"] <= (1e-5 if witness else 1e-6), place
         assert witness or entry["solver"] in ("mosek", "clarabel", "newton"), place
+
+
+def published(notebook):
+    return json.loads((ROOT / "results" / f"{notebook}.json").read_text())
+
+
+def test_what_the_notebook_on_quantisers_concludes():
+    line, annealing = published("07_quantisers")["trimodal"], published("07_quantisers")["annealing"]
+    rates = [line[key]["bits"] for key in ("ecsq", "lloyd_max_time_shared")]
+    assert line["lower_bound_bits"] < rates[0] < line["lower_bound_bits"] + 0.05
+    assert rates[0] < rates[1] < line["report"]["H_Y_bits"]
+    assert line["ecvq"]["bits"] == pytest.approx(rates[0], abs=1e-6)  # not told that cells are intervals
+    assert line["limit"]["gap_bits"] <= 1e-6 and annealing[0]["H_Y_given_X_bits"] > 0.1
+
+
+def test_what_the_notebook_on_streams_concludes():
+    line, core = (published("08_streams")[name] for name in ("trimodal", "core"))
+    over = {key: line[key]["bits"] - line[key]["lower_bound_bits"] for key in ("trellis", "ecsq", "ecvq")}
+    assert 0 < over["trellis"] < over["ecsq"] - 0.01 and over["ecsq"] < 0.05
+    for key in over:
+        stream = line[key]
+        assert 0 < stream["bits"] - stream["cross_entropy_bits"] < 2e-3 * stream["bits"], key
+        assert stream["distortions"]["global"] == pytest.approx(line["D"], abs=0.01), key
+    for plane, scalar in ((line["plane"], "ecsq"), (core["plane"], "ecvq")):
+        for one, other in zip(plane["trellis"], plane[scalar], strict=True):
+            assert one["bits"] - one["lower_bound_bits"] < other["bits"] - other["lower_bound_bits"], one["D"]

@@ -13,7 +13,7 @@
 # ---
 
 # %% [markdown]
-# # 8. Mixed fidelity on real data
+# # 9. Mixed fidelity on real data
 #
 # *What does it save, in bytes of a real file, to be exact only where it matters?*
 #
@@ -36,12 +36,18 @@
 # *In the [paper](../paper/paper.pdf): section 6.8, Mixed fidelity on real data.*
 
 # %% tags=["parameters"]
-side_ecg, before, after = 32, 18, 25  # samples of a block; samples of a QRS complex before and after its peak
-rms_in, rms_out = 0.010, 0.030  # mV
-side, face = 8, [64, 208, 160, 336]  # pixels of a block; top, bottom, left and right of the region of interest
-psnr_in, psnr_out = 40.0, 30.0  # dB
-fine = 16  # bins of the model's histogram to a step
-shown_from, shown_to = 12.0, 15.0  # seconds of the electrocardiogram that are drawn
+side_ecg: int = 32  # samples of a block of the electrocardiogram
+before: int = 18  # samples of a QRS complex before its peak
+after: int = 25  # samples of a QRS complex after its peak
+rms_in: float = 0.010  # mV, error inside the complexes
+rms_out: float = 0.030  # mV, error outside
+side: int = 8  # pixels of a block of the photograph
+face: list = [64, 208, 160, 336]  # pixels; top, bottom, left and right of the region of interest
+psnr_in: float = 40.0  # dB inside the region
+psnr_out: float = 30.0  # dB outside
+fine: int = 16  # bins of the model's histogram to a step
+shown_from: float = 12.0  # seconds, start of what is drawn of the electrocardiogram
+shown_to: float = 15.0  # seconds, its end
 
 # %% tags=["nbval-ignore-output"]
 import io
@@ -57,7 +63,7 @@ from skimage import data
 from mfrd.coding import arrays, transform, water_filling
 from mfrd.report import outputs, parameters, plot
 
-changed = parameters.changed("08_mixed_fidelity_data", globals())  # wrong types are refused here; {} at the published values
+changed = parameters.changed("09_mixed_fidelity_data", globals())  # wrong types are refused here; {} at the published values
 plot.use_style()
 
 # %% [markdown]
@@ -264,7 +270,7 @@ results = {
 }
 
 # %%
-path = outputs.save_results("08_mixed_fidelity_data", results)
+path = outputs.save_results("09_mixed_fidelity_data", results)
 assert np.array_equal(decoded, file_ecg.signal) and rms["inside"] <= rms_in and rms["outside"] <= rms_out
 assert least_ecg < scalar_ecg < file_ecg.bytes < same_ecg.bytes < min(lossless.values())
 assert least < scalar < size["mixed"] < size["same"] and size["jpeg"] <= size["mixed"]

@@ -1,0 +1,211 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 8. Streams: from cells to bytes
+#
+# *How near do real bytes come to the certified bound, and what closes the gap that scalar cells leave?*
+#
+# A quantiser that codes samples one by one pays $H(Y)$, and at high rate its cells, which are intervals, cost it up to
+# $\tfrac12\log_2(2\pi e/12) \approx 0.2546$ bits a sample. A *trellis* does better and still decides one sample at a time on the decoder's side: a machine of $S$ states
+# in which half of the codewords may be sent, and the one that is sent decides the next state. Its encoder is the cheapest path,
+#
+# $$\min_{y_1, y_2, \dots}\ \sum_t \Big[ \sum_r \lambda_r\, w_r(x_t)\, (x_t - y_t)^2 - \log_2 P(y_t \mid \text{state}_t) \Big],$$
+#
+# which one pass of the Viterbi algorithm finds, however many budgets there are: the prices $\lambda_r$ that the convex program gives are all
+# that it has to know of them. What is measured here are bytes of real streams, coded and decoded again, on samples that no design has seen. Everything counts: the header,
+# the model, the codebook, the checks.
+#
+# A stream's distortion scatters about its budget. So what it lies above the bound is taken at the distortions $E_r$ *measured*,
+#
+# $$R(E) \ \ge\ R(D) + \sum_r \lambda_r (D_r - E_r),$$
+#
+# the tangent of the bound, which is below it everywhere since $R$ is convex.
+#
+# *In the [paper](../paper/paper.pdf): section 6.7, From prices to bytes.*
+
+# %% tags=["parameters"]
+seed: int = 7  # of the samples that are coded
+restarts: int = 2  # random starts of each round of the search for scalar quantisers
+n_samples: int = 1_000_000  # samples of a stream
+n_letters: int = 100  # letters of the trimodal source
+D: float = 0.6  # budget on all letters
+D_core: float = 0.05  # budget on the letters of the core
+core_radius: float = 1.0  # the core is abs(x) < core_radius
+states: int = 8  # of the trellis
+D_plane: list = [0.2, 0.3, 0.45, 0.6, 1.0, 2.0]  # budgets of the plane
+D_plane_core: list = [0.3, 0.6, 1.0]  # budgets beside the core's
+lengths: list = [100, 1000, 10_000, 100_000, 1_000_000]  # samples of streams that are compared
+D_idle: float = 30.5  # the budget of the report's spike, above its variance
+
+# %% tags=["nbval-ignore-output"]
+from functools import cache
+
+import numpy as np
+
+import mfrd
+from mfrd.report import outputs, parameters, plot
+
+changed = parameters.changed("08_streams", globals())  # wrong types are refused here; {} at the published values
+plot.use_style()
+
+# %% [markdown]
+# ## One budget
+#
+# The trimodal source at one distortion: the quantisers of notebook 7, and a trellis.
+
+# %%
+trimodal = mfrd.bumps(mfrd.grid(-8, 8, n_letters), [0.25] * 3, [-5, -1, 2.5], [0.3, 0.6, 0.4], floor=0.015625)
+core = mfrd.Fidelity(D_core, on=abs(trimodal.points) < core_radius, name="core")
+letters = mfrd.draw(trimodal, n_samples, seed)
+
+
+@cache
+def limit(D, *others):
+    """The certified limit over all codebooks with a global budget D, and others."""
+    return mfrd.limit(trimodal, [mfrd.Fidelity(D), *others])
+
+
+def bound_at(limit, spent):
+    """Bits that no code of these distortions goes below: the tangent of the limit."""
+    budgets = {f.name: f.D for f in limit.solution.problem.fidelities}
+    return limit.lower_bound + sum(price * (budgets[name] - spent[name]) for name, price in limit.prices.items())
+
+# %%
+@cache
+def trellis(D, *others):
+    """A trellis within a global budget D, and others."""
+    return mfrd.trellis(trimodal, [mfrd.Fidelity(D), *others], states, bound=limit(D, *others))
+
+
+@cache
+def searched(D, *others):
+    """The best scalar quantiser that a search from annealed starts finds within the budgets."""
+    known = limit(D, *others)
+    return mfrd.ecvq(trimodal, [mfrd.Fidelity(D), *others], convex=known, bound=known, rng=seed, restarts=restarts)
+
+
+many_sizes = [mfrd.lloyd_max(trimodal, m, initial="even") for m in range(1, 25)]
+many_steps = [mfrd.uniform_quantiser(trimodal, step) for step in np.geomspace(0.2, 16, 120)]
+
+# %%
+rivals = {f"trellis of {states} states": trellis(D), "ECSQ, proven": mfrd.ecsq(trimodal, D, bound=limit(D)),
+          "ECVQ, annealed starts": searched(D),
+          "Lloyd–Max, time-shared": mfrd.mixture(many_sizes, [mfrd.Fidelity(D)], bound=limit(D)),
+          "uniform, time-shared": mfrd.mixture(many_steps, [mfrd.Fidelity(D)], bound=limit(D))}
+streams = {name: mfrd.measure(quantiser, letters) for name, quantiser in rivals.items()}
+print(f"at D = {D} no code takes less than {limit(D).lower_bound:.4f} bits")
+print(f"{'':24s} {'model':>8s} {'measured':>9s} {'at D':>8s} {'over bound':>11s} {'bytes':>8s}")
+for name, s in streams.items():
+    print(f"{name:24s} {rivals[name].rate:8.4f} {s.bits:9.4f} {s.distortion:8.4f} "
+          f"{s.bits - bound_at(limit(D), s.distortions):11.4f} {s.bytes:8d}")
+
+# %% [markdown]
+# The trellis passes the exact quantiser, which has the least $H(Y)$ of all that code sample by sample.
+#
+# ## The plane in bytes
+
+# %%
+def measured(quantisers, *others):
+    """(D, bits, bound at that D) of each quantiser's stream, {budget: quantiser}, with all that was measured."""
+    coded = {D_: mfrd.measure(quantiser, letters) for D_, quantiser in quantisers.items()}
+    bounds = {D_: bound_at(limit(D_, *others), s.distortions) for D_, s in coded.items()}
+    return [(s.distortions["global"], s.bits, bounds[D_]) for D_, s in coded.items()], coded
+
+# %%
+exact, exact_streams = measured({D_: mfrd.ecsq(trimodal, D_) for D_ in D_plane})
+coded, coded_streams = measured({D_: trellis(D_) for D_ in D_plane})
+schemes = {"ecsq": exact, "trellis": coded}
+kinds = {"ecsq": ("quantiser", "ECSQ, bytes"), "trellis": ("measured", f"trellis of {states} states, bytes", {"linestyle": "-"})}
+figure = plot.plane(schemes, kinds, [(D_, limit(D_).lower_bound) for D_ in D_plane])
+path = outputs.save_figure(figure, "fig21_streams")
+
+# %% [markdown]
+# **Figure 21.** *Left:* bytes of real streams, in bits a sample, at the distortion measured on what was decoded. *Right:* the same less
+# the certified bound at that distortion.
+#
+# ## A budget that binds
+#
+# With a budget on the core the trellis has two prices and nothing else changes.
+
+# %%
+scalar_core, scalar_core_streams = measured({D_: searched(D_, core) for D_ in D_plane_core}, core)
+coded_core, coded_core_streams = measured({D_: trellis(D_, core) for D_ in D_plane_core}, core)
+schemes_core = {"ecvq": scalar_core, "trellis": coded_core}
+kinds_core = {"ecvq": ("annealed", "ECVQ, bytes", {"linestyle": "-"}), "trellis": kinds["trellis"]}
+figure = plot.plane(schemes_core, kinds_core, [(D_, limit(D_, core).lower_bound) for D_ in D_plane_core])
+path = outputs.save_figure(figure, "fig21_streams_core")
+
+# %%
+for D_, s in coded_core_streams.items():
+    print(f"D = {D_}: trellis {s.bits:.4f} bits at D {s.distortions['global']:.4f} and {s.distortions['core']:.4f}, "
+          f"{s.bits - bound_at(limit(D_, core), s.distortions):.4f} over the bound")
+
+# %% [markdown]
+# **Figure 21, the core.** As above with $D' = 0.05$ on the core; the distortions measured there are printed.
+#
+# ## Finite samples
+#
+# A short stream pays for its header and its model, and its distortion is that of few samples. Both fade as it grows.
+
+# %%
+finite = {N: {"ecsq": mfrd.measure(rivals["ECSQ, proven"], letters[:N]), "trellis": mfrd.measure(trellis(D), letters[:N])}
+          for N in lengths if N <= n_samples}
+for N, both in finite.items():
+    print(f"{N:8d} samples: " + "; ".join(f"{name} {s.bits:.4f} bits, {s.bits - s.cross_entropy:.4f} more than the model "
+                                          f"asks, D {s.distortion:.4f}" for name, s in both.items()))
+
+# %% [markdown]
+# And with a budget that says nothing, as the report's $D = 30.5$ for its spike, of smaller variance, the bound is zero and the quantiser has one
+# codeword. A container still has a header and checks, and they count.
+
+# %%
+spike = mfrd.bumps(mfrd.grid(-10, 10, 200), [0.2, 0.8, 0.8], [0, -4, 5], [0.2, 3, 4])
+silent = mfrd.ecsq(spike, D_idle, bound=mfrd.limit(spike, mfrd.Fidelity(D_idle)))
+silence = mfrd.measure(silent, mfrd.draw(spike, n_samples, seed))
+print(f"D = {D_idle}: ECSQ {silent.rate:.4f} bits, {silence.bytes} bytes for {n_samples} samples")
+
+# %% [markdown]
+# ## What this shows
+#
+# The last line has the bits at one budget: the bound, the trellis in bytes, and the exact scalar quantiser in bytes.
+
+# %%
+def kept(stream, bound):
+    """What results hold of a stream."""
+    return {"bits": stream.bits, "bytes": stream.bytes, "samples": stream.samples, "lower_bound_bits": bound,
+            "cross_entropy_bits": stream.cross_entropy, "distortions": stream.distortions}
+
+
+def rows(streams, *others):
+    """What results hold of the streams of a plane."""
+    return [{"D": D_, **kept(s, bound_at(limit(D_, *others), s.distortions))} for D_, s in streams.items()]
+
+# %%
+keys = ["trellis", "ecsq", "ecvq", "lloyd_max_time_shared", "uniform_time_shared"]
+at_D = {key: kept(s, bound_at(limit(D), s.distortions)) for key, s in zip(keys, streams.values())}
+results = {
+    "trimodal": {"D": D, "states": states, "lower_bound_bits": limit(D).lower_bound, **at_D,
+                 "plane": {"ecsq": rows(exact_streams), "trellis": rows(coded_streams)}},
+    "core": {"D_core": D_core, "plane": {"ecvq": rows(scalar_core_streams, core), "trellis": rows(coded_core_streams, core)}},
+    "finite": {str(N): {name: kept(s, limit(D).lower_bound) for name, s in both.items()} for N, both in finite.items()},
+    "idle": {"D": D_idle, **kept(silence, silent.lower_bound)},
+}
+path = outputs.save_results("08_streams", results)
+
+# %%
+assert all(s.bits > s.cross_entropy for s in streams.values())
+assert all(np.isfinite(low) and bits > 0 for points in (*schemes.values(), *schemes_core.values()) for _, bits, low in points)
+print(f"trimodal at D = {D}: bound {limit(D).lower_bound:.4f}, trellis {at_D['trellis']['bits']:.4f}, "
+      f"ECSQ {at_D['ecsq']['bits']:.4f} bits")
