@@ -31,8 +31,9 @@ from ..codebooks.priced import TINY, matrices, minimisers
 from ..problems.distortion import squared_error
 from ..problems.fidelity import Fidelity
 from ..problems.problem import Problem
-from ..problems.source import Source, as_points
+from ..problems.source import Source
 from ..problems.units import NATS_PER_BIT
+from ..problems.values import as_points, real_array
 from ..solvers.certificate import dual_point, log_sum
 from .chebyshev import UNIT, Search, Separated
 
@@ -259,7 +260,7 @@ def lower_bound_all_codebooks(
     ----------
     Blahut (1972); Berger (1971), theorem 2.5.2 for arbitrary reproduction alphabets.
     """
-    problem, given = Problem(source, source.mean[None], fidelities), np.asarray(multipliers, float)  # type: ignore[arg-type]
+    problem, given = Problem(source, source.mean[None], fidelities), real_array(multipliers, "multipliers", "(R,)")  # type: ignore[arg-type]
     lam, a = dual_point(problem, np.where(given == np.inf, 0.0, given), potentials)
     if (problem.rows.D[given == np.inf] > 0).any():
         raise ValueError(f"multipliers are {given}; expected numbers >= 0, infinite at budgets of zero alone")

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..problems.distortion import squared_error
-from ..problems.source import Source, as_points
+from ..problems.source import Source
+from ..problems.values import as_points
 from ..solvers.encoder import Encoder
 from .contiguous import best_cells
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..problems.values import plain
 from .container import CorruptStream, from_words, integer_counts, model_of, to_words
 
 LENGTHS = struct.Struct("<II")
@@ -45,7 +46,7 @@ def pack(arrays: Sequence[np.ndarray]) -> bytes:
     Range coding: Martin (1979).
     """
     numbers, runs = [len(arrays)], []
-    for values in map(np.asarray, arrays):
+    for values in (plain(given, "an array") for given in arrays):
         if values.ndim != 1 or values.dtype.kind not in "iu":
             raise ValueError(f"an array has shape {values.shape} of {values.dtype}; expected (N,) integers")
         low, high = (int(values.min()), int(values.max())) if len(values) else (0, 0)

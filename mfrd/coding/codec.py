@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 
-from ..problems.source import as_points
+from ..problems.values import as_points, plain
 from ..quantisers.cells import labels
 from ..quantisers.trellis import Trellis
 from ..quantisers.trellis_design import SHARES
@@ -105,7 +105,7 @@ class Codec:
         ValueError
             Where the samples have another dimension or are not finite.
         """
-        k, samples = self.codebook.shape[1], np.asarray(samples)
+        k, samples = self.codebook.shape[1], plain(samples, "samples")
         if samples.size == 0 and samples.ndim <= 2:
             return np.zeros((0, k))
         points = as_points(samples, "samples")
@@ -164,7 +164,7 @@ class Codec:
             writer = TrellisWriter(self.nearest.layout)
         held, room = [], FRAME
         yield writer.start()
-        for chunk in map(np.asarray, chunks):
+        for chunk in (plain(given, "samples") for given in chunks):
             if chunk.ndim == 0:
                 said = f"samples are {chunk}, one number; expected (N, k) or (N,)"
                 raise ValueError(f"{said}, in a stream a list of such arrays")

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..problems.rows import BudgetRows
 from ..problems.source import Source
+from ..problems.values import plain
 from ..quantisers.quantiser import Quantiser
 from ..quantisers.trellis import Trellis
 from .codec import Codec
@@ -131,7 +132,7 @@ def measure(quantiser: Quantiser | Trellis, letters: np.ndarray) -> Stream:
 
 def indices(letters: np.ndarray, n: int) -> np.ndarray:
     """Samples as an array of indices from 0 to n - 1, (N,); raises ValueError where they are none."""
-    letters = np.asarray(letters)
+    letters = plain(letters, "letters")
     if not letters.size:
         raise ValueError("there are no samples; expected at least one letter, as mfrd.draw returns")
     if letters.ndim != 1 or letters.dtype.kind not in "iu" or letters.min() < 0 or letters.max() >= n:

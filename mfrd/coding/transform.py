@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.fft import dctn, idctn
 
+from ..problems.values import real_array
 from .arrays import bits_of, pack, unpack
 from .container import CHECK, CorruptStream, checksum
 
@@ -89,7 +90,7 @@ def to_blocks(signal: np.ndarray, side: int) -> np.ndarray:
     ----------
     Ahmed, Natarajan and Rao (1974).
     """
-    signal = np.asarray(signal, float)
+    signal = real_array(signal, "the signal", "one or two axes")
     d = signal.ndim
     if d not in (1, 2) or any(size % side for size in signal.shape) or not signal.size:
         raise ValueError(f"the signal has shape {signal.shape}; expected one or two sizes that {side} divides")

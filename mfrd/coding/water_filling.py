@@ -18,6 +18,7 @@ from ..problems.fidelity import Fidelity
 from ..problems.problem import Problem
 from ..problems.source import Source
 from ..problems.units import NATS_PER_BIT
+from ..problems.values import as_points
 from ..quantisers.scalar import Hull
 from ..solvers.certificate import log_sum
 from ..solvers.interior_point import centre, interior_point
@@ -68,7 +69,7 @@ def histogram(samples: np.ndarray, width: float) -> Source:
     -------
     Source
     """
-    samples = np.asarray(samples, float)
+    samples = as_points(samples, "samples")[:, 0]
     bins = np.unique(np.rint(samples / width), return_inverse=True)[1]
     mass = np.bincount(bins)
     return Source(np.bincount(bins, samples) / mass, mass / mass.sum())

@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .values import real_array
+
+ASYMMETRY = 1e-10  # of the largest entry of a covariance, up to which it is symmetric but for rounding
+
 
 def squared_error(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Squared Euclidean distance, d_ij = |x_i - y_j|^2.
@@ -103,11 +107,11 @@ class mahalanobis:
     metric: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        C = np.atleast_2d(np.asarray(self.covariance, float))
+        C = np.atleast_2d(real_array(self.covariance, "covariance", "(k, k)"))
         if C.ndim != 2 or C.shape[0] != C.shape[1] or not np.isfinite(C).all():
             raise ValueError(f"covariance has shape {C.shape}; expected a finite (k, k) matrix, as numpy.cov(x.T)")
         smallest = np.linalg.eigvalsh((C + C.T) / 2)[0]
-        if not np.allclose(C, C.T, rtol=1e-10) or smallest <= 0:
+        if abs(C - C.T).max() > ASYMMETRY * abs(C).max() or smallest <= 0:
             raise ValueError(
                 f"covariance has least eigenvalue {smallest:g} and asymmetry "
                 f"{abs(C - C.T).max():g}; expected symmetric positive definite: add a small multiple of the identity"

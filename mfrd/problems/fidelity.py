@@ -7,7 +7,7 @@ from math import fsum
 import numpy as np
 
 from .distortion import squared_error
-from .samples import real_array
+from .values import number, plain, real_array
 
 FORMS = ("joint", "subset", "letter")
 EMPTY = "the subset is empty; expected at least one source letter: widen what selects it"
@@ -81,15 +81,14 @@ class Fidelity:
 
     def __post_init__(self) -> None:
         name, D, on, d = self.name or ("global" if self.on is None else "subset"), self.D, self.on, self.distortion
-        if not isinstance(D, (int, float, np.integer, np.floating)) or not 0 <= D < np.inf:
-            raise ValueError(f"{name}: budget is {D!r}; expected one finite number >= 0")
+        D = number(D, f"{name}: budget is", "one finite number >= 0")
         if self.per not in FORMS:
             raise ValueError(f"{name}: per={self.per!r}; expected one of {', '.join(FORMS)}")
         if on is not None and np.size(on) == 0:
             raise ValueError(f"{name}: {EMPTY}")
         if not callable(d):
             d = own(real_array(d, f"{name}: distortion", "(n, m), source letters by codewords"))
-        self.__dict__.update(D=float(D), on=None if on is None else own(np.asarray(on)), distortion=d, name=name)
+        self.__dict__.update(D=D, on=None if on is None else own(plain(on, f"{name}: on")), distortion=d, name=name)
 
     def __repr__(self) -> str:
         on = self.on

@@ -22,7 +22,8 @@ from .edges import Edges
 from .fidelity import Fidelity, InfeasibleFidelity
 from .rounding import exact_dot, two_sum, up
 from .rows import BudgetRows
-from .source import Source, as_points
+from .source import Source
+from .values import as_points
 
 BLOCK = 500_000  # entries of a distortion block: 4 MB stay in the cache, twice as fast as 32
 ALL = slice(None)

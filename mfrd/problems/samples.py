@@ -10,16 +10,6 @@ import numpy as np
 SUFFIXES = (".csv", ".npy", ".npz")
 
 
-def real_array(values: Any, what: str, expected: str) -> np.ndarray:
-    """`values` as a float array; a ValueError with `what` they are and the shape `expected` where some are no reals."""
-    try:
-        if np.iscomplexobj(values):
-            raise TypeError("it is complex")
-        return np.asarray(values, float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{what} is no array of numbers ({error}); expected real numbers, {expected}") from None
-
-
 def read(path: str | Path, columns: Any = None) -> np.ndarray:
     """The samples of a file, (N, k), or (N,) where it is one column; arguments as mfrd.Source.from_file takes them."""
     path = Path(path)

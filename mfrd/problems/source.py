@@ -8,19 +8,7 @@ import numpy as np
 
 from . import binning
 from . import samples as measured
-
-
-def as_points(values: Any, what: str) -> np.ndarray:
-    """A finite float array (n, k) from (n,) or (n, k); `what` names it in the error."""
-    points = measured.real_array(values, what, "(n,) or (n, k)")
-    if points.ndim == 1:
-        points = points[:, None]
-    if points.ndim != 2 or 0 in points.shape:
-        raise ValueError(f"{what} has shape {np.shape(values)}; expected (n,) or (n, k) with n, k >= 1")
-    if not np.isfinite(points).all():
-        row = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
-        raise ValueError(f"{what} holds {points[row]} in row {row}; expected finite numbers: drop or mend that row")
-    return points
+from .values import as_points, probabilities, real_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +22,8 @@ class Source:
     points : (n,) or (n, k) array
         Kept as given.
     pmf : (n,) array
-        Non-negative, sums to one within 1e-9 and is then normalised to it. Zeros are allowed.
+        Non-negative, sums to one within 1e-9, or within its own rounding where it is of float32, and is then
+        normalised to it. Zeros are allowed.
 
     Attributes
     ----------
@@ -69,17 +58,7 @@ class Source:
                 f"points holds {x[far[0]]} in row {far[0]}; expected points whose squared distances are finite: "
                 "measure them in a larger unit"
             )
-        p = measured.real_array(self.pmf, "pmf", "(n,)")
-        if p.shape != (len(x),):
-            raise ValueError(f"pmf has shape {p.shape}; expected ({len(x)},), one probability a source point")
-        if not np.isfinite(p).all():
-            raise ValueError(f"pmf holds {p[~np.isfinite(p)][0]}; expected finite numbers: mend it")
-        if p.min() < 0:
-            raise ValueError(
-                f"pmf holds {p.min():g} at index {p.argmin()}; expected numbers >= 0: mend it, or drop that letter"
-            )
-        if abs(p.sum() - 1) > 1e-9:
-            raise ValueError(f"pmf sums to {p.sum():.10g}; expected 1 (within 1e-9): divide it by its sum")
+        p = probabilities(self.pmf, len(x))
         self.__dict__.update(points=np.array(self.points, float), pmf=p / p.sum())
 
     @classmethod
@@ -248,7 +227,7 @@ def bumps(points: np.ndarray, weights: np.ndarray, means: np.ndarray, stds: np.n
         Where shapes disagree, or the density is negative somewhere or zero on every point.
     """
     x, centres = as_points(points, "points"), as_points(means, "means")
-    stds, weights = np.asarray(stds, float), np.asarray(weights, float)
+    stds, weights = (real_array(given, name, "(b,)") for given, name in ((stds, "stds"), (weights, "weights")))
     if not (len(stds) == len(weights) == len(centres)) or x.shape[1] != centres.shape[1]:
         raise ValueError(
             f"weights {weights.shape}, means {centres.shape}, stds {stds.shape}, points {x.shape}; "

@@ -224,6 +224,7 @@ def ecsq(source: Source, D: float, *, bound: Any = None) -> Quantiser:
     [(0.312, 3), (0.688, 3)]
     """
     fidelity, began, programs, hull = Fidelity(D), perf_counter(), 0, Hull(source)
+    D = fidelity.D
     fine, coarse = hull.fine, hull.coarse
     if D >= coarse.distortion:
         fine = coarse

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..problems.problem import ALL, Problem
 from ..problems.units import NATS_PER_BIT
+from ..problems.values import tolerance
 from .certificate import as_they_are
 from .encoder import Encoder
 from .outcome import Stats
@@ -58,7 +59,7 @@ def blahut_arimoto(problem: Problem, *, tol: float = 1e-7, max_iterations: int =
             f"Blahut-Arimoto bisects on one slope; found {len(problem.rows)} budget rows, "
             'expected 1: use solver="newton" or "clarabel"'
         )
-    start = time.perf_counter()
+    start, tol = time.perf_counter(), tolerance(tol)
     problem.check_feasible()
     cost = problem.rows.weights[0][:, None] * problem.excess(0)  # w_i e_ij, (n, m)
     p, D, updates, slopes = problem.source.p, problem.excess_budgets[0], 0, 0

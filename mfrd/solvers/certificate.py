@@ -33,6 +33,7 @@ import numpy as np
 from ..problems.problem import ALL, Columns, Problem
 from ..problems.rounding import two_product, two_sum
 from ..problems.units import NATS_PER_BIT
+from ..problems.values import real_array
 
 U = 2.0**-53  # half a unit in the last place of one
 
@@ -227,7 +228,7 @@ def dual_point(problem: Problem, multipliers: np.ndarray, potentials: np.ndarray
 
     Potentials of letters of probability zero have no say: they are zero.
     """
-    lam, a = np.asarray(multipliers, float), np.asarray(potentials, float)
+    lam, a = real_array(multipliers, "multipliers", "(R,)"), real_array(potentials, "potentials", "(n,)")
     wanted = problem.rows.D.shape, (problem.n,)
     if (lam.shape, a.shape) != wanted:
         raise ValueError(f"multipliers {lam.shape} and potentials {a.shape}; expected {wanted[0]} and {wanted[1]}")

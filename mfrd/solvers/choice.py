@@ -14,6 +14,7 @@ from scipy.optimize import brentq
 
 from ..problems.fidelity import InfeasibleFidelity
 from ..problems.problem import Problem
+from ..problems.values import tolerance
 from . import conic
 from .active_set import Newton
 from .certificate import U, as_they_are, excess_encoder, lower_bound
@@ -154,8 +155,7 @@ def solve(problem: Problem, solver: str = "auto", *, tol: float = TOLERANCE) -> 
     >>> {name: round(price, 3) for name, price in solution.prices.items()}
     {'global': 1.443, 'core': 0.516}
     """
-    if not (isinstance(tol, (int, float)) and tol > 0):
-        raise ValueError(f"tol is {tol!r}; expected a number of bits > 0, such as 1e-6")
+    tol = tolerance(tol)
     order = made(backends(solver))
     if not isinstance(problem, Problem):
         raise ValueError(f"problem is {problem!r}; expected an mfrd.Problem of a source, a codebook and fidelities")

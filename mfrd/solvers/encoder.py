@@ -6,8 +6,9 @@ import numpy as np
 from scipy.special import entr, rel_entr
 
 from ..problems.rows import BudgetRows
-from ..problems.source import Source, as_points
+from ..problems.source import Source
 from ..problems.units import NATS_PER_BIT
+from ..problems.values import as_points, real_array
 
 
 class Encoder:
@@ -42,9 +43,9 @@ class Encoder:
     """
 
     def __init__(self, source: Source, codebook: np.ndarray, Q: np.ndarray, support: np.ndarray | None = None) -> None:
-        self.source, self.codebook, self.y = source, np.array(codebook, float), as_points(codebook, "codebook")
+        self.source, self.y, self.codebook = source, as_points(codebook, "codebook"), np.array(codebook, float)
         support = np.arange(len(self.y)) if support is None else np.asarray(support, int)
-        Q = np.asarray(Q, float)
+        Q = real_array(Q, "Q", "(n, m)")
         if Q.shape != (len(source.p), len(support)):
             raise ValueError(
                 f"Q has shape {Q.shape}; expected ({len(source.p)}, {len(support)}), "

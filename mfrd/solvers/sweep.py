@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from ..problems.fidelity import InfeasibleFidelity
 from ..problems.problem import Problem
+from ..problems.values import tolerance
 from .choice import backends, certified, made
 from .encoder import Encoder
 from .outcome import TOLERANCE, Stats, Status
@@ -89,7 +90,7 @@ def swept(problem: Problem, budgets: list, solver: str, tol: float, jobs: int) -
     """The curves of the last of `budgets`, (name, values) each, one for each value of the one before, if any."""
     from tqdm import tqdm
 
-    names = backends(solver)
+    names, tol = backends(solver), tolerance(tol)
     rows = [[problem]]
     for name, values in budgets:
         problem.fidelity(name)
