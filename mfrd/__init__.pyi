@@ -19,8 +19,10 @@ from .solvers.blahut import blahut_arimoto
 from .solvers.certificate import lower_bound
 from .solvers.choice import backends, solve
 from .solvers.encoder import Encoder
+from .solvers.inverse import distortion_at_rate
 from .solvers.solution import NotCertified, Solution
 from .solvers.sweep import rd_curve, rd_surface
+from .solvers.tangent import solve_at_prices
 
 __all__ = [
     "AnnealingStep",
@@ -44,6 +46,7 @@ __all__ = [
     "backends",
     "blahut_arimoto",
     "bumps",
+    "distortion_at_rate",
     "draw",
     "ecsq",
     "ecsq_hull",
@@ -63,6 +66,7 @@ __all__ = [
     "rd_surface",
     "refine",
     "solve",
+    "solve_at_prices",
     "squared_error",
     "trellis",
     "uniform_quantiser",

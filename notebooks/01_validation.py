@@ -65,7 +65,7 @@ problem = mfrd.Problem(gaussian, codebook, [mfrd.Fidelity(D_example)])
 variance = gaussian.covariance.item()
 budgets = np.linspace(*D_range, n_budgets)
 curve = mfrd.rd_curve(problem, "global", budgets, solver=solver)
-print(f"variance {variance:.4f}, least reachable distortion {problem.least[0]:.4f}")
+print(f"variance {variance:.4f}, least reachable distortion {problem.least('global'):.4f}")
 print(f"every certified gap below 1e-6 bits: {all(s.gap < 1e-6 for s in curve)}")
 
 # %% [markdown]
@@ -140,7 +140,7 @@ plot.lines(ax, [(low, deviations[m], f"shade {k}", f"$m = {m}$") for k, m in enu
 path = outputs.save_figure(figure, "fig02_codebook_size")
 for m in sizes:
     refused = sum(s.status == "infeasible" for s in curves[m])
-    print(f"m = {m:2d}: least reachable distortion {sizes[m].least[0]:.5f}, {refused} of {len(low)} budgets infeasible")
+    print(f"m = {m:2d}: least reachable distortion {sizes[m].least('global'):.5f}, {refused} of {len(low)} budgets infeasible")
 
 # %% [markdown]
 # **Figure 2, continued.** Deviation from the closed form by codebook size. A curve starts where its codebook begins to
@@ -195,7 +195,7 @@ plot.lines(ax, [(budgets_2d, rates_2d, "convex", "convex, $4 \\times 4$"),
            "distortion $D$", "rate (bits)", "Rate")
 path = outputs.save_figure(figure, "fig09_gaussian_2d_curve")
 print("infeasible budgets:", *[f"{D:.3f}" for D, s in zip(budgets_2d, curve_2d) if s.status == "infeasible"],
-      f"(least reachable {problem_2d.least[0]:.3f})")
+      f"(least reachable {problem_2d.least('global'):.3f})")
 
 # %% [markdown]
 # **Figure 9.** The rate–distortion curve in the plane, with the closed form for two independent components,
@@ -259,13 +259,13 @@ sweep = lambda D, solutions: [{"D": D_, **s.summary()} for D_, s in zip(D, solut
 at_example = {**conic.summary(), **dict(zip(published, nats(conic.encoder)))}
 at_example["blahut_arimoto"] = {**blahut.summary(), **dict(zip(published, nats(blahut.encoder)))}
 results = {
-    "gaussian_1d": {"variance": variance, "least_D": problem.least[0], f"at_D_{D_example}": at_example,
+    "gaussian_1d": {"variance": variance, "least_D": problem.least("global"), f"at_D_{D_example}": at_example,
                     "deviation_bits": {"smallest_D": small, "at_D_0.3": mid,
                                        "largest_beyond_D_0.5": abs(deviation[beyond]).max()},
-                    "least_D_by_codewords": {str(m): sizes[m].least[0] for m in sizes}, "sweep": sweep(budgets, curve),
+                    "least_D_by_codewords": {str(m): sizes[m].least("global") for m in sizes}, "sweep": sweep(budgets, curve),
                     "by_codewords": {"D": low, "deviation_bits": {str(m): deviations[m] for m in sizes}},
                     "convexity": convexity},
-    "gaussian_2d": {"variance": total, "least_D": problem_2d.least[0], "sweep": sweep(budgets_2d, curve_2d),
+    "gaussian_2d": {"variance": total, "least_D": problem_2d.least("global"), "sweep": sweep(budgets_2d, curve_2d),
                     "sweep_7_by_7": sweep(budgets_odd, curve_odd)},
     "trimodal_core": {"shannon_bound_bits": shannon, "sweep": sweep(budgets_3, curve_3),
                       "blahut_arimoto": sweep(witnesses, check_3)},

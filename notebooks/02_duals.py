@@ -58,7 +58,7 @@ core = mfrd.Fidelity(D_core, on=inside, name="core")
 problem = mfrd.Problem(gaussian, mfrd.grid(-3, 3, n_codewords), [mfrd.Fidelity(1.0), core])
 probability = gaussian.p[inside].sum()
 print(f"{inside.sum()} letters of probability {probability:.4f}; mean distortion allowed there {D_core / probability:.4f}")
-print(f"least reachable: global {problem.least[0]:.4f}, core {problem.least[1]:.5f}")
+print(f"least reachable: global {problem.least('global'):.4f}, core {problem.least('core'):.5f}")
 
 # %% [markdown]
 # ## Prices along the sweep
@@ -176,7 +176,7 @@ plot.lines(right, [(D_feasible, core_rates, "convex", "")], "core budget $D′$"
 path = outputs.save_figure(figure, "fig03_core_budget")
 free = mfrd.solve(alone.with_budget("global", D_example), solver).encoder.distortion(mfrd.squared_error)
 goes_slack = (gaussian.p * inside) @ free
-print(f"{len(core_budgets) - len(feasible)} of {len(core_budgets)} budgets infeasible (least reachable {problem.least[1]:.5f})")
+print(f"{len(core_budgets) - len(feasible)} of {len(core_budgets)} budgets infeasible (least reachable {problem.least('core'):.5f})")
 print(f"the core's budget binds below D' = {goes_slack:.4f}, what the core spends without it, and is slack beyond")
 
 # %% [markdown]
@@ -191,7 +191,7 @@ print(f"the core's budget binds below D' = {goes_slack:.4f}, what the core spend
 # %%
 sweep = lambda D, solutions: [{"D": D_, **s.summary()} for D_, s in zip(D, solutions)]
 results = {"gaussian_1d_mixed_fidelity": {
-    "budgets": {"core": D_core}, "probability_of_core": probability, "least_D": dict(zip(price, problem.least)),
+    "budgets": {"core": D_core}, "probability_of_core": probability, "least_D": {name: problem.least(name) for name in price},
     "price_core_bits": [price["core"].min(), price["core"].max()], "price_global_bits": [price["global"].min(), price["global"].max()],
     "price_core_nats": np.log(2) * np.array([price["core"].min(), price["core"].max()]),
     "price_global_nats": np.log(2) * np.array([price["global"].min(), price["global"].max()]),

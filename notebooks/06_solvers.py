@@ -106,7 +106,7 @@ def random_problem(rng):
     budgets = two(1.0, 1.0, rng.permutation(n)[: max(1, n // 2)])
     problem = mfrd.Problem(source, rng.normal(size=m), budgets)
     factors = 1 + rng.exponential(size=2)
-    for f, least, factor in zip(budgets, problem.least, factors):
+    for f, least, factor in zip(budgets, problem.row_least, factors):
         problem = problem.with_budget(f.name, least * factor + 1e-6)
     return problem
 

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import TypeAlias
+from importlib import import_module
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -239,7 +240,7 @@ class Problem:
         return found
 
     @cached_property
-    def least(self) -> np.ndarray:
+    def row_least(self) -> np.ndarray:
         """The least each row can reach by itself, sum_i p_i w_ri min_j d_ij, (R,)."""
         letter = self.rows.weights.argmax(axis=1)
         exact = [self.exact_least[k] for k in self.rows.owner]
@@ -249,7 +250,7 @@ class Problem:
     @cached_property
     def slack_up(self) -> np.ndarray:
         """D_r - least_r, exact and then rounded up, (R,): what a certificate charges."""
-        slack, rest = two_sum(self.rows.D, -self.least)
+        slack, rest = two_sum(self.rows.D, -self.row_least)
         slack = np.where(rest > 0, np.nextafter(slack, np.inf), slack)  # of letters, whose least is a float
         for r, k in enumerate(self.rows.owner):
             least = self.exact_least[k]
@@ -361,9 +362,63 @@ class Problem:
         """
         asked = replace(self.fidelity(name), D=D)
         problem = replace(self, fidelities=[asked if f.name == name else f for f in self.fidelities])
-        kept = ("metrics", "_extremes", "_whole", "floors", "exact_least", "least")
+        kept = ("metrics", "_extremes", "_whole", "floors", "exact_least", "row_least")
         problem.__dict__.update({key: value for key, value in self.__dict__.items() if key in kept})
         return problem
+
+    def least(self, name: str) -> float:
+        """The least budget of a fidelity that some encoder keeps, the other budgets as given.
+
+        Parameters
+        ----------
+        name : str
+            The fidelity.
+
+        Returns
+        -------
+        float
+            In units of its distortion; for per="letter" what the worst letter needs.
+
+        Raises
+        ------
+        InfeasibleFidelity
+            Where the other budgets cannot be met.
+        ValueError
+            Where the name is unknown.
+
+        Examples
+        --------
+        >>> import mfrd
+        >>> source = mfrd.Source([-1.0, 0.0, 1.0], [0.25, 0.5, 0.25])
+        >>> problem = mfrd.Problem(source, [-1.0, 1.0], mfrd.Fidelity(0.6))
+        >>> problem.least("global"), problem.most("global")
+        (0.5, 1.5)
+        """
+        return answers().least(self, name)
+
+    def most(self, name: str) -> float:
+        """The budget of a fidelity from which the rate no longer falls and it goes slack, the others as given.
+
+        Parameters
+        ----------
+        name : str
+            The fidelity.
+
+        Returns
+        -------
+        float
+            In units of its distortion: the least that an encoder spends which is optimal without this budget.
+
+        Raises
+        ------
+        InfeasibleFidelity
+            Where the other budgets cannot be met.
+        NotCertified
+            Where the optimum without this budget is not certified.
+        ValueError
+            Where the name is unknown.
+        """
+        return answers().most(self, name)
 
     def fidelity(self, name: str) -> Fidelity:
         """The fidelity of that name; a ValueError lists the known names otherwise.
@@ -387,11 +442,16 @@ class Problem:
         short = np.flatnonzero(self.excess_budgets < 0)
         if not len(short):
             return
-        worst = short[np.argmax((self.least - self.rows.D)[short])]
-        f, least = self.fidelities[self.rows.owner[worst]], float(self.least[worst])
+        worst = short[np.argmax((self.row_least - self.rows.D)[short])]
+        f, least = self.fidelities[self.rows.owner[worst]], float(self.row_least[worst])
         where = "" if f.per != "letter" else f" for letter {np.argmax(self.rows.weights[worst])}"
         raise InfeasibleFidelity(
             f"{f.name}: budget {f.D:g} < {least:.10g}, the least this codebook reaches{where}; "
             "raise the budget or add codewords near its letters",
             *(f.name, f.D, least),
         )
+
+
+def answers() -> Any:
+    """The module of the solvers' room that answers what a problem is asked of its budgets, when it is first asked."""
+    return import_module("..solvers.tangent", __package__)

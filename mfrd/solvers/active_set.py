@@ -61,14 +61,16 @@ class Newton:
         return proposal
 
 
-def solve_dual(problem: Problem, warm: tuple | None = None, tol: float = MERIT) -> tuple[Proposal, tuple]:
+def solve_dual(
+    problem: Problem, warm: tuple | None = None, tol: float = MERIT, held: np.ndarray | None = None
+) -> tuple[Proposal, tuple]:
     """(the dual point of the optimum, warm) by interior point and active set.
 
     warm: what an earlier call returned for the same problem with other budgets, or None: codewords, their masses and
-    prices; tol: nats.
+    prices; tol: nats; held: prices that stay as they are, as in Saddle.
     """
     active = first_codewords(problem) if warm is None else warm[0]
-    saddle = Saddle(problem, active)
+    saddle = Saddle(problem, active, held)
     alone = sufficient(saddle)
     if alone is not None:
         free = np.zeros(saddle.R)
@@ -87,7 +89,7 @@ def solve_dual(problem: Problem, warm: tuple | None = None, tol: float = MERIT) 
         inner = max(tol, min(inner, 0.01 * log_c.max()))
         active = np.append(active[alive], new)
         seed = np.append(point.q[alive], np.full(len(new), 1e-3 / max(1, len(new))))
-        saddle = Saddle(problem, active)
+        saddle = Saddle(problem, active, held)
         point = solve_on(saddle, Iterate(seed, point.lam), inner)
         steps += point.steps
     alive, masses, lam = polish(saddle, point, tol)
@@ -134,7 +136,7 @@ def sufficient(saddle: Saddle) -> int | None:
     if saddle.base is not None:
         meets &= saddle.base.min(axis=0) == 0
     for g in saddle.measures:
-        meets &= (g.wp @ g.e <= saddle.D[g.rows, None]).all(axis=0)
+        meets &= (g.wp @ g.e <= (saddle.D + saddle.inset)[g.rows, None]).all(axis=0)
     return int(meets.argmax()) if meets.any() else None
 
 

@@ -40,7 +40,7 @@ def row(solution: Any, k: int) -> str:
     f, problem = solution.problem.fidelities[k], solution.problem
     form = "" if f.per == "joint" else f", per {f.per}"
     if solution.encoder is None:
-        least = problem.least[problem.rows.owner == k].max(initial=0.0)
+        least = problem.row_least[problem.rows.owner == k].max(initial=0.0)
         cells = [f"at least {least:.6g}", "none", "out of reach" if least > f.D else "unknown"]
     else:
         price = solution.prices[f.name]

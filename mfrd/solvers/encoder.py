@@ -81,7 +81,7 @@ class Encoder:
         q = self.source.p @ self.columns
         used = q > 0  # where p_i Q_ij underflows for every i, the codeword carries nothing
         terms = rel_entr(self.columns[:, used], q[used])
-        return float(self.source.p @ terms.sum(axis=1) / NATS_PER_BIT)
+        return max(0.0, float(self.source.p @ terms.sum(axis=1) / NATS_PER_BIT))  # of one row for all: 0, not -1e-16
 
     @property
     def output_entropy(self) -> float:

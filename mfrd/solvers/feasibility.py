@@ -166,7 +166,7 @@ def on_joint_edge(problem: Problem) -> dict[str, tuple[float, float]]:
         rows = problem.rows.owner == k
         if (problem.excess_budgets[rows] <= 0).all():
             continue  # on the least it reaches by itself, which solvers know
-        raised, names = together(problem.with_budget(f.name, problem.least[rows].max()), f.name)
+        raised, names = together(problem.with_budget(f.name, problem.row_least[rows].max()), f.name)
         least, margin = raised.fidelity(f.name).D, 1e-6 * problem.units[rows].max()
         if names == [f.name] and f.D < least + margin / 2:
             found[f.name] = least, least + margin

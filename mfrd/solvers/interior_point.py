@@ -111,7 +111,7 @@ def interior_point(saddle: Saddle, start: Iterate, tol: float, attempt: Attempt 
             best = merit, x, y, over, step
         if merit <= tol and over == 0:
             break
-        if step % 8 == 7 and saddle.dual(at) > np.log(min(saddle.n, m)) + 1e-6:
+        if step % 8 == 7 and saddle.dual(at) > saddle.ceiling + 1e-6:
             infeasible = True
             break
         xy = x * y

@@ -64,14 +64,16 @@ class Saddle:
 
     Letters of probability zero are left out. Distortions are excesses over the nearest of the chosen
     codewords, divided by problem.scale; rows on the least they reach are left out, and so are the pairs they forbid.
-    held: prices of all rows, nats per unit distortion, that stay as they are: then no budget is free.
-    D: (R,) what is left to the chosen codewords, negative where infeasible.
+    held: prices, nats per unit distortion, (R,), of rows whose price stays as it is, while their budgets say nothing;
+    not a number for the others; None where all are free. D: (R,) what is left to the chosen codewords, negative where
+    infeasible. ceiling: nats that the optimum does not exceed.
     """
 
     def __init__(self, problem: Problem, columns: np.ndarray, held: np.ndarray | None = None) -> None:
         w, g, edges = problem.rows.weights, problem.rows.measure, problem.edges
         letters = slice(None) if problem.source.p.min() > 0 else problem.source.p > 0
-        free = np.flatnonzero(~edges.pinned & ~edges.idle & (held is None))
+        self.held = np.full(len(w), np.nan) if held is None else held
+        free = np.flatnonzero(~edges.pinned & ~edges.idle & np.isnan(self.held))
         self.free = free[np.argsort(g[free], kind="stable")]  # measure by measure
         self.share, self.unit = (w[self.free] > 0) @ problem.source.p, problem.units[self.free]
         self.p, self.root = problem.source.p[letters], np.sqrt(problem.source.p[letters])
@@ -93,11 +95,13 @@ class Saddle:
             if w_h.shape[0]:
                 self.measures.append(Measure(rows, w_h, w_h * self.p, e))
         if held is not None:
-            self.base = (0.0 if self.base is None else self.base) - problem.exponents(held, columns)[letters]
+            costs = problem.exponents(np.nan_to_num(held), columns)[letters]
+            self.base = (0.0 if self.base is None else self.base) - costs
         left = (problem.excess_budgets[self.free] - least) / self.unit
         self.inset = INSET_SHARE * abs(left)
         self.D = left - self.inset
         self.n, self.m, self.R = len(self.p), e.shape[1], len(self.free)
+        self.ceiling = np.log(min(self.n, self.m)) if held is None else np.inf
         self.scratch = np.empty((self.n, self.m))  # written before it is read, whatever it holds
         self.one_zero = len(self.measures) == 1 and self.base is None  # each letter has a codeword of s = 0
 
@@ -112,7 +116,7 @@ class Saddle:
 
     def multipliers(self, problem: Problem, lam: np.ndarray) -> np.ndarray:
         """Prices of all rows of `problem` in nats per unit distortion, (R,), from those of the free rows."""
-        whole = np.zeros(len(problem.rows))
+        whole = np.nan_to_num(self.held)
         whole[self.free] = lam / self.unit
         return problem.edges.multipliers(problem, whole)
 

@@ -7,10 +7,22 @@ from typing import Any
 import numpy as np
 
 from ..problems.problem import Problem
+from ..problems.units import NATS_PER_BIT
 from .certificate import lower_bound
+from .face import ranges
 from .outcome import Stats, Status, decade
 
+ROUNDINGS = 1e-13  # relative, more than those of a sum of prices and of a few operations after it
 ZERO = 1e-9  # bits: a lower bound up to this is that of a rate of zero
+
+
+def distortion_bound(D: float, least: float, short: float, price: float) -> float:
+    """D + short / price rounded down, or `least` where that is more: where the tangent at D has reached the rate.
+
+    short: the tangent's height at D less that rate, bits; price: bits per unit distortion; both of few roundings.
+    """
+    step = short / price if price > 0 else -np.inf
+    return max(least * (1 - ROUNDINGS), D + step - ROUNDINGS * (D + abs(step)))
 
 
 class NotCertified(RuntimeError):
@@ -36,6 +48,10 @@ class Solution:
         What it cost: .iterations, .seconds, .attempts, .backend.
     status : Status
         "optimal" (gap within tolerance) or "infeasible" (an entry of rd_curve).
+    given : tuple of str
+        The fidelities whose price was given: their budgets are what the encoder spends.
+    bits : float, optional
+        The rate at which the least distortion was sought; where it was not, the encoder's own.
 
     Attributes
     ----------
@@ -43,6 +59,12 @@ class Solution:
         I(X;Y), what no encoder within the budgets goes below, and the difference, bits.
     prices, distortions : dict of float
         By fidelity name, in bits per unit distortion and in units of distortion.
+    letter_prices : dict of (n,) arrays
+        Of each fidelity per="letter", by name: bits per unit of E[d | X = x_i], letter by letter.
+    ranges : dict of (float, float)
+        By fidelity name, the least and the largest distortion at which R has the slope of that price.
+    distortion_bounds : dict of float
+        By fidelity name, what no encoder of at most `bits` and within the other budgets goes below.
     on_edge : tuple of str
         The fidelities whose budget lies below the least this codebook reaches, by no more than rounding.
     solver : str
@@ -55,6 +77,8 @@ class Solution:
     potentials: np.ndarray
     stats: Stats = Stats()
     status: Status = Status.OPTIMAL
+    given: tuple[str, ...] = ()
+    bits: float | None = None
 
     @property
     def solver(self) -> str:
@@ -89,14 +113,61 @@ class Solution:
     def prices(self) -> dict[str, float]:
         """-dR/dD of each fidelity by name, bits per unit distortion; for per="letter", of D on all letters.
 
-        Infinite where the budget lies on the least reachable value, some encoder exceeds it and the rate is not zero;
-        no number where infeasible.
+        At a kink of R, where its slopes on the two sides differ, one of those between them: `solve_at_prices` says for
+        any price where R has that slope. Infinite where the budget lies on the least reachable value, some encoder
+        exceeds it and the rate is not zero; no number where infeasible.
         """
+        return self.problem.rows.prices(self._row_prices)
+
+    @cached_property
+    def letter_prices(self) -> dict[str, np.ndarray]:
+        """The price of each letter of every fidelity per="letter", by name, (n,), bits per unit of E[d | X = x_i].
+
+        They sum to the fidelity's price; zero where the letter's budget does not bind or there is none.
+        """
+        rows, found = self.problem.rows, {}
+        for k, f in enumerate(self.problem.fidelities):
+            if f.per == "letter":
+                own = rows.owner == k
+                found[f.name] = np.zeros(self.problem.n)
+                found[f.name][rows.weights[own].argmax(axis=1)] = self._row_prices[own] / NATS_PER_BIT
+        return found
+
+    @cached_property
+    def _row_prices(self) -> np.ndarray:
+        """The price of each budget row, (R,), nats per unit of its budget."""
         prices, edges = self.multipliers.copy(), self.problem.edges
         for edge in edges.found if self.encoder is not None else ():
-            if edges.left[edge.row] <= 0:
+            if edges.left[edge.row] <= 0 and self.problem.rows.names[edge.row] not in self.given:
                 prices[edge.row] = np.inf if edge.above < np.inf and self.lower_bound > ZERO else 0.0
-        return self.problem.rows.prices(prices)
+        return prices
+
+    @cached_property
+    def distortion_bounds(self) -> dict[str, float]:
+        """What no encoder of at most .bits spends less of, the other budgets as given, by name.
+
+        The certificate proves R(D') >= lower_bound - price (D' - D) for every budget D' of that name.
+        """
+        problem = self.problem
+        bits = self.rate if self.bits is None else max(self.bits, self.rate)
+        return {
+            f.name: distortion_bound(
+                f.D,
+                float(problem.row_least[problem.rows.owner == k].max(initial=0.0)),
+                self.lower_bound - bits,
+                problem.rows.prices(self.multipliers)[f.name],
+            )
+            for k, f in enumerate(problem.fidelities)
+        }
+
+    @cached_property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """(D-, D+) of each fidelity by name: where R has the slope of its price, the other budgets as given.
+
+        One point as a rule, an interval where R is straight, without end where the price is zero. At both ends the
+        tangent that the certificate proves is reached, by an encoder, to a few gaps and 1e-11 bits.
+        """
+        return ranges(self)
 
     @cached_property
     def distortions(self) -> dict[str, float]:

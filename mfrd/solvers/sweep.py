@@ -96,7 +96,7 @@ def swept(problem: Problem, budgets: list, solver: str, tol: float, jobs: int) -
         problem.fidelity(name)
         if not np.iterable(values) or isinstance(values, str):
             raise ValueError(f"{name}: budgets are {values!r}; expected several, as a list or an array")
-    _ = problem.least  # computed once for all budgets
+    _ = problem.row_least  # computed once for all budgets
     for name, values in budgets:
         given = list(values)
         rows = [[each.with_budget(name, D) for D in given] for row in rows for each in row]

@@ -26,7 +26,7 @@ def random_problem(rng, n=12, m=7, k=1, subsets=1):
     codebook = rng.normal(size=(m, k))
     core = [mfrd.Fidelity(1.0, on=rng.permutation(n)[: n // 2], name=f"core {s}") for s in range(subsets)]
     problem = mfrd.Problem(source, codebook, [mfrd.Fidelity(1.0), *core])
-    least = problem.least
+    least = problem.row_least
     for f, low in zip(problem.fidelities, least):
         problem = problem.with_budget(f.name, low * rng.uniform(1.2, 3))
     return problem
@@ -52,7 +52,7 @@ def mixed_problem(rng, budgets, n=30, m=9, edge=False):
         fidelities.append(mfrd.Fidelity(1.0, on=on, per=per, distortion=measures[measure], name=f"budget {k}"))
     problem = mfrd.Problem(source, rng.normal(size=(m, 2)), fidelities)
     for k, f in enumerate(fidelities):
-        least = problem.least[problem.rows.owner == k].max()
+        least = problem.row_least[problem.rows.owner == k].max()
         problem = problem.with_budget(f.name, least if edge and f is fidelities[-1] else 1.5 * least + 0.2)
     return problem
 

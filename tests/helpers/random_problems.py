@@ -48,6 +48,6 @@ def fidelity(draw, rng, source, y, name, letters):
     options = dict(on=on, per=per, distortion=measure, name=name)
     alone = mfrd.Problem(source, y, [mfrd.Fidelity(1.0, **options)])
     w, d = alone.rows.weights * source.p, alone.distortion(0)
-    least, enough = alone.least.max(), (w @ d).min(axis=1).max()
+    least, enough = alone.row_least.max(), (w @ d).min(axis=1).max()
     share = draw(st.sampled_from([0.0, 1e-3, 0.03, 0.3, 0.7, 1.0, 1.5]))
     return mfrd.Fidelity(1.0001 * least + share * max(enough - 1.0001 * least, 0.0), **options)

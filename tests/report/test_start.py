@@ -71,7 +71,7 @@ def test_a_solution_is_a_table_with_a_row_for_each_budget(solution):
 def test_a_budget_out_of_reach_says_what_the_codebook_can_do(solution):
     (refused,) = mfrd.rd_curve(solution.problem, "global", [1e-3], solver="newton")
     cells = [td.get_text() for td in BeautifulSoup(refused._repr_html_(), "html.parser").tbody.tr("td")]
-    assert cells == ["0.001", f"at least {solution.problem.least[0]:.6g}", "none", "out of reach"]
+    assert cells == ["0.001", f"at least {solution.problem.row_least[0]:.6g}", "none", "out of reach"]
 
 
 def test_a_budget_on_its_least_value_binds_at_any_price():

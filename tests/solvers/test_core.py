@@ -184,7 +184,7 @@ def test_curve_is_convex_decreasing_and_marks_the_infeasible():
     curve = mfrd.rd_curve(problem, "global", budgets)
     status = [s.status for s in curve]
     assert len(curve) == 25 and status[0] == "infeasible" and np.isinf(curve[0].rate)
-    assert all((s == "infeasible") == (D < problem.least[0]) for s, D in zip(status, budgets))
+    assert all((s == "infeasible") == (D < problem.row_least[0]) for s, D in zip(status, budgets))
     rates = np.array([s.rate for s in curve if s.status == "optimal"])
     assert (np.diff(rates) <= BITS).all() and (np.diff(rates, 2) >= -3 * BITS).all()
     assert rates[10] == pytest.approx(mfrd.solve(curve[-len(rates) + 10].problem).rate, abs=2 * BITS)

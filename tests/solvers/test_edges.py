@@ -154,7 +154,7 @@ def test_infeasible_names_the_least_reachable_value(monkeypatch):
     problem = gaussian_problem(mfrd.Fidelity(0.6), mfrd.Fidelity(0.01, on=[24, 25], name="core"))
     with pytest.raises(mfrd.InfeasibleFidelity, match="core: budget 0.01 < 0.013188") as error:
         mfrd.solve(problem)
-    assert error.value.least == pytest.approx(problem.least[1]) and error.value.name == "core"
+    assert error.value.least == pytest.approx(problem.row_least[1]) and error.value.name == "core"
 
 
 def test_joint_infeasibility_of_two_measures():
@@ -266,7 +266,7 @@ def test_one_codeword():
 @pytest.mark.parametrize("factor", [1.0, 1 + 1e-4, 1.001, 1.01])
 def test_budgets_at_the_edge_of_what_is_reachable(factor):
     problem = gaussian_problem(mfrd.Fidelity(1.0), mfrd.Fidelity(1.0, on=[20, 24, 25], name="core"))
-    for f, least in zip(problem.fidelities, problem.least):
+    for f, least in zip(problem.fidelities, problem.row_least):
         problem = problem.with_budget(f.name, least * factor)
     solution = mfrd.solve(problem)
     assert solution.gap < 1e-6

@@ -58,7 +58,7 @@ def test_every_problem_ends_certified_or_in_the_right_error(part):
             solution = newton(problem, tol=1e-7)
         except mfrd.InfeasibleFidelity:
             seen["infeasible"] += 1
-            assert (problem.rows.D < problem.least).any() or joint_shortfall(problem) > -1e-7
+            assert (problem.rows.D < problem.row_least).any() or joint_shortfall(problem) > -1e-7
             return
         seen["optimal"] += 1
         assert -1e-12 <= solution.gap <= 1e-7
@@ -180,11 +180,11 @@ def test_rate_zero_and_least_budgets():
     one = mfrd.Problem(trimodal_source(), [0.3], [mfrd.Fidelity(100.0)])
     assert newton(one).rate == pytest.approx(0, abs=1e-12) and newton(one).prices["global"] == 0
     problem = gaussian_problem(mfrd.Fidelity(1.0))
-    edge = newton(problem.with_budget("global", np.nextafter(problem.least[0], 0)))
+    edge = newton(problem.with_budget("global", np.nextafter(problem.row_least[0], 0)))
     assert edge.on_edge == ("global",)
     assert edge.gap <= 1e-9 and edge.prices["global"] == np.inf
     with pytest.raises(mfrd.InfeasibleFidelity, match="global"):
-        newton(problem.with_budget("global", 0.99 * problem.least[0]))
+        newton(problem.with_budget("global", 0.99 * problem.row_least[0]))
 
 
 def test_solving_does_not_import_a_conic_modeller():
@@ -216,7 +216,7 @@ def test_blahut_arimoto_refuses_what_it_cannot_do():
     with pytest.raises(mfrd.NotCertified, match="max_iterations"):
         mfrd.blahut_arimoto(gaussian_problem(), max_iterations=5)
     problem = gaussian_problem(mfrd.Fidelity(1.0))
-    assert mfrd.blahut_arimoto(problem.with_budget("global", problem.least[0])).gap <= 1e-7
+    assert mfrd.blahut_arimoto(problem.with_budget("global", problem.row_least[0])).gap <= 1e-7
 
 
 def test_budgets_far_below_the_unit_that_contradict_each_other_are_infeasible():

@@ -1,0 +1,124 @@
+"""D(R): the least distortion at a given rate, from both sides.
+
+With the other budgets as given R falls and is convex, and what multipliers prove at one budget they prove at all,
+    R(D) >= bound_k - price_k (D - D_k).
+With the other budgets as given R falls and is convex; what multipliers prove at one budget they prove at each,
+since R is convex). Just above, an encoder of at most that rate ends the search.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..problems.problem import Problem
+from .active_set import Newton
+from .choice import certified
+from .outcome import TOLERANCE
+from .solution import NotCertified, Solution, distortion_bound
+
+STEPS = 100  # of the search
+CLOSE = 1e-10  # bits, to which the rate is met where gaps allow
+
+
+def distortion_at_rate(problem: Problem, name: str, bits: float, *, tol: float = TOLERANCE) -> Solution:
+    """D(R): the encoder of least distortion among those of at most a given rate, the other budgets as they are.
+
+        min_Q  E_name  s.t.  I(X;Y) <= bits,  E_k <= D_k for the other fidelities.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its budget of that name says nothing.
+    name : str
+        The fidelity.
+    bits : float
+        I(X;Y) at most, >= 0.
+    tol : float
+        Bits by which the answer's price times the gap in distortion may be off.
+
+    Returns
+    -------
+    Solution
+        Of the problem with the least budget found: .distortions[name] is reached at .rate <= bits, and
+        .distortion_bounds[name] is certified: no encoder of at most `bits` within the other budgets spends less.
+
+    Raises
+    ------
+    InfeasibleFidelity
+        Where no encoder meets the other budgets.
+    NotCertified
+        Where the two ends do not come within tol.
+    ValueError
+        Where the name is unknown, or bits are no number >= 0, or less than the other budgets need.
+
+    References
+    ----------
+    Berger (1971), section 2.5; Kelley (1960), tangents of a convex function.
+
+    Examples
+    --------
+    >>> import mfrd
+    >>> letters = mfrd.Source([0.0, 1.0], [0.5, 0.5])
+    >>> problem = mfrd.Problem(letters, [0.0, 1.0], mfrd.Fidelity(0.1, distortion=mfrd.hamming))
+    >>> found = mfrd.distortion_at_rate(problem, "global", 0.5)  # 1 - h(D) = 0.5
+    >>> round(found.distortions["global"], 6), round(found.distortion_bounds["global"], 6)
+    (0.110028, 0.110028)
+    """
+    checked_bits(bits)
+    least, most = problem.least(name), problem.most(name)
+
+    def evaluate(D: float) -> Solution:
+        return certified(problem.with_budget(name, D), [Newton()], tol)
+
+    best, proof = search(evaluate, name, bits, least, max(least, most), tol)
+    return replace(best, multipliers=proof.multipliers, potentials=proof.potentials, bits=float(bits))
+
+
+def checked_bits(bits: float) -> None:
+    """Raise ValueError where a rate is none."""
+    if not isinstance(bits, (int, float, np.integer, np.floating)) or not 0 <= bits < np.inf:
+        raise ValueError(f"bits is {bits!r}; expected a finite number >= 0, the rate I(X;Y) at most")
+
+
+def search(
+    evaluate: Callable[[float], Any], name: str, bits: float, least: float, most: float, tol: float
+) -> tuple[Any, Any]:
+    """(best, proof): the answer at the least budget with a rate of at most `bits`, and that whose tangent proves so.
+
+    evaluate: the answer at a budget, with .rate, .lower_bound and .prices; least: the least budget that has one; most:
+    one from which the rate no longer falls; tol: bits that may lie between the two ends.
+    """
+    best, at = evaluate(most), most
+    if best.lower_bound > bits:
+        said = f"bits is {bits:g}; the other budgets need {best.lower_bound:.10g} whatever that of {name} is"
+        raise ValueError(f"{said}: raise bits, or the other budgets")
+    edge = evaluate(least)
+    if edge.rate <= bits or best.rate > bits:
+        return (edge, edge) if edge.rate <= bits else (best, best)
+    proof, bound, price, D = edge, least, np.inf, least + 0.5 * (most - least)
+    for _ in range(STEPS):
+        answer = evaluate(D)
+        slope, short = answer.prices[name], answer.lower_bound - bits
+        tangent = distortion_bound(D, least, short, slope)
+        if tangent > bound:
+            proof, bound = answer, tangent
+        if answer.rate <= bits:
+            best, at = answer, D
+        else:
+            price = slope
+        close = max(CLOSE, 4 * (answer.rate - answer.lower_bound))
+        if at - bound <= 2 * close / price:
+            break
+        before, D = D, bound + close / price
+        if not (np.isfinite(price) and least < D < at):
+            D = least + 0.1 * (at - least) if bound <= least else 0.5 * (bound + at)
+        if D in (before, bound, at):
+            break
+    if at - bound > tol / price:
+        raise NotCertified(
+            f"{name}: the least distortion at {bits:g} bits lies from {bound:.10g} to {at:.10g}; expected "
+            f"an interval worth at most {tol:g} bits: raise tol"
+        )
+    return best, proof
