@@ -1,72 +1,258 @@
-"""Files of measured samples: to arrays."""
+"""Files of measured samples: to arrays.
+
+A text file is read by NumPy's own reader where every cell that is wanted is a number, and else line by line, so that
+what is missing is dropped on request, and what is wrong is named with its line and column.
+"""
 
 import csv
+import gzip
+import io
+import re
+import struct
+import warnings
 import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-SUFFIXES = (".csv", ".npy", ".npz")
+from .values import real_array
+
+TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+SUFFIXES = (*TEXT, ".npy", ".npz", ".wav")
+MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "--", "?", "<na>", "#n/a"))  # in lower case
+PARTS = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "blanks"}  # in the order in which they are tried
+START, HEAD = 1 << 16, 20  # characters and rows by which delimiter and quotes are told
+COMMENT = re.compile(r"^[ \t]*[#%].*\n?", re.MULTILINE)
+SINGLE = re.compile(r"\s*'[^']*'\s*([,;\t]|$)")  # a first cell in single quotes
+FLAGS = re.MULTILINE | re.IGNORECASE
+GAP = re.compile(r"^[ \t]*\n", re.MULTILINE)
+TIME = re.compile(r"\d[\d:./T+\- Z]*")  # a time or a date, which a first row of samples may begin with
+NA = ("raise", "drop")
 
 
-def read(path: str | Path, columns: Any = None) -> np.ndarray:
+def read(path: str | Path, columns: Any = None, *, header: bool | None = None, na: str = "raise") -> np.ndarray:
     """The samples of a file, (N, k), or (N,) where it is one column; arguments as mfrd.Source.from_file takes them."""
     path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
+    suffix = next((s for s in SUFFIXES if path.name.lower().endswith(s)), None)
+    if suffix is None:
         raise ValueError(
             f"{path.name} ends in {path.suffix!r}; expected one of {', '.join(SUFFIXES)}: "
             "save it as such, or read it yourself and call mfrd.Source.from_samples"
         )
+    if na not in NA:
+        raise ValueError(f"na is {na!r}; expected one of {', '.join(NA)}: what to do with rows that miss a value")
+    if header not in (None, True, False) or header is not None and suffix not in TEXT:
+        raise ValueError(f"header is {header!r} of {path.name}; expected True or False, of a file of text, or None")
     if not path.is_file():
         raise FileNotFoundError(f"no file {path} seen from {Path.cwd()}; check the name, or give the whole path")
     wanted = columns if columns is None or np.iterable(columns) and not isinstance(columns, str) else [columns]
-    table = (from_csv if path.suffix.lower() == ".csv" else from_numpy)(path, wanted)
-    return table[:, 0] if table.ndim == 2 and table.shape[1] == 1 else table
+    if suffix in TEXT:
+        table = Text(path.name, text_of(path), header).columns(wanted, na)
+    else:
+        table = side_by_side(path.name, from_wav(path) if suffix == ".wav" else from_numpy(path, wanted), wanted)
+        lost = np.isnan(table).any(axis=1)
+        if lost.any() and na == "raise":
+            row = int(np.argmax(lost))
+            said = f"{path.name} holds {table[row]} in row {row}; expected finite numbers"
+            raise ValueError(f'{said}: mend that row, or leave it out by na="drop"')
+        table = table[~lost]
+    if not len(table):
+        raise ValueError(f"{path.name} has no rows of numbers; expected one sample a row, none of its values missing")
+    return table[:, 0] if table.shape[1] == 1 else table
 
 
-def from_csv(path: Path, wanted: list | None) -> np.ndarray:
-    """Columns of a comma-separated table, (N, k); a first row without any number is its header."""
+def text_of(path: Path) -> str:
+    """The text of a file, unpacked, without byte order mark and blank end, its lines ended by newlines alone."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            rows = [(reader.line_num, row) for row in reader if len(row) > 1 or "".join(row).strip()]  # none blank
-    except (UnicodeDecodeError, csv.Error) as error:
+        data = path.read_bytes()
+        data = gzip.decompress(data) if path.suffix.lower() == ".gz" else data
+        marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        text = data.decode("utf-16" if marked else "utf-8-sig")
+    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path.name} is no text ({error}); expected numbers parted by commas, in UTF-8") from None
-    first = [cell.strip() for cell in rows[0][1]] if rows else []
-    header = bool(rows) and all(number(cell) is None for cell in first)
-    titles = first if header else [str(i) for i in range(len(first))]
-    if len(rows) == header:
-        raise ValueError(f"{path.name} has no rows of numbers; expected one sample a row, columns parted by commas")
-    places = positions(wanted, titles, path.name)
-    values = np.empty((len(rows) - header, len(places)))
-    for t, (line, row) in enumerate(rows[header:]):
-        if len(row) != len(titles):
-            raise ValueError(
-                f"{path.name}, line {line}: {len(row)} cells; expected {len(titles)} parted by commas, numbers with a "
-                "decimal point: mend that line"
-            )
-        for k, at in enumerate(places):
-            value = number(row[at])
-            if value is None or not np.isfinite(value):
+    text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    whole = text.rstrip()
+    return whole + text[len(whole) :].split("\n")[0]  # a last cell may be empty
+
+
+class Text:
+    """A table of text: which rows are titles, and how cells are parted.
+
+    skip: lines before the first sample; titles: of the columns; commas: whether decimals stand behind one.
+    """
+
+    def __init__(self, file: str, text: str, header: bool | None) -> None:
+        self.file, self.text = file, text
+        head = text[:START].split("\n")[: None if len(text) <= START else -1]
+        head = [line for line in head if line.strip() and not COMMENT.match(line)][:HEAD]
+        self.quote = "'" if any(SINGLE.match(line) for line in head) else '"'
+        self.delimiter = delimiter(head, self.quote)
+        self.commas = self.delimiter != "," and "," in text and self.decimal_commas()
+        first = list(islice(((line, row) for line, row in self.rows() if row), 3))
+        if not first:
+            raise ValueError(f"{file} has no rows of numbers; expected one sample a row, columns parted by commas")
+        self.skip, titles = first[0][0] - 1, None
+        if self.titled([row for _, row in first], header):
+            self.skip, titles = first[0]
+            if len(first) > 1 and "number" not in map(self.kind, titles) and self.units(first[1][1]):
+                self.skip = first[1][0]
+        elif self.skip:  # a last line of comment may hold the titles, as numpy.savetxt writes them
+            before = text.split("\n", self.skip)[self.skip - 1]
+            if COMMENT.match(before):
+                cells: list[str] = next(self.parted([before.lstrip("#% \t")]), [])
+                titles = cells if len(cells) == len(first[0][1]) else None
+        self.titles = [str(i) for i in range(len(first[0][1]))] if titles is None else [cell.strip() for cell in titles]
+
+    def parted(self, lines: Iterable[str]) -> Any:
+        """A csv.reader of lines."""
+        return csv.reader(lines, delimiter=self.delimiter, quotechar=self.quote, skipinitialspace=True)
+
+    def rows(self, start: int = 0) -> Iterator[tuple[int, list[str]]]:
+        """Yields (number of its line, cells) of each row after line `start` that is no comment; [] of a blank line."""
+        reader = self.parted(io.StringIO(self.text.split("\n", start)[start]))
+        try:
+            for row in reader:
+                cells = [cell for cell in row if cell] if self.delimiter == " " else row
+                if not cells or not COMMENT.match(cells[0]):
+                    yield start + reader.line_num, cells
+        except csv.Error as error:
+            said = f"{self.file} is no text ({error}, line {start + reader.line_num}); expected numbers"
+            raise ValueError(f"{said} parted by {PARTS[self.delimiter]}, in UTF-8") from None
+
+    def decimal_commas(self) -> bool:
+        """Whether cells are numbers with a decimal comma; ValueError where others have a decimal point."""
+        edge = f"(?:^|$|[{self.delimiter}{self.quote}])"
+        number = [rf"{edge} *[+-]?\d*{mark}\d+(e[+-]?\d+)? *{edge}" for mark in (",", r"\.")]
+        found = [re.search(pattern, self.text, FLAGS) for pattern in number]
+        if all(found):
+            shown = " and ".join(repr(match[0].strip(f"\n{self.delimiter}")) for match in found if match)
+            raise ValueError(f"{self.file} holds {shown}; expected decimal points alone, or decimal commas alone")
+        return found[0] is not None
+
+    def kind(self, cell: str) -> str:
+        """What a cell is: "number", "missing" or "text"."""
+        cell = self.number(cell)
+        if cell.lower() in MISSING:
+            return "missing"
+        try:
+            float(cell)
+        except ValueError:
+            return "text"
+        return "text" if "_" in cell else "number"
+
+    def number(self, cell: str) -> str:
+        """A cell as Python writes numbers."""
+        return cell.strip().replace(",", ".") if self.commas else cell.strip()
+
+    def units(self, row: list[str]) -> bool:
+        """Whether a row below titles names units: text, and no number."""
+        kinds = list(map(self.kind, row))
+        return "text" in kinds and "number" not in kinds
+
+    def titled(self, first: list[list[str]], header: bool | None) -> bool:
+        """Whether the first of the first rows is of titles; ValueError where that cannot be told."""
+        if header is not None:
+            return header
+        kinds = list(map(self.kind, first[0]))
+        below = list(map(self.kind, first[1])) if len(first) > 1 and len(first[1]) == len(kinds) else kinds
+        texts = [place for place, found in enumerate(kinds) if found == "text"]
+        numbers = [cell for cell, found in zip(first[0], kinds) if found == "number"]
+        if texts:
+            stays = bool(numbers) and all(below[place] == "text" for place in texts)
+            times = all(TIME.fullmatch(first[0][place].strip()) for place in texts)
+            if not stays or not times and not any(re.search(r"[.,eE]", cell) for cell in numbers):
+                return True
+        elif numbers or len(kinds) == 1:
+            return len(kinds) > 1 and not first[0][0].strip() and len(numbers) == len(kinds) - 1
+        raise ValueError(
+            f"{self.file}: its first row, {self.delimiter.join(first[0])!r}, may be titles or a sample; "
+            "expected to be told which: header=True or header=False"
+        )
+
+    def columns(self, wanted: list | None, na: str) -> np.ndarray:
+        """The columns, (N, k)."""
+        places = positions(wanted, self.titles, self.file)
+        body = self.text.split("\n", self.skip)[self.skip] if self.skip <= self.text.count("\n") else ""
+        body = COMMENT.sub("", body) if COMMENT.search(body) else body
+        if not body:
+            raise ValueError(f"{self.file} has no rows of numbers; expected one sample a row, columns parted by commas")
+        values = None
+        if len(self.titles) > 1 or not GAP.search(body):
+            values = self.quickly(body.replace(",", ".") if self.commas else body, places)
+        if values is None or np.isinf(values).any() or na == "raise" and np.isnan(values).any():
+            values = self.carefully(places, na)
+        return values[~np.isnan(values).any(axis=1)]
+
+    def quickly(self, body: str, places: list[int]) -> np.ndarray | None:
+        """The columns by NumPy's reader; None where a cell is no number, or rows are of several lengths."""
+        blanks = self.delimiter == " "
+        whole = blanks or places == list(range(len(self.titles)))
+        if not whole and not even(body, self.delimiter, len(self.titles)):
+            return None
+        look = {"delimiter": None if blanks else self.delimiter, "quotechar": self.quote, "comments": None, "ndmin": 2}
+        try:
+            values = np.loadtxt(io.StringIO(body), usecols=None if whole else places, **look)
+        except ValueError:
+            return None
+        if values.shape[1] != (len(self.titles) if whole else len(places)):
+            return None
+        return values[:, places] if blanks else values
+
+    def carefully(self, places: list[int], na: str) -> np.ndarray:
+        """The columns cell by cell, with NaN where a value is missing and na allows it.
+
+        Raises ValueError, with line and column, where a cell is no finite number.
+        """
+        found = []
+        for line, row in self.rows(self.skip):
+            cells = row or [""]
+            if len(self.titles) > 1 and not "".join(cells).strip() and len(cells) == 1:
+                continue  # a blank line
+            if len(cells) != len(self.titles):
                 raise ValueError(
-                    f"{path.name}, line {line}: column {titles[at]!r} holds {row[at]!r}; expected a finite number: "
-                    "mend or drop that line, or choose among the columns by columns=..."
+                    f"{self.file}, line {line}: {len(cells)} cells; expected {len(self.titles)} parted by "
+                    f"{PARTS[self.delimiter]}, numbers with a decimal point: mend that line"
                 )
-            values[t, k] = value
-    return values
+            values = []
+            for at in places:
+                what = self.kind(cells[at])
+                value = float(self.number(cells[at])) if what == "number" else np.nan
+                if not np.isfinite(value) and not (what == "missing" and na == "drop"):
+                    left = 'leave out rows that miss a value by na="drop", ' if what == "missing" else ""
+                    raise ValueError(
+                        f"{self.file}, line {line}: column {self.titles[at]!r} holds {cells[at]!r}; expected a finite "
+                        f"number: mend or drop that line, {left}or choose among the columns by columns=..."
+                    )
+                values.append(value)
+            found.append(values)
+        return np.array(found).reshape(-1, len(places))
 
 
-def number(cell: str) -> float | None:
-    """A cell as a float, or None where it is no number."""
-    try:
-        return float(cell)
-    except ValueError:
-        return None
+def delimiter(head: list[str], quote: str) -> str:
+    """What parts the cells of the first lines of a table: the first of PARTS that gives each as many, and several."""
+    for part in PARTS:
+        rows = csv.reader(head, delimiter=part, quotechar=quote, skipinitialspace=True)
+        sizes = {sum(map(bool, row)) if part == " " else len(row) for row in rows}
+        if len(sizes) == 1 and sizes != {1} and (part != " " or re.fullmatch(r"[\d.eE+\-, ]+", head[-1])):
+            return part
+    return next((part for part in ",;\t" if any(part in line for line in head)), ",")
 
 
-def from_numpy(path: Path, wanted: list | None) -> np.ndarray:
-    """Columns of an .npy array, or arrays of an .npz archive side by side, (N, k)."""
+def even(body: str, part: str, cells: int) -> bool:
+    """Whether each line that is not blank holds one less than `cells` of what parts them."""
+    held = np.frombuffer(body.encode() + b"\n", np.uint8)
+    ends = np.flatnonzero(held == 10)
+    found = np.diff(np.cumsum(held == ord(part), dtype=np.int64)[ends], prepend=0)
+    blank = np.diff(ends, prepend=-1) == 1
+    return bool((found[~blank] == cells - 1).all())
+
+
+def from_numpy(path: Path, wanted: list | None) -> dict[str, np.ndarray]:
+    """The columns of an .npy array, or the arrays of an .npz archive, by title."""
     try:
         with path.open("rb") as file:  # NumPy leaves a broken archive open
             held = np.load(file, allow_pickle=False)
@@ -79,25 +265,51 @@ def from_numpy(path: Path, wanted: list | None) -> np.ndarray:
     if isinstance(held, np.ndarray):
         if held.ndim not in (1, 2):
             raise ValueError(f"{path.name} holds an array of shape {held.shape}; expected (N,) or (N, k): reshape it")
-        arrays = {str(i): column for i, column in enumerate(held.reshape(len(held), -1).T)}
-    if wanted is None and path.suffix.lower() == ".npz" and len(arrays) > 1:
+        if not held.size:
+            raise ValueError(f"{path.name} is empty, of shape {held.shape}; expected at least one sample")
+        if held.dtype.names and held.ndim == 1:
+            return {name: held[name] for name in held.dtype.names}
+        return {str(i): column for i, column in enumerate(held.reshape(len(held), -1).T)}
+    if not arrays:
+        raise ValueError(f"{path.name} is empty; expected at least one array")
+    if wanted is None and len(arrays) > 1:
         raise ValueError(f"{path.name} holds {len(arrays)} arrays; expected columns=..., some of: {', '.join(arrays)}")
-    titles = list(arrays)
-    chosen = [arrays[titles[at]] for at in positions(wanted, titles, path.name)]
-    if any(np.iscomplexobj(array) for array in chosen):
-        raise ValueError(f"{path.name} holds complex numbers; expected real ones: save their real and imaginary parts")
+    return arrays
+
+
+def from_wav(path: Path) -> dict[str, np.ndarray]:
+    """The channels of a .wav file, by number, in the units of its integers, or of its floats."""
+    from scipy.io import wavfile
+
     try:
-        return np.column_stack([np.asarray(array, float) for array in chosen])
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path.name}: {error}; expected arrays of numbers of one length, (N,) or (N, k)") from None
+        with warnings.catch_warnings(action="ignore", category=wavfile.WavFileWarning):  # chunks that hold no samples
+            held = wavfile.read(path)[1]
+    except (ValueError, EOFError, OSError, struct.error, UnboundLocalError) as error:  # all that SciPy dies of
+        raise ValueError(f"{path.name} cannot be read ({error}); expected a .wav file of PCM or float") from None
+    if not held.size:
+        raise ValueError(f"{path.name} is empty, of shape {held.shape}; expected at least one sample")
+    return {str(i): channel for i, channel in enumerate(held.reshape(len(held), -1).T)}
+
+
+def side_by_side(file: str, arrays: dict[str, np.ndarray], wanted: list | None) -> np.ndarray:
+    """The wanted ones of arrays by title, (N,) or (N, k) each, side by side."""
+    titles = list(arrays)
+    chosen = [titles[at] for at in positions(wanted, titles, file)]
+    columns = [real_array(arrays[title], f"{file}: column {title!r}", "of one length") for title in chosen]
+    try:
+        return np.column_stack(columns)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}; expected arrays of numbers of one length, (N,) or (N, k)") from None
 
 
 def positions(wanted: list | None, titles: list[str], file: str) -> list[int]:
     """Where the wanted columns stand, each named by its title or its number from 0; all where None is wanted."""
     found = []
-    for name in titles if wanted is None else wanted:
-        at = titles.index(name) if name in titles else name
-        if not isinstance(at, (int, np.integer)) or not 0 <= at < len(titles):
+    for name in range(len(titles)) if wanted is None else wanted:
+        at = titles.index(name) if name in titles else int(name) if isinstance(name, str) and name.isdecimal() else name
+        if isinstance(name, str) and titles.count(name) > 1:
+            raise ValueError(f"{file} has {titles.count(name)} columns {name!r}; expected one: name it by its number")
+        if not isinstance(at, (int, np.integer)) or isinstance(at, bool) or not 0 <= at < len(titles):
             raise ValueError(f"{file} has no column {name!r}; expected one of: {', '.join(titles)}")
-        found.append(at)
+        found.append(int(at))
     return found

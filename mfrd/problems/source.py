@@ -105,7 +105,9 @@ class Source:
         return cls(points[:, 0] if np.ndim(samples) == 1 else points, pmf)
 
     @classmethod
-    def from_file(cls, path: str | Path, *, columns: Any = None, bins: Any = None) -> "Source":
+    def from_file(
+        cls, path: str | Path, *, columns: Any = None, bins: Any = None, header: bool | None = None, na: str = "raise"
+    ) -> "Source":
         """The source of the samples in a file, one sample a row.
 
             source = mfrd.Source.from_file("voltages.csv", columns="mV", bins=200)
@@ -115,11 +117,21 @@ class Source:
         Parameters
         ----------
         path : str or Path
-            .csv (parted by commas, a first row without numbers is its header), .npy (N,) or (N, k), or .npz.
+            Text: .csv, .tsv or .txt, or one of these and .gz, in UTF-8 or with a byte order mark; columns parted by
+            commas, semicolons (then also with decimal commas), tabs or blanks; lines that begin with # or % are
+            comments; a row of units may stand below the titles. Arrays: .npy (N,), (N, k) or with named fields, .npz;
+            sound: .wav, in the units of its integers.
         columns : optional
-            A name or number from 0, or a list of them; of an .npz the names of its arrays; None takes all.
+            A title or number from 0, or a list of them; of an .npz the names of its arrays, of a .wav its channels;
+            None takes all. Columns that are not taken may hold times, units or text.
         bins : optional
             As `from_samples`.
+        header : bool, optional
+            Whether the first row of a text is titles. None tells: it is where it holds text, or where its first cell
+            alone is empty.
+        na : str
+            What becomes of rows that miss a value among the columns taken (an empty cell, NA, nan, -; in one column a
+            blank line too): "raise", or "drop".
 
         Returns
         -------
@@ -130,10 +142,10 @@ class Source:
         FileNotFoundError
             Where there is no such file.
         ValueError
-            For another suffix, an unknown column, a cell that is no finite number (with its column and line), and as
-            `from_samples`.
+            For another suffix, an unknown column, a cell that is no finite number (with its column and line), a first
+            row that may be titles or a sample, and as `from_samples`.
         """
-        return cls.from_samples(measured.read(path, columns), bins)
+        return cls.from_samples(measured.read(path, columns, header=header, na=na), bins)
 
     @property
     def x(self) -> np.ndarray:
