@@ -21,7 +21,7 @@ import numpy as np
 from .distortion import metric
 from .edges import Edges
 from .fidelity import Fidelity, InfeasibleFidelity
-from .rounding import exact_dot, two_sum, up
+from .rounding import exact_dot, exact_sum, two_sum, up
 from .rows import BudgetRows
 from .source import Source
 from .values import as_points
@@ -227,7 +227,7 @@ class Problem:
     @cached_property
     def exact_least(self) -> list[Fraction | None]:
         """sum_i p_i w_ri min_j d_ij / sum p of each fidelity, exact; None where it has a row a letter."""
-        p, whole = self.source.p, np.ones(self.n)
+        p, total = self.source.p, exact_sum(self.source.p.tolist())
         found: list[Fraction | None] = []
         for k, f in enumerate(self.fidelities):
             if f.per == "letter":
@@ -235,8 +235,8 @@ class Problem:
                 continue
             on = f.mask(self.n)
             nearest = self.nearest[self.rows.measure[np.argmax(self.rows.owner == k)]]
-            of = on if f.per == "subset" else slice(None)
-            found.append(exact_dot(p[on], nearest[on]) / exact_dot(p[of], whole[of]))
+            share = exact_sum(p[on].tolist()) if f.per == "subset" else total
+            found.append(exact_dot(p[on], nearest[on]) / share)
         return found
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Sums without rounding: pairs of floats, and integers."""
+"""Sums without rounding: pairs of floats, and rationals."""
 
 import math
 from fractions import Fraction
@@ -21,18 +21,25 @@ def two_product(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return s, ((xh * yh - s) + xh * yl + xl * yh) + xl * yl
 
 
+def exact_sum(terms: list[float]) -> Fraction:
+    """The sum of finite floats, exactly: what fsum rounds is taken off until nothing is left."""
+    terms, parts = terms.copy(), []
+    while part := math.fsum(terms):
+        parts.append(part.as_integer_ratio())  # the denominators are powers of two
+        terms.append(-part)
+    common = max((below for _, below in parts), default=1)
+    return Fraction(sum(above * (common // below) for above, below in parts), common)
+
+
 def exact_dot(x: np.ndarray, y: np.ndarray) -> Fraction:
     """sum_i x_i y_i of finite floats, (n,) each, exactly."""
-    (M, E), (N, F) = (integers(z) for z in (x, y))
-    terms = [(m * n, e + f) for m, e, n, f in zip(M, E, N, F) if m and n]
-    least = min((power for _, power in terms), default=0)
-    return Fraction(sum(term << (power - least) for term, power in terms)) * Fraction(2) ** least
-
-
-def integers(x: np.ndarray) -> tuple[list[int], list[int]]:
-    """(N, E): x = N 2^E, of finite floats."""
-    mantissa, exponent = np.frexp(np.asarray(x, float))
-    return (mantissa * 2.0**53).astype(np.int64).tolist(), (exponent - 53).tolist()
+    with np.errstate(over="ignore", invalid="ignore"):
+        product, rest = two_product(x, y)
+        size = abs(product)
+        pairs = (size > 1e-270) & (size < 1e290) & (np.maximum(abs(x), abs(y)) < 1e290)
+    others = ~pairs & (x != 0) & (y != 0)
+    total = exact_sum(product[pairs].tolist() + rest[pairs].tolist())
+    return sum((Fraction(a) * Fraction(b) for a, b in zip(x[others].tolist(), y[others].tolist())), total)
 
 
 def up(value: Fraction) -> float:

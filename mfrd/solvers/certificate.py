@@ -110,8 +110,9 @@ def offsets(problem: Problem, multipliers: np.ndarray) -> tuple[np.ndarray, np.n
 
 def pair_sum(x: np.ndarray) -> tuple[float, float]:
     """(s, e): the sum of x, (n,), is s + e but for u^2 of its size."""
-    s = math.fsum(x)
-    return s, math.fsum([*x, -s])
+    terms = x.tolist()
+    s = math.fsum(terms)
+    return s, math.fsum([*terms, -s])
 
 
 def dual_encoder(

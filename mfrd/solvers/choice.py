@@ -6,7 +6,7 @@ forget(), called after an answer that is none or is not certified: what it holds
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..problems.problem import Problem
 from ..problems.values import tolerance
 from . import conic
 from .active_set import Newton
-from .certificate import U, as_they_are, excess_encoder, lower_bound
+from .certificate import U, as_they_are, excess_encoder, log_weights, lower_bound
 from .encoder import Encoder
 from .feasibility import ULPS, interior, on_joint_edge, overshoot, repair
 from .outcome import TOLERANCE, Proposal, SolverFailed, Stats
@@ -223,8 +223,7 @@ def encoder_and_dual(problem: Problem, proposal: Proposal) -> tuple[Encoder, np.
     Q = best = np.nan
     if len(support):
         with np.errstate(over="ignore", invalid="ignore"):
-            lam = tightened(problem, lam, q[support], support)
-            Q, b = excess_encoder(problem, lam, q[support], support)
+            lam, Q, b = tightened(problem, lam, q[support], support)
             best = as_they_are(problem, lam, b, centred=True)
     if not (np.isfinite(Q).all() and np.isfinite(best).all()):
         raise SolverFailed("returned multipliers and an output pmf from which no encoder follows")
@@ -242,31 +241,45 @@ def encoder_and_dual(problem: Problem, proposal: Proposal) -> tuple[Encoder, np.
     return encoder, lam, best
 
 
-def tightened(problem: Problem, lam: np.ndarray, q: np.ndarray, support: np.ndarray) -> np.ndarray:
-    """lam, (R,), with prices at which the encoder of q spends budgets that it exceeded by over OVER, or idly missed.
+def tightened(
+    problem: Problem, lam: np.ndarray, q: np.ndarray, support: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(lam (R,), Q (n, support), b (n,)): prices at which Q spends what it exceeded by over OVER, or idly missed.
 
     A budget of 1e-12 of a typical distortion may be missed by a factor at hardly any cost, and its price is then off by
     a factor: so by over LOOSE.
     """
     budget, lam = problem.excess_budgets, lam.copy()
     scale = problem.units * ((problem.rows.weights > 0) @ problem.source.p)
-
-    def missed(price: float, r: int) -> float:
-        """log E_r / D_r at that price of row r, the others as they are."""
-        at = np.where(np.arange(len(lam)) == r, price, lam)
-        E = problem.mean_excess(excess_encoder(problem, at, q, support)[0], support)[r]
-        return float(np.log(max(E, 1e-300) / budget[r]))
-
-    for _ in range(3):
-        E = problem.mean_excess(excess_encoder(problem, lam, q, support)[0], support)
+    for rounds in range(4):
+        Q, b = excess_encoder(problem, lam, q, support)
+        E = problem.mean_excess(Q, support)
         miss = abs(E - budget)
         off = (miss > LOOSE * budget) & (lam * miss < TOLERANCE) & (lam * scale > LOOSE)
         off = (budget > 1e-290) & (off | (lam > 0) & (E - budget > OVER * budget))
-        for r in np.flatnonzero(off):
-            low, high = 0.0, lam[r]
-            while missed(high, r) > 0 and high < 1e300:
-                low, high = high, 2 * high
-            lam[r] = brentq(missed, low, high, (r,), rtol=1e-12) if missed(low, r) > 0 > missed(high, r) else low
-        if not off.any():
+        if rounds == 3 or not off.any():
             break
-    return lam
+        for r in np.flatnonzero(off):
+            missed, low, high = spending(problem, lam, q, support, r), 0.0, lam[r]
+            while missed(high) > 0 and high < 1e300:
+                low, high = high, 2 * high
+            lam[r] = brentq(missed, low, high, rtol=1e-12) if missed(low) > 0 > missed(high) else low
+    return lam, Q, b
+
+
+def spending(problem: Problem, lam: np.ndarray, q: np.ndarray, support: np.ndarray, r: int) -> Callable[[float], float]:
+    """The function of the price of row r, the others as in lam, that is log E_r / D_r, zero where E_r is nearly D_r."""
+    letters = (problem.rows.weights[r] > 0) & (problem.source.p > 0)
+    cost = problem.rows.weights[r, letters, None] * problem.excess(problem.rows.measure[r], support)[letters]
+    others = np.where(np.arange(len(lam)) == r, 0.0, lam)
+    fixed = log_weights(problem, others, q, support)[letters]
+    p, budget = problem.source.p[letters], problem.excess_budgets[r]
+
+    def missed(price: float) -> float:
+        log_Q = fixed - price * cost
+        Q = np.exp(log_Q - log_Q.max(axis=1, keepdims=True))
+        E = p @ ((Q * cost).sum(axis=1) / Q.sum(axis=1))
+        found = float(np.log(max(E, 1e-300) / budget))
+        return 0.0 if abs(found) < OVER / 4 else found
+
+    return missed

@@ -24,6 +24,7 @@ from .saddle import Saddle, SaddlePoint
 MARGIN = 0.01  # share of the way to the boundary that a step leaves while the products x y are large
 FLOOR = 1e-17  # products x y are not driven below this
 QUADRATIC = 1e-8  # products and lacks, on average, from which steps converge quadratically
+IDLE = 4  # steps without a better merit after which a point that misses a budget by its last digits alone stays
 LEAST = 0.1  # slack of a start, of 1 and of the budget
 
 
@@ -109,7 +110,7 @@ def interior_point(saddle: Saddle, start: Iterate, tol: float, attempt: Attempt 
         merit = float(abs(np.log(at.c.max())) + abs(at.q.sum() - 1) + at.lam @ abs(excess)) + over
         if merit < best[0]:
             best = merit, x, y, over, step
-        if merit <= tol and over == 0:
+        if merit <= tol and over == 0 or best[0] <= tol and step - best[4] >= IDLE:
             break
         if step % 8 == 7 and saddle.dual(at) > saddle.ceiling + 1e-6:
             infeasible = True

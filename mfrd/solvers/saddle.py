@@ -23,7 +23,7 @@ from ..problems.problem import Problem
 
 INSET_SHARE = 1e-14  # of what each budget leaves, kept free so that rounding leaves the encoder within it
 VARIANCE_FLOOR = 1e-14  # of the squared mean: a variance below it is rounding
-MANY = 16  # rows of one measure from which their weights are kept sparse
+MANY = 3_000_000  # rows of one measure, squared, times letters: from here on their weights are kept sparse
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ class Saddle:
             e /= problem.scale[h]
             w_h = w[self.free[rows]][:, letters]
             least[rows] = w_h @ (self.p * nearest)
-            w_h = sp.csr_array(w_h) if len(w_h) > MANY else w_h
+            w_h = sp.csr_array(w_h) if len(w_h) * w_h.size > MANY else w_h
             if w_h.shape[0]:
                 self.measures.append(Measure(rows, w_h, w_h * self.p, e))
         if held is not None:
