@@ -58,7 +58,8 @@ class Budgets:
     weight w_rg = sum_{i in g} p_i w_ri / p_g, so that E_r = sum_g p_g w_rg d_r(x_g, y).
 
     .source, .metrics (G, k, k), .x centred points (n, k), .p (n,) their masses, .letter the index among them of each
-    letter of the source; .rows: BudgetRows on these points; .exact: (n,), whose codeword must be the point itself.
+    letter of the source; .rows: BudgetRows on these points, less what the bins of samples spend; .exact: (n,), whose
+    codeword must be the point itself.
 
     Raises ValueError where a measure is neither squared error nor Mahalanobis.
     """
@@ -74,7 +75,8 @@ class Budgets:
         share = mass / np.bincount(self.letter, mass)[self.letter]  # p_i / p_g
         w = problem.rows.weights
         merged = np.array([np.bincount(self.letter, share * row) for row in w]).reshape(len(w), len(first))
-        self.rows = replace(problem.rows, weights=merged)
+        left = problem.rows.D - problem.rows.within(source)  # what the bins of samples do not spend
+        self.rows = replace(problem.rows, weights=merged, D=left)
         self.exact = ((self.rows.D == 0)[:, None] & (merged > 0) & (self.p > 0)).any(axis=0)
 
     def pin(self, prices: np.ndarray) -> np.ndarray:

@@ -72,7 +72,8 @@ class Codec:
             raise ValueError(f"{len(self.used)} codewords are in use; expected at most 2^20")
         self.codebook = np.ascontiguousarray(encoder.y[self.used])
         self.counts, x = integer_counts(encoder.output_pmf[self.used]), encoder.source.x
-        self.nearest = nearest_letter(x, of_letter.astype(np.int32), encoder.source.p)
+        source = encoder.source
+        self.nearest = nearest_letter(x, of_letter.astype(np.int32), source.p, source.binning)
         torn = np.flatnonzero(self.nearest(x) != of_letter)
         if len(torn):
             first, i = np.flatnonzero((x == x[torn[0]]).all(axis=1))[0], torn[0]

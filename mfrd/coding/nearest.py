@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ..problems.binning import Binning
 from ..quantisers.cells import between
 
 BLOCK = 1 << 14  # samples compared at a time, so that they stay in cache
@@ -15,13 +16,19 @@ MOST_SLOTS = 1 << 22
 FAR = 1e150  # a coordinate beyond counts as this, so that squares stay finite
 
 
-def nearest_letter(x: np.ndarray, cell: np.ndarray, p: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """The map from samples (N, k) to the cell of the nearest letter, (N,) int32.
+def nearest_letter(
+    x: np.ndarray, cell: np.ndarray, p: np.ndarray, binning: Binning | None = None
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The map from samples (N, k) to the cell of the letter that stands for them, (N,) int32.
 
-    x: (n, k); cell: (n,); p: (n,). Thresholds in one dimension and where the letters fill a
-    rectangular grid; otherwise a table of the letters, and a search tree for samples that are none.
-    Of equal letters the first counts.
+    x: (n, k); cell: (n,); p: (n,); binning: that of a source of samples, whose letters stand for their bins; else, and
+    in empty bins, the nearest letter counts. Thresholds in one dimension and where the letters fill a rectangular grid;
+    otherwise a table of the letters, and a search tree for samples that are none. Of equal letters the first counts.
     """
+    if binning is not None and x.shape[1] == 1:
+        return partial(in_blocks, Grid([x[:, 0]], cell, [binning.thresholds[0]]))
+    if binning is not None:
+        return partial(in_blocks, Binned(binning, x, cell))
     axes = [np.unique(column) for column in x.T]
     sides = [len(axis) for axis in axes]
     if np.prod([float(side) for side in sides]) <= len(x):
@@ -79,14 +86,28 @@ class Scattered:
         return self.cells.take(letter)
 
 
+class Binned:
+    """Samples to cells where letters stand for bins of several dimensions; the nearest letter for an empty bin."""
+
+    def __init__(self, binning: Binning, x: np.ndarray, cell: np.ndarray) -> None:
+        self.binning, self.cell, self.tree = binning, cell, cKDTree(x)
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """The cells of samples, (N,)."""
+        letter = self.binning.letters(points)
+        if (empty := letter < 0).any():
+            letter[empty] = self.tree.query(np.clip(points[empty], -FAR, FAR))[1]
+        return self.cell.take(letter)
+
+
 class Grid:
     """Samples to cells where the letters are all combinations of the axes, the last one fastest.
 
-    An axis is searched at its midpoints; in one dimension only at those where the cell changes.
+    An axis is searched at the thresholds given, or its midpoints; in one dimension only where the cell changes.
     """
 
-    def __init__(self, axes: list[np.ndarray], cell: np.ndarray) -> None:
-        middles = [between(axis[:-1], axis[1:]) for axis in axes]
+    def __init__(self, axes: list[np.ndarray], cell: np.ndarray, middles: list[np.ndarray] | None = None) -> None:
+        middles = middles or [between(axis[:-1], axis[1:]) for axis in axes]
         if len(axes) == 1:
             changes = np.flatnonzero(cell[1:] != cell[:-1])
             middles, cell = [middles[0][changes]], cell[np.append(changes, len(cell) - 1)]

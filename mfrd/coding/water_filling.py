@@ -173,6 +173,5 @@ def parallel_bound(
 
 def scalar_dual(source: Source, price: float) -> float:
     """The least H(Y) + price E|X - Y|^2 of scalar quantisers, bits: exact, by dynamic program; price in nats."""
-    cells = Hull(source).cells
-    D, H = cells.measure(cells.best([1 / price])[0])
-    return (H + price * D) / NATS_PER_BIT
+    (vertex,) = Hull(source).at(np.array([NATS_PER_BIT / price]))
+    return vertex.rate + price * vertex.distortion / NATS_PER_BIT

@@ -116,7 +116,10 @@ class Fidelity:
             return np.ones(n, bool)
         on = mask = self.on
         if on.dtype == bool and on.shape != (n,):
-            raise ValueError(f"{self.name}: mask has shape {on.shape}; expected ({n},), one flag a letter")
+            raise ValueError(
+                f"{self.name}: mask has shape {on.shape}; expected ({n},), one flag a letter: a subset is stated on "
+                "the values that samples take; a stretch of time is coded with a codec of its own"
+            )
         if on.dtype != bool:
             if on.dtype.kind not in "iu" or on.ndim != 1 or on.min() < -n or on.max() >= n:
                 raise ValueError(

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .distortion import metric
 from .fidelity import Fidelity
+from .source import Source
 from .units import NATS_PER_BIT
 
 
@@ -54,6 +56,23 @@ class BudgetRows:
     def means(self, per_letter: np.ndarray, pmf: np.ndarray) -> np.ndarray:
         """sum_i p_i w_ri v_gi of what a letter has by each measure, per_letter (G, n) -> (R,)."""
         return (self.weights * per_letter[self.measure]) @ pmf
+
+    def within(self, source: Source) -> np.ndarray:
+        """What the bins of a source of samples add to each row, sum_i p_i w_ri tr(M_g scatter_i), (R,).
+
+        Raises ValueError for a measure that is neither squared error nor Mahalanobis.
+        """
+        if source.binning is None or not source.within.any():
+            return np.zeros(len(self))
+        added = np.zeros((len(self.measures), len(source.p)))
+        for g, measure in enumerate(self.measures):
+            M = metric(measure, source.x.shape[1])
+            if M is None:
+                name = self.names[int(np.argmax(self.measure == g))]
+                said = f"{name}: what bins add under this measure is unknown; expected squared_error or mahalanobis"
+                raise ValueError(f"{said}, or samples that are letters as they are")
+            added[g] = np.einsum("ab,nab->n", M, source.binning.scatter)
+        return self.means(added, source.p)
 
     def by_name(self, values: np.ndarray, merge: Callable[[np.ndarray], float]) -> dict[str, float]:
         """{fidelity name: merge(its rows' values)} of values (R,)."""

@@ -1,13 +1,13 @@
 """The source: points x_i in R^k with probabilities p_i, given or measured."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import binning
 from . import samples as measured
+from .binning import Binning, letters
 from .values import as_points, probabilities, real_array
 
 
@@ -24,11 +24,15 @@ class Source:
     pmf : (n,) array
         Non-negative, sums to one within 1e-9, or within its own rounding where it is of float32, and is then
         normalised to it. Zeros are allowed.
+    binning : Binning, optional
+        What `from_samples` keeps of the samples: each letter's bin, and how they spread inside it.
 
     Attributes
     ----------
     x : (n, k) array
         The points; p: the pmf.
+    within : (n,) array
+        E|X - x_i|^2 over the samples in the bin of each letter, zero where letters are what they are.
     mean, covariance : (k,) and (k, k) arrays
         E X and Cov X.
 
@@ -48,6 +52,8 @@ class Source:
 
     points: np.ndarray
     pmf: np.ndarray
+    _: KW_ONLY
+    binning: Binning | None = None
 
     def __post_init__(self) -> None:
         x = as_points(self.points, "points")
@@ -62,22 +68,29 @@ class Source:
         self.__dict__.update(points=np.array(self.points, float), pmf=p / p.sum())
 
     @classmethod
-    def from_samples(cls, samples: np.ndarray, bins: Any = None) -> "Source":
+    def from_samples(cls, samples: np.ndarray, bins: Any = None, *, split: Any = ()) -> "Source":
         """The source of measured samples: letters with their relative frequencies.
 
             x_i = the mean of the samples in bin i,   p_i = their number / N,   empty bins dropped.
 
         A bin's letter is its mean and not its centre, so what binning adds is known: where Y depends on X through
-        its bin, E|X - Y|^2 = E|x_i - Y|^2 + v, with v = E|X - x_i|^2 = the variance of the samples minus that
-        of the source, at most a quarter of the squared bin width an axis. D on the source is D + v on the samples.
+        its bin, E|X - Y|^2 = E|x_i - Y|^2 + within_i. Budgets are budgets on the samples: the quantisers made from
+        the source count `within` towards them, cut the bins finer where a budget asks for it, and give the samples
+        back exactly at D = 0. What `limit` and `solve` answer is about the letters, at the budgets as given: a code
+        for the samples at distortion D takes at least the limit of the letters at (sqrt(D) + sqrt(v))^2, with v the
+        mean of `within`.
 
         Parameters
         ----------
         samples : (N,) or (N, k) array
         bins : optional
             A number of equal bins, ascending edges, a rule of numpy.histogram_bin_edges ("auto", "fd", "sturges", ...),
-            or a list of k of these, one an axis. None keeps samples of at most 256 distinct values as they are,
-            exactly, and else cuts one dimension by "auto".
+            or a list of k of these, one an axis: these stay as they are, and a budget below what they add is refused.
+            None keeps samples of at most 10,000 distinct values (2,000 in more dimensions) as they are, exactly, and
+            else cuts one dimension into about 1,000 bins of least variance, which designs cut finer.
+        split : float or sequence of float, optional
+            Values of one dimension at which bins end, so that none straddles the edge of a region: a sample that is
+            such a value is a letter of its own.
 
         Returns
         -------
@@ -87,26 +100,33 @@ class Source:
         Raises
         ------
         ValueError
-            Where samples are empty, not finite or of another shape, lie outside given edges, or take more than 256
+            Where samples are empty, not finite or of another shape, lie outside given edges, or take more than 2,000
             values in two dimensions or more and no bins are given.
 
         References
         ----------
-        The law of total variance.
+        The law of total variance; Panter and Dite (1951) for the widths of the bins.
 
         Examples
         --------
         >>> import mfrd
         >>> source = mfrd.Source.from_samples([0.0, 0.2, 1.0, 1.0], bins=2)
-        >>> source.points, source.pmf
-        (array([0.1, 1. ]), array([0.5, 0.5]))
+        >>> source.points, source.pmf, source.within
+        (array([0.1, 1. ]), array([0.5, 0.5]), array([0.01, 0.  ]))
         """
-        points, pmf = binning.letters(as_points(samples, "samples"), bins)
-        return cls(points[:, 0] if np.ndim(samples) == 1 else points, pmf)
+        points, pmf, binning = letters(as_points(samples, "samples"), bins, split)
+        return cls(points[:, 0] if np.ndim(samples) == 1 else points, pmf, binning=binning)
 
     @classmethod
     def from_file(
-        cls, path: str | Path, *, columns: Any = None, bins: Any = None, header: bool | None = None, na: str = "raise"
+        cls,
+        path: str | Path,
+        *,
+        columns: Any = None,
+        bins: Any = None,
+        split: Any = (),
+        header: bool | None = None,
+        na: str = "raise",
     ) -> "Source":
         """The source of the samples in a file, one sample a row.
 
@@ -124,7 +144,7 @@ class Source:
         columns : optional
             A title or number from 0, or a list of them; of an .npz the names of its arrays, of a .wav its channels;
             None takes all. Columns that are not taken may hold times, units or text.
-        bins : optional
+        bins, split : optional
             As `from_samples`.
         header : bool, optional
             Whether the first row of a text is titles. None tells: it is where it holds text, or where its first cell
@@ -145,7 +165,7 @@ class Source:
             For another suffix, an unknown column, a cell that is no finite number (with its column and line), a first
             row that may be titles or a sample, and as `from_samples`.
         """
-        return cls.from_samples(measured.read(path, columns, header=header, na=na), bins)
+        return cls.from_samples(measured.read(path, columns, header=header, na=na), bins, split=split)
 
     @property
     def x(self) -> np.ndarray:
@@ -156,6 +176,11 @@ class Source:
     def p(self) -> np.ndarray:
         """The pmf, (n,)."""
         return self.pmf
+
+    @property
+    def within(self) -> np.ndarray:
+        """E|X - x_i|^2 over the samples in the bin of each letter, (n,)."""
+        return np.zeros(len(self.p)) if self.binning is None else np.trace(self.binning.scatter, axis1=1, axis2=2)
 
     @property
     def mean(self) -> np.ndarray:

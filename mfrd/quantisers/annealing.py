@@ -117,7 +117,7 @@ def anneal(
     start, q, steps = encoder.y[used] - source.mean, encoder.output_pmf[used], []
     for t, y, Q in path(Priced(budgets, solution.multipliers), start, q / q.sum(), tau, max_iter, tol):
         now = Encoder(source, (y + source.mean).reshape((len(y),) + source.points.shape[1:]), Q[budgets.letter])
-        steps.append(AnnealingStep(float(t), now, rows.largest(now.spent(rows))))
+        steps.append(AnnealingStep(float(t), now, rows.largest(now.spent(rows) + rows.within(source))))
     return tuple(steps)
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..problems.binning import between as between  # thresholds, for who cuts cells
 from ..problems.source import Source
 from ..solvers.encoder import Encoder
 
@@ -14,6 +15,8 @@ def labels(encoder: Encoder) -> np.ndarray:
     if not isinstance(encoder, Encoder):
         said = f"encoder is {type(encoder).__name__}; expected mfrd.Encoder"
         raise TypeError(f"{said}, as quantiser.deterministic() returns and .encoder of a solution is")
+    if encoder.cells is not None:
+        return encoder.cells
     largest = encoder.columns.max(axis=1)
     if abs(largest - 1).max() > 1e-9:
         i = int(largest.argmin())
@@ -30,7 +33,7 @@ def from_labels(source: Source, cells: np.ndarray, codebook: np.ndarray | None =
     """
     used, cells = np.unique(cells, return_inverse=True)
     y = centroids(source.x, source.p, cells, len(used)) if codebook is None else np.asarray(codebook, float)[used]
-    return Encoder(source, y.reshape((len(used),) + source.points.shape[1:]), np.eye(len(used))[cells])
+    return Encoder(source, y.reshape((len(used),) + source.points.shape[1:]), cells)
 
 
 def centroids(x: np.ndarray, mass: np.ndarray, cells: np.ndarray, m: int) -> np.ndarray:
@@ -59,9 +62,3 @@ def snap(x: np.ndarray, cells: np.ndarray, y: np.ndarray, exact: np.ndarray) -> 
         low, high = extent(x[counted], cells[counted], len(y))
         y = np.where((low == high).all(axis=1)[:, None], low, y)
     return y
-
-
-def between(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
-    """Thresholds t with lower <= t < upper: the midpoints, also between neighbouring floats."""
-    middle = (lower + upper) / 2
-    return np.where(middle < upper, middle, lower)

@@ -19,6 +19,7 @@ from scipy.optimize import linprog
 
 from ..problems.fidelity import Fidelity, InfeasibleFidelity
 from ..problems.problem import Problem
+from ..problems.resolution import refuse
 from ..problems.rows import BudgetRows
 from ..problems.source import Source
 from ..solvers.encoder import Encoder
@@ -60,7 +61,8 @@ class Quantiser:
     rate : float
         sum_t w_t H(Y_t), bits.
     distortions : dict
-        What is spent, by fidelity name, in the unit of its budget; for per="letter" the largest over the letters.
+        What is spent, by fidelity name, in the unit of its budget; for per="letter" the largest over the letters. On a
+        source of samples it is that of the samples: what their bins add is part of it.
     distortion : float
         That of the first fidelity.
     lower_bound : float
@@ -95,6 +97,7 @@ class Quantiser:
             labels(encoder)
         object.__setattr__(self, "parts", tuple(self.parts))
         object.__setattr__(self, "fidelities", tuple(self.fidelities))
+        object.__setattr__(self, "safe", self.safe.keeping(self.fidelities))
 
     @cached_property
     def rate(self) -> float:
@@ -105,7 +108,8 @@ class Quantiser:
     def distortions(self) -> dict[str, float]:
         """What each budget spends, by fidelity name; for per="letter" the largest over the letters."""
         rows = BudgetRows.of(self.fidelities, self.source.p)
-        return rows.largest(np.sum([weight * encoder.spent(rows) for weight, encoder in self.parts], axis=0))
+        letters = np.sum([weight * encoder.spent(rows) for weight, encoder in self.parts], axis=0)
+        return rows.largest(letters + rows.within(self.source))
 
     @property
     def distortion(self) -> float:
@@ -237,7 +241,8 @@ def mixture(
     problem = common_problem(encoders, fidelities)
     names, D = problem.rows.names, problem.rows.D
     rates = np.array([encoder.output_entropy for encoder in encoders])
-    E = np.array([encoder.spent(problem.rows) for encoder in encoders])
+    refuse(problem.source, problem.rows)
+    E = np.array([encoder.spent(problem.rows) for encoder in encoders]) + problem.rows.within(problem.source)
     shares, _ = time_share(rates, E, D, names)
     safe = encoders[cheapest_alone(rates, E, D, names)]
     parts = tuple((float(w), encoder) for w, encoder in zip(shares, encoders) if w > 0)

@@ -17,68 +17,22 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from scipy.special import entr
 
+from ..problems.binning import LETTERS
 from ..problems.fidelity import Fidelity
+from ..problems.resolution import resolved
 from ..problems.source import Source
 from ..problems.units import NATS_PER_BIT
 from ..solvers.encoder import Encoder
 from ..solvers.outcome import Stats, Status
 from .cells import between, from_labels
+from .partition import Cells, measured
 from .quantiser import Quantiser
 
 PROVEN = (
     "least rate of any time-shared scalar quantiser, deterministic or randomised, at this "
     "distortion: dynamic program over contiguous cells, exact up to rounding"
 )
-
-
-class Cells:
-    """Costs of all contiguous cells of the sorted letters, and the program over them.
-
-    x: (n,) sorted; mass: (n,), the entropy counts it; weight: (n,), the squared error counts it.
-    .spread[b, a], .surprise[b, a]: weighted squared error about the centroid and -P log P (nats) of
-    the cell of letters a .. b-1. Memory 16 n^2 bytes.
-    """
-
-    def __init__(self, x: np.ndarray, mass: np.ndarray, weight: np.ndarray) -> None:
-        n = len(x)
-        self.spread, self.surprise = np.zeros((2, n + 1, n))
-        P, W, mean, S = np.zeros((4, n))
-        for i in range(n):  # every cell a .. i-1 takes in letter i (Welford 1962)
-            a = slice(0, i + 1)
-            grown = W[a] + weight[i]
-            share = np.divide(weight[i], grown, out=np.ones(i + 1), where=grown > 0)
-            step = x[i] - mean[a]
-            S[a] += W[a] * share * step**2
-            mean[a] += share * step
-            mean[i] = x[i]
-            W[a] = grown
-            P[a] += mass[i]
-            self.spread[i + 1, a], self.surprise[i + 1, a] = S[a], entr(P[a])
-
-    def best(self, slopes: np.ndarray) -> list[np.ndarray]:
-        """The cells of least D + mu H for each slope mu: a list of edges (m + 1,), from 0 to n."""
-        mu, n = np.asarray(slopes, float)[:, None], len(self.spread) - 1
-        value, previous = np.zeros((len(mu), n + 1)), np.zeros((len(mu), n + 1), int)
-        for b in range(1, n + 1):
-            cost = self.surprise[b, :b] * mu
-            cost += self.spread[b, :b]
-            cost += value[:, :b]
-            previous[:, b] = cost.argmin(axis=1)
-            value[:, b] = cost[np.arange(len(mu)), previous[:, b]]
-        found = []
-        for back in previous.tolist():
-            edges = [n]
-            while edges[-1]:
-                edges.append(back[edges[-1]])
-            found.append(np.array(edges[::-1]))
-        return found
-
-    def measure(self, edges: np.ndarray) -> tuple[float, float]:
-        """(D, H in nats) of a partition."""
-        a, b = edges[:-1], edges[1:]
-        return float(self.spread[b, a].sum()), float(self.surprise[b, a].sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +71,12 @@ class Vertex:
         return f"Vertex(D {self.distortion:.6g}, {self.rate:.6g} bits, {len(self.thresholds) + 1} cells)"
 
 
+NARROW = "uniform cells as narrow as the budget asks: more letters than the dynamic program takes"
+NEAR = 1e-10  # bits above the least that time-shared neighbours may be, where letters are many
+START = (0.5, 0.8, 1.0, 1.3, 2.0)  # of the slope at high resolution, tried first where letters are many
+WARM = 1_000  # letters up to which the search of slopes needs no start
+
+
 class Hull:
     """The lower convex hull of (D, H) of a 1-D source, found vertex by vertex.
 
@@ -129,23 +89,53 @@ class Hull:
         positive = source.p > 0
         x, where = np.unique(source.x[positive, 0], return_inverse=True)
         mass = np.bincount(where, source.p[positive])
-        self.source, self.x, self.cells = source, x, Cells(x - mass @ x, mass, mass)
+        self.source, self.x, self.mass = source, x, mass
         self.fine, self.coarse = self.vertex(np.arange(len(x) + 1)), self.vertex(np.array([0, len(x)]))
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The costs of cells."""
+        return Cells(self.x - self.mass @ self.x, self.mass, self.mass)
 
     def vertex(self, edges: np.ndarray) -> Vertex:
         """The vertex of a partition given by its edges, (m + 1,)."""
-        (D, H), inner = self.cells.measure(edges), edges[1:-1]
+        (D, H), inner = measured(self.x, self.mass, self.mass, edges), edges[1:-1]
         rate = float(H / NATS_PER_BIT) if len(inner) else 0.0
         return Vertex(self.source, D, rate, between(self.x[inner - 1], self.x[inner]))
+
+    def at(self, slopes: np.ndarray) -> list[Vertex]:
+        """For each slope mu, squared units of x a bit, the vertex of least D + mu H."""
+        return [self.vertex(edges) for edges in self.cells.best(slopes / NATS_PER_BIT)]
 
     def below(self, chords: list[tuple[Vertex, Vertex]]) -> list[Vertex | None]:
         """For each chord (fine, coarse) the vertex furthest below it, or None where it is an edge."""
         slopes = [(coarse.distortion - fine.distortion) / (fine.rate - coarse.rate) for fine, coarse in chords]
         found: list[Vertex | None] = []
-        for (fine, _), mu, edges in zip(chords, slopes, self.cells.best(np.array(slopes) / NATS_PER_BIT)):
-            vertex, level = self.vertex(edges), fine.distortion + mu * fine.rate
+        for (fine, _), mu, vertex in zip(chords, slopes, self.at(np.array(slopes))):
+            level = fine.distortion + mu * fine.rate
             found.append(vertex if level - vertex.distortion - mu * vertex.rate > 1e-12 * level else None)
         return found
+
+    def around(self, D: float) -> tuple[Vertex, Vertex, int]:
+        """The neighbours on the hull of which the first has at most distortion D, the second more; programs solved.
+
+        Many letters have more vertices than floats can tell apart: two are taken for neighbours where the lower bound
+        of the slope between them, min (D' + mu H') - mu H, leaves their mixture NEAR bits or less.
+        """
+        fine, coarse, solved = self.fine, self.coarse, 0
+        slopes = 2 * D * NATS_PER_BIT * np.array(START if len(self.x) > WARM else ())  # -dD/dH, D of high resolution
+        while True:
+            chord = (coarse.distortion - fine.distortion) / (fine.rate - coarse.rate)
+            found = self.at(np.append(slopes, chord))
+            solved += len(slopes) + 1
+            level = fine.distortion + chord * fine.rate
+            gain = level - found[-1].distortion - chord * found[-1].rate
+            if gain <= 1e-12 * level or len(self.x) > WARM and gain <= NEAR * chord:
+                return fine, coarse, solved
+            below = [v for v in found if v.distortion <= D] + [fine]
+            above = [v for v in found if v.distortion > D] + [coarse]
+            fine, coarse = max(below, key=lambda v: v.distortion), min(above, key=lambda v: v.distortion)
+            slopes = chord * np.array([0.97, 1.03]) if len(slopes) > 2 else slopes[:0]
 
 
 def ecsq_hull(source: Source) -> list[Vertex]:
@@ -196,7 +186,8 @@ def ecsq(source: Source, D: float, *, bound: Any = None) -> Quantiser:
     source : Source
         One dimension.
     D : float
-        Budget >= 0, squared units of x.
+        Budget >= 0, squared units of x. On a source of samples it is one on the samples: bins that were not given are
+        cut as finely as it asks, at D = 0 into the values themselves, and the quantiser is one of that source.
     bound : float or object with `.lower_bound`, optional
         What `.lower_bound` reports, bits: the result of mfrd.limit, say.
 
@@ -209,6 +200,8 @@ def ecsq(source: Source, D: float, *, bound: Any = None) -> Quantiser:
     ------
     ValueError
         Where the source has more than one dimension, or D is negative or not finite.
+    InfeasibleFidelity
+        Where the source has bins that were given, and D is below what they add.
 
     References
     ----------
@@ -223,19 +216,20 @@ def ecsq(source: Source, D: float, *, bound: Any = None) -> Quantiser:
     >>> [(round(weight, 3), len(encoder.codebook)) for weight, encoder in quantiser.parts]
     [(0.312, 3), (0.688, 3)]
     """
-    fidelity, began, programs, hull = Fidelity(D), perf_counter(), 0, Hull(source)
-    D = fidelity.D
-    fine, coarse = hull.fine, hull.coarse
-    if D >= coarse.distortion:
+    began = perf_counter()
+    source, fidelities = resolved(source, (Fidelity(D),))
+    hull, left = Hull(source), fidelities[0].D - float(source.p @ source.within)  # what the bins do not spend
+    fine, coarse, programs = hull.fine, hull.coarse, 0
+    status, proven = Status.EXACT, PROVEN
+    if left >= coarse.distortion:
         fine = coarse
-    elif D == 0:
+    elif left == 0:
         coarse = fine
-    while fine is not coarse:
-        (vertex,), programs = hull.below([(fine, coarse)]), programs + 1
-        if vertex is None:
-            break
-        fine, coarse = (vertex, coarse) if vertex.distortion <= D else (fine, vertex)
-    share = 0.0 if fine is coarse else (D - fine.distortion) / (coarse.distortion - fine.distortion)
+    elif source.within.any() and len(source.p) > LETTERS:
+        coarse, status, proven = fine, Status.FOUND, NARROW
+    else:
+        fine, coarse, programs = hull.around(left)
+    share = 0.0 if fine is coarse else (left - fine.distortion) / (coarse.distortion - fine.distortion)
     parts = tuple((w, vertex.encoder) for w, vertex in ((1 - share, fine), (share, coarse)) if w > 0)
     stats = Stats(programs, perf_counter() - began, backend="dynamic program")
-    return Quantiser(source, (fidelity,), parts, fine.encoder, PROVEN, bound, Status.EXACT, stats)
+    return Quantiser(source, fidelities, parts, fine.encoder, proven, bound, status, stats)

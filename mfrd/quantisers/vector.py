@@ -13,15 +13,20 @@ from typing import Any
 import numpy as np
 
 from ..codebooks.priced import Budgets, Priced
+from ..problems.binning import LETTERS
+from ..problems.distortion import squared_error
 from ..problems.fidelity import Fidelity
+from ..problems.problem import Problem
+from ..problems.resolution import resolved
 from ..problems.source import Source
 from ..solvers.encoder import Encoder
 from ..solvers.outcome import Stats, Status
 from .annealing import TEMPERATURES, path
 from .cells import from_labels, snap
 from .descent import Column, descend
+from .partition import Cells
 from .quantiser import Quantiser, cheapest_alone, time_share
-from .scalar import Cells
+from .scalar import NARROW, ecsq
 
 BEST_FOUND = "best found: multi-start search, an upper bound that only the lower bound judges"
 STARTS = ("columns", "cells", "anneal", "random")
@@ -50,7 +55,8 @@ def ecvq(
     source : Source
         n letters in R^k.
     fidelities : Fidelity or sequence of Fidelity
-        Squared error or Mahalanobis, any form.
+        Squared error or Mahalanobis, any form. On a source of samples they are budgets on the samples: bins that were
+        not given are cut as finely as they ask, and the quantiser is one of that source.
     rng : numpy Generator or int, optional
         Generator or seed.
     starts : str or sequence of str, optional
@@ -78,6 +84,8 @@ def ecvq(
     ------
     ValueError
         For unknown starts, a convex result without an encoder, and measures that are not quadratic.
+    InfeasibleFidelity
+        Where the source has bins that were given, and a budget is below what they add.
 
     References
     ----------
@@ -86,13 +94,34 @@ def ecvq(
     began, kinds = perf_counter(), (starts,) if isinstance(starts, str) else tuple(starts)
     if not kinds or any(kind not in STARTS for kind in kinds):
         raise ValueError(f"starts are {starts!r}; expected some of {', '.join(STARTS)}")
-    search = ColumnSearch(Budgets(source, fidelities), kinds, restarts, np.random.default_rng(rng))
+    checked = Problem(source, source.shaped(source.mean[None]), fidelities)  # type: ignore[arg-type]
+    given = tuple(checked.fidelities)
+    if convex is not None and getattr(convex, "encoder", None) is None:
+        said = f"convex is {convex!r}; expected a Solution with an encoder, or a result of mfrd.limit"
+        raise ValueError(f"{said}: raise the budgets of an infeasible one")
+    if source.x.shape[1] == 1 and kinds == STARTS and len(given) == 1 and everywhere(given[0]):
+        return ecsq(source, given[0].D, bound=bound)
+    source, given = resolved(source, given)
+    if source.within.any() and len(source.p) > LETTERS:
+        return apart(source, given, bound, began)
+    search = ColumnSearch(Budgets(source, given), kinds, restarts, np.random.default_rng(rng))
     prices = search.follow(convex) if convex is not None else []
     weights = search.run(prices, rounds, patience)
     parts = tuple((float(w), search.encoder(column)) for w, column in zip(weights, search.columns) if w > 0)
     safe = search.encoder(search.columns[cheapest_alone(*search.table())])
     stats = Stats(search.rounds, perf_counter() - began, search.attempts, "column search")
     return Quantiser(source, search.budgets.rows.fidelities, parts, safe, BEST_FOUND, bound, Status.FOUND, stats)
+
+
+def everywhere(fidelity: Fidelity) -> bool:
+    """Whether a fidelity is one of squared error on all letters, as ecsq takes it."""
+    return fidelity.on is None and fidelity.per != "letter" and fidelity.distortion is squared_error
+
+
+def apart(source: Source, fidelities: tuple[Fidelity, ...], bound: Any, began: float) -> Quantiser:
+    """The quantiser with each letter of a source of samples in a cell of its own, as narrow as the budgets ask."""
+    encoder, stats = from_labels(source, np.arange(len(source.p))), Stats(0, perf_counter() - began, 1, "uniform cells")
+    return Quantiser(source, fidelities, ((1.0, encoder),), encoder, NARROW, bound, Status.FOUND, stats)
 
 
 class ColumnSearch:
@@ -111,9 +140,6 @@ class ColumnSearch:
 
     def follow(self, convex: Any) -> list[np.ndarray]:
         """Start from the codebook of a convex result too; a list of its prices, (R,), where it has one a budget."""
-        if getattr(convex, "encoder", None) is None:
-            said = f"convex is {convex!r}; expected a Solution with an encoder, or a result of mfrd.limit"
-            raise ValueError(f"{said}: raise the budgets of an infeasible one")
         used = convex.encoder.output_pmf > 1e-6
         q = convex.encoder.output_pmf[used]
         self.given = [(convex.encoder.y[used] - self.budgets.source.mean, q / q.sum())]

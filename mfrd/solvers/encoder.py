@@ -1,6 +1,9 @@
 """The encoder: a stochastic map Q(j | i) from source letters to codewords."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.special import entr, rel_entr
@@ -9,6 +12,8 @@ from ..problems.rows import BudgetRows
 from ..problems.source import Source
 from ..problems.units import NATS_PER_BIT
 from ..problems.values import as_points, real_array
+
+PAIRS = 128  # letters and codewords compared at a time
 
 
 class Encoder:
@@ -20,8 +25,8 @@ class Encoder:
     ----------
     source : Source
     codebook : (m,) or (m, k) array
-    Q : (n, m) array
-        Rows sum to one within 1e-9.
+    Q : (n, m) array, or (n,) array of int
+        Rows sum to one within 1e-9; of a deterministic encoder the index of each letter's codeword will do.
     support : (used,) array of int, optional
         Where only few codewords are used, their indices; Q is then (n, used), which is what is stored.
 
@@ -31,11 +36,13 @@ class Encoder:
         Whole, whatever was stored; output_pmf: q = p Q, (m,); y: the codebook as (m, k).
     rate, output_entropy, conditional_entropy : float
         I(X;Y), H(Y) and H(Y|X), bits.
+    fidelities : tuple of Fidelity
+        The budgets that it was made for and keeps, where there are any; on samples, what bins add is counted.
 
     Raises
     ------
     ValueError
-        Where shapes disagree, or a row is negative, not finite or does not sum to one.
+        Where shapes disagree, a codeword has no such index, or a row is negative, not finite or does not sum to one.
 
     References
     ----------
@@ -44,6 +51,14 @@ class Encoder:
 
     def __init__(self, source: Source, codebook: np.ndarray, Q: np.ndarray, support: np.ndarray | None = None) -> None:
         self.source, self.y, self.codebook = source, as_points(codebook, "codebook"), np.array(codebook, float)
+        self.fidelities: tuple[Any, ...] = ()
+        self.cells = Q if isinstance(Q, np.ndarray) and Q.ndim == 1 and Q.dtype.kind in "iu" else None
+        if self.cells is not None:
+            if Q.shape != (len(source.p),) or Q.min() < 0 or Q.max() >= len(self.y):
+                said = f"Q has shape {Q.shape} and indices from {Q.min()} to {Q.max()}"
+                raise ValueError(f"{said}; expected ({len(source.p)},), each from 0 to {len(self.y) - 1}")
+            self.support = np.arange(len(self.y))
+            return
         support = np.arange(len(self.y)) if support is None else np.asarray(support, int)
         Q = real_array(Q, "Q", "(n, m)")
         if Q.shape != (len(source.p), len(support)):
@@ -59,6 +74,26 @@ class Encoder:
             )
         self.support, self.columns = support, Q
 
+    def keeping(self, fidelities: Sequence[Any]) -> "Encoder":
+        """The same encoder, which is known to keep these budgets.
+
+        Parameters
+        ----------
+        fidelities : sequence of Fidelity
+
+        Returns
+        -------
+        Encoder
+        """
+        same = copy(self)
+        same.fidelities = tuple(fidelities)
+        return same
+
+    @cached_property
+    def columns(self) -> np.ndarray:
+        """Q of the codewords in `support`, (n, used)."""
+        return np.eye(len(self.y))[self.cells]
+
     @property
     def Q(self) -> np.ndarray:
         """The whole conditional pmf, (n, m); unused codewords have zero columns."""
@@ -71,6 +106,9 @@ class Encoder:
     @property
     def output_pmf(self) -> np.ndarray:
         """q_j = sum_i p_i Q_ij, (m,)."""
+        if self.cells is not None:
+            q = np.bincount(self.cells, self.source.p, len(self.codebook))
+            return q / q.sum()
         q = np.zeros(len(self.codebook))
         q[self.support] = self.source.p @ self.columns
         return q
@@ -78,6 +116,8 @@ class Encoder:
     @property
     def rate(self) -> float:
         """I(X;Y), bits."""
+        if self.cells is not None:
+            return self.output_entropy
         q = self.source.p @ self.columns
         used = q > 0  # where p_i Q_ij underflows for every i, the codeword carries nothing
         terms = rel_entr(self.columns[:, used], q[used])
@@ -91,6 +131,8 @@ class Encoder:
     @property
     def conditional_entropy(self) -> float:
         """H(Y|X), bits."""
+        if self.cells is not None:
+            return 0.0
         return float(self.source.p @ entr(self.columns).sum(axis=1) / NATS_PER_BIT)
 
     def distortion(self, measure: Callable | np.ndarray) -> np.ndarray:
@@ -105,6 +147,8 @@ class Encoder:
         (n,) array
         """
         y = self.y[self.support]
+        if self.cells is not None:
+            return pairwise(measure, self.source.x, y, self.cells)
         d = measure(self.source.x, y) if callable(measure) else np.asarray(measure)[:, self.support]
         return (self.columns * d).sum(axis=1)
 
@@ -129,3 +173,16 @@ class Encoder:
         from .display import figure
 
         return figure(self)
+
+
+def pairwise(measure: Callable | np.ndarray, x: np.ndarray, y: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """d(x_i, y[cells_i]) of points x (n, k) and codewords y (m, k), (n,), a block of letters of few cells at a time."""
+    if not callable(measure):
+        return np.asarray(measure)[np.arange(len(cells)), cells]
+    found = np.empty(len(cells))
+    order = np.argsort(cells, kind="stable")
+    for at in range(0, len(order), PAIRS):
+        block = order[at : at + PAIRS]
+        used, own = np.unique(cells[block], return_inverse=True)
+        found[block] = measure(x[block], y[used])[np.arange(len(block)), own]
+    return found

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import mfrd
-from mfrd.problems.binning import FEW
+from mfrd.problems.binning import LETTERS
 from mfrd.problems.samples import SUFFIXES
 
 rng = np.random.default_rng(5)
@@ -20,8 +20,9 @@ def test_few_distinct_values_are_letters_as_they_are():
     source = mfrd.Source.from_samples([3, 1, 3, 7, 3])
     assert source.points.tolist() == [1, 3, 7]
     assert source.pmf == pytest.approx([0.2, 0.6, 0.2], abs=1e-15)
-    greys = np.arange(FEW).repeat(2)
-    assert mfrd.Source.from_samples(greys).points.tolist() == list(range(FEW))
+    for values in (256, 257, LETTERS):
+        source = mfrd.Source.from_samples(np.arange(values).repeat(2))
+        assert source.points.tolist() == list(range(values)) and not source.within.any()
 
 
 def test_rows_of_two_dimensions_are_letters_too():
@@ -30,10 +31,10 @@ def test_rows_of_two_dimensions_are_letters_too():
     assert source.pmf.tolist() == [0.25, 0.5, 0.25]
 
 
-def test_many_values_of_one_dimension_fall_into_numpy_s_own_bins():
+def test_a_rule_of_numpy_cuts_numpy_s_own_bins():
     edges = np.histogram_bin_edges(LINE, "auto")
     counts, _ = np.histogram(LINE, edges)
-    source = mfrd.Source.from_samples(LINE)
+    source = mfrd.Source.from_samples(LINE, "auto")
     assert source.pmf == pytest.approx(counts[counts > 0] / len(LINE))
     inside = np.searchsorted(source.points, edges[1:-1])  # the letters lie in the bins, in their order
     assert (np.diff(inside) == (counts > 0)[1:-1]).all()
@@ -81,7 +82,11 @@ def test_any_samples_keep_their_mean_and_their_order(samples, bins):
         (3.0, None, r"samples has shape \(\); expected"),
         (["1", "b"], None, r"samples is no array of numbers \(it holds text, such as '1': .*\); expected"),
         ([[1, 2], [3]], None, "samples is no array .*; expected rows of one length"),
-        (PLANE, None, "take 2000 distinct values in 2 dimensions; expected at most 256, or bins: .* bins=24"),
+        (
+            np.vstack([PLANE, PLANE + 1]),
+            None,
+            "take 4000 distinct values in 2 dimensions; expected at most 2000, or bins: .* bins=24",
+        ),
         (LINE, 0, "bins is 0 on axis 0; expected at least one bin"),
         (LINE, "nosuch", "'nosuch' do not cut axis 0 .*expected a number such as bins=100"),
         (LINE, [3, 2, 1], r"\[3, 2, 1\] do not cut axis 0 .*monotonic.*expected"),

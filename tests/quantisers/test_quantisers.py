@@ -510,7 +510,10 @@ def test_equal_points_share_a_codeword_whatever_their_budgets(per):
 
 def test_quantisers_say_how_they_ended_and_what_it_cost():
     source = trimodal()
-    exact, found = mfrd.ecsq(source, 0.6), mfrd.ecvq(source, mfrd.Fidelity(0.6), restarts=1, rounds=2)
+    exact, found = (
+        mfrd.ecsq(source, 0.6),
+        mfrd.ecvq(source, mfrd.Fidelity(0.6), starts=CELLS_FREE, restarts=1, rounds=2),
+    )
     mixed = mfrd.mixture([mfrd.lloyd_max(source, m) for m in (2, 8)], mfrd.Fidelity(0.6))
     assert (exact.status, found.status, mixed.status) == ("exact", "found", "exact")
     backends = ("dynamic program", "column search", "linear program")
