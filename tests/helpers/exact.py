@@ -394,18 +394,22 @@ class Judgement:
     faults: dict = field(default_factory=dict)
 
 
-def judge(problem, solver="newton", witness=True, **options):
-    """The Judgement of what mfrd.solve says of `problem`; witness: whether the bound is compared with an encoder."""
+def judge(problem, solver="newton", witness=True, exact=None, **options):
+    """The Judgement of what mfrd.solve says of `problem`.
+
+    witness: whether the bound is compared with an encoder; exact: the problem's Exact, where it has been made.
+    """
+    exact = Exact(problem) if exact is None else exact
     try:
         solution = mfrd.solve(problem, solver, **options)
     except mfrd.InfeasibleFidelity as error:
-        refused = Exact(problem).verdict != "infeasible"
+        refused = exact.verdict != "infeasible"
         return Judgement("infeasible", {"refused": str(error)} if refused else {})
     except mfrd.NotCertified:
         return Judgement("not certified")
     except Exception as error:  # what must not be
         return Judgement("crash", {"crash": f"{type(error).__name__}: {error}"})
-    return Judgement("optimal", faults(Exact(problem), solution, witness))
+    return Judgement("optimal", faults(exact, solution, witness))
 
 
 def faults(exact, solution, witness=True):
