@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from . import requirements
 from .outputs import ReportError, root
 
 CELL = re.compile(r"^# ?%%(.*)\n", re.MULTILINE)  # where a cell of a py:percent file begins
@@ -160,7 +161,29 @@ def changed(notebook: str | Path, namespace: Mapping[str, Any]) -> dict[str, Any
     known = defaults(source)
     values = {name: namespace[name] for name in known if name in namespace}
     check(source.stem, values, known)
-    return {name: value for name, value in values.items() if not same(value, known[name])}
+    requirements.check(source.stem, {**known, **values})
+    found = {name: value for name, value in values.items() if not same(value, known[name])}
+    if found:
+        listed = "; ".join(f"{name} is {value!r}, published {known[name]!r}" for name, value in found.items())
+        print(f"Not the published parameters: {listed}.\nThe sentences below were written for the published ones.")
+    return found
+
+
+def used(notebook: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a run by name, as its results keep them.
+
+    Parameters
+    ----------
+    notebook : str
+        Its name.
+    namespace : dict
+        globals() of the run.
+
+    Returns
+    -------
+    dict
+    """
+    return {name: namespace[name] for name in defaults(root() / "notebooks" / f"{notebook}.py")}
 
 
 def same(value: Any, default: Any) -> bool:

@@ -18,6 +18,7 @@ import nbformat
 from tqdm import tqdm
 
 from .execution import Kernels, NotebookFailed, check_kernels, execute, reads, write_notebook
+from . import requirements
 from .outputs import ReportError
 from .parameters import check, declared, defaults
 from .publication import FOLDERS, WORK, check_folders, exclusive, mend, publish
@@ -89,7 +90,9 @@ def assign_parameters(sources: list[Path], parameters: dict[str, Any]) -> list[d
         places = ", ".join(path.stem for path in sources)
         raise ReportError(f"{said} {places}: {', '.join(every) or 'there is none'}")
     for path in sources:
-        check(path.stem, parameters, defaults(path))
+        default = defaults(path)
+        check(path.stem, parameters, default)
+        requirements.check(path.stem, {**default, **{name: parameters[name] for name in default if name in parameters}})
     return [{name: value for name, value in parameters.items() if name in names} for names in known]
 
 

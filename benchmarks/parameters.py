@@ -1,0 +1,198 @@
+"""Every notebook at other parameters: two values of each, one at a time, and ten random combinations, seeded.
+
+    python benchmarks/parameters.py [NN ...]     these notebooks, or all; writes results/parameters.json
+
+A run executes the code cells one after the other, without a kernel, and ends in one of three ways: well; refused, by
+the cell after the parameters and in the name of one; or it died, which no run may. Sweeps take the Newton backend where
+the solver is not what is varied. A notebook's widget is left out.
+"""
+
+import contextlib
+import io
+import itertools
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")
+
+import jupytext
+import matplotlib
+
+from mfrd.report.outputs import ReportError, root, write_atomic
+from mfrd.report.parameters import defaults
+
+COMBINATIONS, SEED = 10, 0
+BASE = {"solver": "newton"}  # of a run in which it is not varied, where the notebook takes it
+
+# two other values of each parameter: half, double, coarse, tight, slack, empty, one too many
+OTHER = {
+    "01_validation": {
+        "solver": ["newton", "clarabel"],
+        "n_letters": [25, 100],
+        "n_codewords": [5, 16],
+        "D_range": [[0.05, 0.4], [0.5, 2.0]],
+        "n_budgets": [5, 40],
+        "D_example": [0.1, 1.2],
+        "D_mid": [0.15, 0.9],
+        "n_side": [12, 40],
+        "n_side_codebook": [3, 5],
+        "D_range_2d": [[0.3, 1.0], [1.0, 8.0]],
+        "n_budgets_2d": [3, 20],
+        "n_side_odd": [5, 9],
+        "budgets_odd": [[1.0], [0.4, 0.8, 3.0]],
+        "n_letters_trimodal": [60, 300],
+        "n_codewords_trimodal": [8, 24],
+        "n_budgets_trimodal": [6, 21],
+        "codebook_sizes": [[4], [6, 8, 10, 12, 16, 32]],
+        "seed": [1, 7],
+        "n_pairs": [1, 100],
+        "nearness": [[0.5], [1e-2, 1e-8]],
+    },
+    "02_duals": {
+        "solver": ["newton", "clarabel"],
+        "n_letters": [25, 51],
+        "n_codewords": [9, 16],
+        "D_range": [[0.3, 1.0], [0.2, 3.0]],
+        "n_budgets": [7, 100],
+        "core_radius": [0.2, 1.0],
+        "D_core": [0.02, 0.05],
+        "D_example": [0.4, 1.6],
+        "step": [1e-2, 1e-4],
+        "D_core_range": [[0.001, 0.01], [0.001, 0.1]],
+        "n_core_budgets": [5, 30],
+    },
+    "03_refinement": {
+        "solver": ["newton", "clarabel"],
+        "solver_beyond": ["auto", "clarabel"],
+        "seed": [1, 5],
+        "seeds": [1, 12],
+        "n_letters": [50, 150],
+        "n_codewords": [24, 96],
+        "D": [0.3, 2.0],
+        "D_core": [0.05, 1.0],
+        "core_radius": [0.5, 2.0],
+        "n_letters_spike": [101, 300],
+        "n_codewords_spike": [16, 48],
+        "D_spike": [1.6, 12.0],
+        "D_core_spike": [0.0001, 1.0],
+        "core_radius_spike": [0.01, 0.5],
+        "n_side": [20, 30],
+        "n_side_codebook": [5, 7],
+        "D_2d": [4.0, 20.0],
+        "D_core_2d": [0.1, 3.0],
+        "core_radius_2d": [1.0, 3.0],
+        "merge_mass": [0.0, 1e-2],
+        "merge_distance": [0.0, 0.1],
+        "rounds": [3, 50],
+        "rounds_spike": [1, 30],
+        "rounds_2d": [5, 40],
+        "binding_1d": [[0.05], [0.1, 0.05, 0.03, 0.02]],
+        "binding_2d": [[[8.0, 0.15]], [[8.0, 0.3], [6.0, 0.2], [4.0, 0.1]]],
+    },
+    "04_lloyd_max": {
+        "solver": ["newton", "clarabel"],
+        "solver_beyond": ["auto", "clarabel"],
+        "seed": [0, 3],
+        "n_letters": [50, 200],
+        "n_codewords": [8, 32],
+        "D": [0.3, 2.0],
+        "D_core": [0.05, 1.0],
+        "core_radius": [0.5, 2.0],
+        "n_letters_spike": [101, 300],
+        "n_codewords_spike": [12, 48],
+        "D_spike": [0.8, 40.0],
+        "D_core_spike": [0.001, 4.0],
+        "merge_mass": [0.0, 1e-2],
+        "merge_distance": [0.0, 0.1],
+        "rounds": [5, 50],
+        "rounds_lloyd": [3, 300],
+        "rounds_converged": [100, 2000],
+        "etas": [[0.4], [0.3, 0.2, 0.05]],
+        "D_plane": [[1.0], [0.05, 0.1, 20.0]],
+        "lloyd_sizes": [[1], [3, 5, 10]],
+        "n_starts": [1, 50],
+    },
+    "06_solvers": {
+        "solver": ["newton", "clarabel"],
+        "tolerance_blahut": [1e-5, 1e-8],
+        "n_random": [1, 80],
+        "seed": [1, 2],
+    },
+}
+
+
+def settings(notebook: str, known: dict) -> Iterator[dict]:
+    """What each run of a notebook sets, {name: value}; known: its published parameters."""
+    other = OTHER[notebook]
+    base = {name: value for name, value in BASE.items() if name in known and notebook != "06_solvers"}
+    for name, values in other.items():
+        for value in values:
+            yield {**base, name: value}
+    draw = random.Random(SEED)
+    for _ in range(COMBINATIONS):
+        yield {**base, **{name: draw.choice([known[name], *values]) for name, values in other.items() if name not in base}}
+
+
+def run(path: Path, given: dict, folder: str) -> dict:
+    """One run of the notebook `path`: {outcome, said, seconds, printed}."""
+    import matplotlib.pyplot as plt
+
+    code = [cell for cell in jupytext.read(path, fmt="py:percent").cells if cell.cell_type == "code"]
+    code = [cell for cell in code if "nbval-skip" not in cell.metadata.get("tags", [])]
+    own = [index for index, cell in enumerate(code) if "parameters" in cell.metadata.get("tags", [])][0]
+    namespace, printed, start, index = {"__name__": "__main__"}, io.StringIO(), time.process_time(), 0
+    os.environ["MFRD_OUTPUT"] = folder
+    outcome, said = "ended well", ""
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.chdir(path.parent), warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            for index, cell in enumerate(code):
+                exec(compile(cell.source, f"cell {index}", "exec"), namespace)
+                namespace.update(given if index == own else {})
+    except Exception as error:
+        refused = isinstance(error, ReportError) and index == own + 1 and f"parameter " in str(error)
+        outcome, said = "refused" if refused else "died", f"{type(error).__name__}: {error}"
+        if not refused:
+            lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith("cell ")]
+            said += f" (cell {index}: {code[index].source.splitlines()[lines[-1].lineno - 1].strip()})" if lines else ""
+    finally:
+        plt.close("all")
+    return dict(outcome=outcome, said=said, seconds=time.process_time() - start, printed=printed.getvalue())
+
+
+def main(wanted: list[str]) -> int:
+    """Run the notebooks whose names begin with one of `wanted`; 1 where a run died."""
+    matplotlib.use("Agg")
+    record = root() / "results" / "parameters.json"
+    table = json.loads(record.read_text()) if record.is_file() else {}
+    print(f"{'':24s} {'runs':>5s} {'ended well':>10s} {'refused':>8s} {'died':>5s} {'CPU s':>7s}")
+    for path in sorted((root() / "notebooks").glob("*.py")):
+        if path.stem not in OTHER or not any(path.stem.startswith(name) for name in wanted or [""]):
+            continue
+        known, runs = defaults(path), []
+        assert OTHER[path.stem].keys() == known.keys(), set(OTHER[path.stem]) ^ set(known)
+        with tempfile.TemporaryDirectory() as folder:
+            for given in settings(path.stem, known):
+                runs.append({"given": given, **run(path, given, folder)})
+                if runs[-1]["outcome"] == "died":
+                    print(f"  died with {given}: {runs[-1]['said']}", flush=True)
+        count = {word: sum(r["outcome"] == word for r in runs) for word in ("ended well", "refused", "died")}
+        seconds = sum(r["seconds"] for r in runs)
+        print(f"{path.stem:24s} {len(runs):5d} {count['ended well']:10d} {count['refused']:8d} {count['died']:5d} {seconds:7.0f}")
+        kept = [{"given": r["given"], "said": r["said"]} for r in runs if r["outcome"] != "ended well"]
+        table[path.stem] = {"runs": len(runs), **count, "not_ended_well": kept}
+        write_atomic(record, (json.dumps(table, indent=1, ensure_ascii=False) + "\n").encode())
+    return int(any(row["died"] for row in table.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,235 @@
+"""What the parameters of each notebook must satisfy for its problems to make sense, asked before anything is computed.
+
+`python -m mfrd report` asks before a kernel starts, a notebook in the cell after its parameters (parameters.py). A
+function here has the name of a notebook and refuses by the name of a parameter, with what was found, what is expected
+and the remedy.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..problems.fidelity import Fidelity, InfeasibleFidelity
+from ..problems.problem import Problem
+from ..problems.source import Source, grid
+from ..solvers import conic
+from ..solvers.choice import SOLVERS
+from . import sources
+from .outputs import ReportError
+
+QUOTED = 60  # characters of a value that a message quotes
+
+
+class Given:
+    """The parameters of one run: given.name is a value; each method refuses values that make no sense, by name."""
+
+    def __init__(self, notebook: str, values: Mapping[str, Any]) -> None:
+        self._notebook, self._values = notebook, dict(values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["_values"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def refuse(self, name: str, expected: str) -> NoReturn:
+        """Raise ReportError of the parameter `name`: found; expected, which ends with the remedy."""
+        shown = repr(self._values[name])
+        shown = shown if len(shown) <= QUOTED else shown[: QUOTED - 3] + "..."
+        raise ReportError(f"{self._notebook}: parameter {name} is {shown}; expected {expected}")
+
+    def each(self, holds: Callable[[Any], bool], expected: str, *names: str) -> None:
+        """Refuse a name with a number, itself or in its lists, that does not hold; an empty list."""
+        for name in names:
+            numbers = list(flat(self._values[name]))
+            if not numbers:
+                self.refuse(name, "at least one number: put one into the list")
+            if not all(map(holds, numbers)):
+                self.refuse(name, expected)
+
+    def whole(self, least: int, *names: str) -> None:
+        """Whole numbers from `least`."""
+        said = f"whole number{{}} of at least {least}: raise it"
+        for name in names:
+            many = isinstance(self._values[name], list)
+            self.each(lambda v: isinstance(v, int) and v >= least, said.format("s") if many else "a " + said.format(""), name)
+
+    def above(self, low: float, *names: str) -> None:
+        """Numbers above `low`."""
+        self.each(lambda v: v > low, f"more than {low:g}: raise it", *names)
+
+    def within(self, low: float, high: float, *names: str) -> None:
+        """Numbers from `low` to `high`, both allowed."""
+        self.each(lambda v: low <= v <= high, f"{low:g} to {high:g}", *names)
+
+    def range(self, *names: str) -> None:
+        """Two numbers above zero, the first the smaller."""
+        for name in names:
+            pair = self._values[name]
+            if len(pair) != 2 or not 0 < pair[0] < pair[1]:
+                self.refuse(name, "[low, high] with 0 < low < high: exchange or change them")
+
+    def solver(self, *names: str) -> None:
+        """Known solvers; MOSEK with a licence."""
+        for name in names:
+            value = self._values[name]
+            if value not in SOLVERS:
+                self.refuse(name, f"one of {', '.join(SOLVERS)}")
+            if value == "mosek" and (missing := conic.mosek_licence()):
+                self.refuse(name, f"a solver that can run here, and {missing}: take auto, clarabel or newton")
+
+    def core(self, name: str, points: np.ndarray) -> np.ndarray:
+        """The letters nearer to 0 than the radius `name`, (n,) booleans; refused where there is none."""
+        distance = np.linalg.norm(points.reshape(len(points), -1), axis=1)
+        self.above(0, name)
+        inside = distance < self._values[name]
+        if not inside.any():
+            self.refuse(name, f"more than {distance.min():.6g}, where the letter nearest to 0 lies: raise it")
+        return inside
+
+    def reach(self, name: str, problem: Problem, of: str, remedy: str, D: float | None = None) -> None:
+        """The budget `of` of a problem, D or the value of `name`; refused where the codebook does not reach it."""
+        try:
+            problem.with_budget(of, float(self._values[name] if D is None else D)).check_feasible()
+        except InfeasibleFidelity as error:
+            asked = "" if D is None else f" for {of} = {D:g}"
+            self.refuse(name, f"at least {error.least:.6g}{asked}, the least that the codebook reaches: {remedy}")
+
+
+def flat(value: Any) -> Iterator:
+    """The numbers of a value: itself, or what its lists hold."""
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from flat(item)
+    else:
+        yield value
+
+
+def on_line(source: Source, y: np.ndarray, D: float = 1.0, core: np.ndarray | None = None, D_core: float = 1.0) -> Problem:
+    """A problem with a global budget and, where a subset is given, one on the core."""
+    rows = [Fidelity(D)] + ([] if core is None else [Fidelity(D_core, on=core, name="core")])
+    return Problem(source, y, rows)
+
+
+def check(notebook: str, values: Mapping[str, Any]) -> None:
+    """Raise ReportError where a value makes no sense, alone or beside the others; values: {name: value}, all of them."""
+    if notebook in REQUIREMENTS:
+        REQUIREMENTS[notebook](Given(notebook, values))
+
+
+def validation(g: Given) -> None:
+    """01_validation."""
+    g.solver("solver")
+    g.whole(2, "n_letters", "n_codewords", "n_budgets", "n_side", "n_budgets_2d", "n_letters_trimodal", "n_budgets_trimodal")
+    g.whole(1, "n_side_codebook", "n_side_odd", "codebook_sizes", "n_pairs", "n_codewords_trimodal")
+    g.whole(0, "seed")
+    g.range("D_range", "D_range_2d")
+    g.above(0, "D_example", "D_mid", "budgets_odd")
+    g.each(lambda t: 0 < t < 1, "shares above 0 and below 1", "nearness")
+    line, plane = sources.gaussian(g.n_letters), sources.gaussian(g.n_side, 2)
+    problem = on_line(line, grid(-3, 3, g.n_codewords))
+    for name in ("D_example", "D_mid"):
+        g.reach(name, problem, "global", "raise it, or n_codewords")
+    g.reach("D_range", problem, "global", "raise its end, or n_codewords", g.D_range[1])
+    if not g.D_mid < g.D_range[1]:
+        g.refuse("D_mid", f"less than {g.D_range[1]:g}, where D_range ends: lower it, or raise D_range")
+    wide = on_line(sources.wide(g.n_letters_trimodal), grid(-3, 3, g.n_codewords_trimodal))
+    g.reach("D_range", wide, "global", "raise its end, or n_codewords_trimodal", g.D_range[1])
+    end = g.D_range_2d[1]
+    g.reach("D_range_2d", on_line(plane, grid(-3, 3, g.n_side_codebook, 2)), "global", "raise its end, or n_side_codebook", end)
+    for D in g.budgets_odd:
+        g.reach("budgets_odd", on_line(plane, grid(-3, 3, g.n_side_odd, 2)), "global", "raise it, or n_side_odd", D)
+
+
+def duals(g: Given) -> None:
+    """02_duals."""
+    g.solver("solver")
+    g.whole(2, "n_letters", "n_codewords", "n_budgets", "n_core_budgets")
+    g.range("D_range", "D_core_range")
+    g.above(0, "D_core", "D_example")
+    g.each(lambda h: 0 < h < 1, "a number above 0 and below 1", "step")
+    source = sources.gaussian(g.n_letters)
+    core = g.core("core_radius", source.points)
+    problem = on_line(source, grid(-3, 3, g.n_codewords), 1e9, core, 1e9)
+    few = "raise it, n_codewords, or lower core_radius"
+    g.reach("D_core", problem, "core", few)
+    g.reach("D_core_range", problem, "core", few, g.D_core_range[1])
+    g.reach("D_range", problem, "global", "raise its end, or n_codewords", g.D_range[1])
+    g.reach("D_example", problem, "global", "raise it, or n_codewords")
+    g.reach("step", problem, "global", "lower it, or raise D_example", g.D_example * (1 - g.step))
+    g.reach("step", problem, "core", "lower it, or raise D_core", g.D_core * (1 - g.step))
+
+
+def refinement(g: Given) -> None:
+    """03_refinement."""
+    g.solver("solver", "solver_beyond")
+    g.whole(2, "n_letters", "n_letters_spike", "n_side")
+    g.whole(1, "n_codewords", "n_codewords_spike", "n_side_codebook", "seeds", "rounds", "rounds_spike", "rounds_2d")
+    g.whole(0, "seed")
+    g.above(0, "D", "D_core", "D_spike", "D_core_spike", "D_2d", "D_core_2d", "binding_1d", "binding_2d")
+    g.each(lambda v: 0 <= v < 1, "a mass from 0 and below 1", "merge_mass")
+    g.each(lambda v: v >= 0, "a squared distance of at least 0", "merge_distance")
+    for pair in g.binding_2d:
+        if not isinstance(pair, list) or len(pair) != 2:
+            g.refuse("binding_2d", "pairs [D, budget of the disc]")
+    line, broad, plane = sources.trimodal(g.n_letters), sources.spike(g.n_letters_spike), sources.four_modes(g.n_side)
+    core, narrow = g.core("core_radius", line.points), g.core("core_radius_spike", broad.points)
+    disc = g.core("core_radius_2d", plane.points)
+    for seed in sorted({g.seed, *range(g.seeds)}):
+        draw = on_line(line, sources.drawn(seed, g.n_codewords), 1e9, core, 1e9)
+        few = f"raise it or n_codewords; the draw of seed {seed} reaches no less"
+        g.reach("D", draw, "global", few)
+        g.reach("D_core", draw, "core", few)
+        for D in g.binding_1d if seed == g.seed else []:
+            g.reach("binding_1d", draw, "core", few, D)
+    even = on_line(broad, grid(-10, 10, g.n_codewords_spike), 1e9, narrow, 1e9)
+    g.reach("D_spike", even, "global", "raise it, or n_codewords_spike")
+    g.reach("D_core_spike", even, "core", "raise it, or n_codewords_spike")
+    square = on_line(plane, grid(-8, 8, g.n_side_codebook, 2), 1e9, disc, 1e9)
+    g.reach("D_2d", square, "global", "raise it, or n_side_codebook")
+    g.reach("D_core_2d", square, "core", "raise it, or n_side_codebook")
+    for D, D_core in g.binding_2d:
+        g.reach("binding_2d", square, "global", "raise it, or n_side_codebook", D)
+        g.reach("binding_2d", square, "core", "raise it, or n_side_codebook", D_core)
+
+
+def lloyd(g: Given) -> None:
+    """04_lloyd_max."""
+    g.solver("solver", "solver_beyond")
+    g.whole(2, "n_letters", "n_letters_spike")
+    g.whole(1, "n_codewords", "n_codewords_spike", "rounds", "rounds_lloyd", "rounds_converged", "lloyd_sizes", "n_starts")
+    g.whole(0, "seed")
+    g.above(0, "D", "D_core", "D_spike", "D_core_spike", "D_plane")
+    g.each(lambda v: 0 <= v < 1, "a mass from 0 and below 1", "merge_mass")
+    g.each(lambda v: v >= 0, "a squared distance of at least 0", "merge_distance")
+    g.each(lambda v: 0 < v <= 0.5, "steps above 0 and at most 0.5, the whole way to the centroid", "etas")
+    g.each(lambda m: m <= g.n_letters, f"sizes of at most {g.n_letters}, the letters: lower them, or raise n_letters", "lloyd_sizes")
+    line, broad = sources.trimodal(g.n_letters), sources.spike(g.n_letters_spike)
+    core, narrow = g.core("core_radius", line.points), g.core("core_radius", broad.points)
+    draw = on_line(line, sources.drawn(g.seed, g.n_codewords), 1e9, core, 1e9)
+    few = f"raise it or n_codewords, or change seed; the draw of seed {g.seed} reaches no less"
+    g.reach("D", draw, "global", few)
+    g.reach("D_core", draw, "core", few)
+    even = on_line(broad, grid(-10, 10, g.n_codewords_spike), 1e9, narrow, 1e9)
+    g.reach("D_spike", even, "global", "raise it, or n_codewords_spike")
+    g.reach("D_core_spike", even, "core", "raise it, or n_codewords_spike")
+
+
+def solvers(g: Given) -> None:
+    """06_solvers."""
+    g.solver("solver")
+    if g.solver == "newton":
+        g.refuse("solver", "a conic solver, since Newton's method is what it is compared with: take auto or clarabel")
+    g.above(0, "tolerance_blahut")
+    g.whole(1, "n_random")
+    g.whole(0, "seed")
+
+
+REQUIREMENTS: dict[str, Callable[[Given], None]] = {
+    "01_validation": validation,
+    "02_duals": duals,
+    "03_refinement": refinement,
+    "04_lloyd_max": lloyd,
+    "06_solvers": solvers,
+}
