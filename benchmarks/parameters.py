@@ -9,7 +9,6 @@ the solver is not what is varied. A notebook's widget is left out.
 
 import contextlib
 import io
-import itertools
 import json
 import os
 import random
@@ -139,7 +138,10 @@ def settings(notebook: str, known: dict) -> Iterator[dict]:
             yield {**base, name: value}
     draw = random.Random(SEED)
     for _ in range(COMBINATIONS):
-        yield {**base, **{name: draw.choice([known[name], *values]) for name, values in other.items() if name not in base}}
+        yield {
+            **base,
+            **{name: draw.choice([known[name], *values]) for name, values in other.items() if name not in base},
+        }
 
 
 def run(path: Path, given: dict, folder: str) -> dict:
@@ -159,7 +161,7 @@ def run(path: Path, given: dict, folder: str) -> dict:
                 exec(compile(cell.source, f"cell {index}", "exec"), namespace)
                 namespace.update(given if index == own else {})
     except Exception as error:
-        refused = isinstance(error, ReportError) and index == own + 1 and f"parameter " in str(error)
+        refused = isinstance(error, ReportError) and index == own + 1 and "parameter " in str(error)
         outcome, said = "refused" if refused else "died", f"{type(error).__name__}: {error}"
         if not refused:
             lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith("cell ")]
@@ -187,7 +189,8 @@ def main(wanted: list[str]) -> int:
                     print(f"  died with {given}: {runs[-1]['said']}", flush=True)
         count = {word: sum(r["outcome"] == word for r in runs) for word in ("ended well", "refused", "died")}
         seconds = sum(r["seconds"] for r in runs)
-        print(f"{path.stem:24s} {len(runs):5d} {count['ended well']:10d} {count['refused']:8d} {count['died']:5d} {seconds:7.0f}")
+        told = " ".join(f"{count[word]:>{width}d}" for word, width in (("ended well", 10), ("refused", 8), ("died", 5)))
+        print(f"{path.stem:24s} {len(runs):5d} {told} {seconds:7.0f}", flush=True)
         kept = [{"given": r["given"], "said": r["said"]} for r in runs if r["outcome"] != "ended well"]
         table[path.stem] = {"runs": len(runs), **count, "not_ended_well": kept}
         write_atomic(record, (json.dumps(table, indent=1, ensure_ascii=False) + "\n").encode())

@@ -14,7 +14,7 @@ import ast
 import contextlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +137,10 @@ def check(notebook: str, values: Mapping[str, Any], known: Mapping[str, Any]) ->
             )
 
 
-def changed(notebook: str | Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
+def changed(notebook: str | Path, namespace: MutableMapping[str, Any]) -> dict[str, Any]:
     """The parameters that a run of a notebook has at other values than its file says, {name: value}.
+
+    Where there are any, a banner names them. A list that arrived as text becomes one in `namespace`.
 
     Parameters
     ----------
@@ -155,18 +157,38 @@ def changed(notebook: str | Path, namespace: Mapping[str, Any]) -> dict[str, Any
     Raises
     ------
     ReportError
-        Where a value has not the type of its default.
+        Where a name is unknown, a value has not the type of its default, or makes no sense (requirements.py).
     """
     source = notebook if isinstance(notebook, Path) else root() / "notebooks" / f"{notebook}.py"
     known = defaults(source)
+    unknown = sorted(injected(namespace.get("In", ())) - set(declared(source)))
+    if unknown:
+        expected = f"expected one of its parameters cell: {', '.join(declared(source))}"
+        raise ReportError(f"{source.stem}: unknown parameter {', '.join(unknown)}; {expected}")
     values = {name: namespace[name] for name in known if name in namespace}
+    for name, value in values.items():
+        if isinstance(value, str) and isinstance(known[name], list):  # papermill's -p hands lists on as text
+            with contextlib.suppress(ValueError, SyntaxError):
+                namespace[name] = values[name] = listed(ast.literal_eval(value))
     check(source.stem, values, known)
     requirements.check(source.stem, {**known, **values})
     found = {name: value for name, value in values.items() if not same(value, known[name])}
     if found:
-        listed = "; ".join(f"{name} is {value!r}, published {known[name]!r}" for name, value in found.items())
-        print(f"Not the published parameters: {listed}.\nThe sentences below were written for the published ones.")
+        told = "; ".join(f"{name} is {value!r}, published {known[name]!r}" for name, value in found.items())
+        print(f"Not the published parameters: {told}.\nThe sentences below were written for the published ones.")
     return found
+
+
+def injected(cells: Iterable[str]) -> set[str]:
+    """Names that papermill sets, in the cell that it puts after the parameters; cells: what IPython has run."""
+    own = (ast.parse(cell) for cell in cells if cell.startswith("# Parameters\n"))
+    names = (node.id for tree in own for node in ast.walk(tree) if isinstance(node, ast.Name))
+    return set(names) - {"true", "false"}
+
+
+def listed(value: Any) -> Any:
+    """A value with lists for its tuples."""
+    return [listed(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def used(notebook: str, namespace: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,10 +38,18 @@ LOOKS = {  # what a thing looks like, wherever it appears
     "measured": dict(color=INK, marker="x", linestyle="none"),
     "plain": dict(color=GREY, marker=".", linestyle="none"),
 }
-SHADES = zip(seaborn.color_palette("Blues_d", 4).as_hex(), "osD^")  # the same thing in several sizes or forms
-LOOKS |= {f"shade {k}": dict(color=colour, marker=marker, linestyle="-") for k, (colour, marker) in enumerate(SHADES)}
+SHADES = seaborn.color_palette("Blues_d", 4).as_hex()  # the same thing in several sizes or forms
+MARKS, DASHES = "osD^vPX*", ("-", "--", ":", "-.")
 Mask: TypeAlias = np.ndarray | None
 SUBSET = dict(color=GREEN, alpha=0.16, linewidth=0)
+
+
+def look(kind: str) -> dict[str, Any]:
+    """What a thing looks like: a key of LOOKS, or "shade k", the k-th of any number of the same thing."""
+    if kind in LOOKS:
+        return dict(LOOKS[kind])
+    k = int(kind.removeprefix("shade "))
+    return dict(color=SHADES[k % 4], marker=MARKS[k % len(MARKS)], linestyle=DASHES[k // 4 % len(DASHES)])
 
 
 def use_style() -> None:
@@ -58,15 +66,15 @@ def panels(count: int, width: float = PAGE, height: float = 2.3, **options: Any)
 def lines(ax: Axes, series: Sequence[tuple], xlabel: str, ylabel: str, title: str = "", log: str = "") -> Axes:
     """Labelled series on one panel.
 
-    series: (x, y, kind, label) or (x, y, kind, label, overrides), kind a key of LOOKS;
+    series: (x, y, kind, label) or (x, y, kind, label, overrides), kind as in `look`;
     log: "x", "y", "xy" or "" for logarithmic axes.
     """
     for x, y, kind, label, *overrides in series:
-        look = dict(LOOKS[kind])
+        style = look(kind)
         if len(np.atleast_1d(x)) > 40:
-            look["marker"] = ""
-        look.update(*overrides)
-        ax.plot(x, y, label=label, **look)
+            style["marker"] = ""
+        style.update(*overrides)
+        ax.plot(x, y, label=label, **style)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     for axis in log:
         logarithmic(ax, axis)

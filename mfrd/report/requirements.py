@@ -53,7 +53,9 @@ class Given:
         said = f"whole number{{}} of at least {least}: raise it"
         for name in names:
             many = isinstance(self._values[name], list)
-            self.each(lambda v: isinstance(v, int) and v >= least, said.format("s") if many else "a " + said.format(""), name)
+            self.each(
+                lambda v: isinstance(v, int) and v >= least, said.format("s") if many else "a " + said.format(""), name
+            )
 
     def above(self, low: float, *names: str) -> None:
         """Numbers above `low`."""
@@ -106,14 +108,16 @@ def flat(value: Any) -> Iterator:
         yield value
 
 
-def on_line(source: Source, y: np.ndarray, D: float = 1.0, core: np.ndarray | None = None, D_core: float = 1.0) -> Problem:
+def on_line(
+    source: Source, y: np.ndarray, D: float = 1.0, core: np.ndarray | None = None, D_core: float = 1.0
+) -> Problem:
     """A problem with a global budget and, where a subset is given, one on the core."""
     rows = [Fidelity(D)] + ([] if core is None else [Fidelity(D_core, on=core, name="core")])
     return Problem(source, y, rows)
 
 
 def check(notebook: str, values: Mapping[str, Any]) -> None:
-    """Raise ReportError where a value makes no sense, alone or beside the others; values: {name: value}, all of them."""
+    """Raise ReportError where one of all the values {name: value} of a notebook makes no sense."""
     if notebook in REQUIREMENTS:
         REQUIREMENTS[notebook](Given(notebook, values))
 
@@ -121,7 +125,9 @@ def check(notebook: str, values: Mapping[str, Any]) -> None:
 def validation(g: Given) -> None:
     """01_validation."""
     g.solver("solver")
-    g.whole(2, "n_letters", "n_codewords", "n_budgets", "n_side", "n_budgets_2d", "n_letters_trimodal", "n_budgets_trimodal")
+    g.whole(
+        2, "n_letters", "n_codewords", "n_budgets", "n_side", "n_budgets_2d", "n_letters_trimodal", "n_budgets_trimodal"
+    )
     g.whole(1, "n_side_codebook", "n_side_odd", "codebook_sizes", "n_pairs", "n_codewords_trimodal")
     g.whole(0, "seed")
     g.range("D_range", "D_range_2d")
@@ -137,7 +143,13 @@ def validation(g: Given) -> None:
     wide = on_line(sources.wide(g.n_letters_trimodal), grid(-3, 3, g.n_codewords_trimodal))
     g.reach("D_range", wide, "global", "raise its end, or n_codewords_trimodal", g.D_range[1])
     end = g.D_range_2d[1]
-    g.reach("D_range_2d", on_line(plane, grid(-3, 3, g.n_side_codebook, 2)), "global", "raise its end, or n_side_codebook", end)
+    g.reach(
+        "D_range_2d",
+        on_line(plane, grid(-3, 3, g.n_side_codebook, 2)),
+        "global",
+        "raise its end, or n_side_codebook",
+        end,
+    )
     for D in g.budgets_odd:
         g.reach("budgets_odd", on_line(plane, grid(-3, 3, g.n_side_odd, 2)), "global", "raise it, or n_side_odd", D)
 
@@ -198,13 +210,19 @@ def lloyd(g: Given) -> None:
     """04_lloyd_max."""
     g.solver("solver", "solver_beyond")
     g.whole(2, "n_letters", "n_letters_spike")
-    g.whole(1, "n_codewords", "n_codewords_spike", "rounds", "rounds_lloyd", "rounds_converged", "lloyd_sizes", "n_starts")
+    g.whole(
+        1, "n_codewords", "n_codewords_spike", "rounds", "rounds_lloyd", "rounds_converged", "lloyd_sizes", "n_starts"
+    )
     g.whole(0, "seed")
     g.above(0, "D", "D_core", "D_spike", "D_core_spike", "D_plane")
     g.each(lambda v: 0 <= v < 1, "a mass from 0 and below 1", "merge_mass")
     g.each(lambda v: v >= 0, "a squared distance of at least 0", "merge_distance")
     g.each(lambda v: 0 < v <= 0.5, "steps above 0 and at most 0.5, the whole way to the centroid", "etas")
-    g.each(lambda m: m <= g.n_letters, f"sizes of at most {g.n_letters}, the letters: lower them, or raise n_letters", "lloyd_sizes")
+    g.each(
+        lambda m: m <= g.n_letters,
+        f"sizes of at most {g.n_letters}, the letters: lower them, or raise n_letters",
+        "lloyd_sizes",
+    )
     line, broad = sources.trimodal(g.n_letters), sources.spike(g.n_letters_spike)
     core, narrow = g.core("core_radius", line.points), g.core("core_radius", broad.points)
     draw = on_line(line, sources.drawn(g.seed, g.n_codewords), 1e9, core, 1e9)

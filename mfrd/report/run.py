@@ -17,8 +17,8 @@ from typing import Any, TextIO
 import nbformat
 from tqdm import tqdm
 
-from .execution import Kernels, NotebookFailed, check_kernels, execute, reads, write_notebook
 from . import requirements
+from .execution import Kernels, NotebookFailed, check_kernels, execute, reads, write_notebook
 from .outputs import ReportError
 from .parameters import check, declared, defaults
 from .publication import FOLDERS, WORK, check_folders, exclusive, mend, publish

@@ -10,7 +10,7 @@ CORNERS = ((-4.0, -4.0), (4.0, -4.0), (-4.0, 4.0), (4.0, 4.0))  # modes of the f
 
 def gaussian(n: int, dimension: int = 1) -> Source:
     """p(x) proportional to exp(-|x|^2 / 2) on n points a side of [-3, 3]^dimension: gaussian_1d and gaussian_2d."""
-    return bumps(grid(-3, 3, n, dimension), [1], [[0.0] * dimension], [1])  # type: ignore[arg-type]
+    return bumps(grid(-3, 3, n, dimension), [1], [[0.0] * dimension], [1])
 
 
 def wide(n: int) -> Source:
@@ -18,7 +18,7 @@ def wide(n: int) -> Source:
 
     p(x) ~ 0.3 exp(-(x + 2)^2 / 0.08) + 0.4 exp(-x^2 / 2) + 0.3 exp(-(x - 2)^2 / 0.5).
     """
-    return bumps(grid(-3, 3, n), [0.3, 0.4, 0.3], [-2, 0, 2], [0.2, 1.0, 0.5])  # type: ignore[arg-type]
+    return bumps(grid(-3, 3, n), [0.3, 0.4, 0.3], [-2, 0, 2], [0.2, 1.0, 0.5])
 
 
 def trimodal(n: int) -> Source:
@@ -26,7 +26,7 @@ def trimodal(n: int) -> Source:
 
     p(x) ~ 1/64 + (exp(-(x + 5)^2 / 0.18) + exp(-(x + 1)^2 / 0.72) + exp(-(x - 2.5)^2 / 0.32)) / 4.
     """
-    return bumps(grid(-8, 8, n), [0.25] * 3, MODES, [0.3, 0.6, 0.4], floor=0.015625)  # type: ignore[arg-type]
+    return bumps(grid(-8, 8, n), [0.25] * 3, MODES, [0.3, 0.6, 0.4], floor=0.015625)
 
 
 def spike(n: int) -> Source:
@@ -34,7 +34,7 @@ def spike(n: int) -> Source:
 
     p(x) ~ 0.2 exp(-x^2 / 0.08) + 0.8 exp(-(x + 4)^2 / 18) + 0.8 exp(-(x - 5)^2 / 32).
     """
-    return bumps(grid(-10, 10, n), [0.2, 0.8, 0.8], [0, -4, 5], [0.2, 3, 4])  # type: ignore[arg-type]
+    return bumps(grid(-10, 10, n), [0.2, 0.8, 0.8], [0, -4, 5], [0.2, 3, 4])
 
 
 def four_modes(n: int) -> Source:
@@ -42,7 +42,7 @@ def four_modes(n: int) -> Source:
 
     p(x) ~ 1/10 + the sum over the corners c of exp(-|x - c|^2 / 2).
     """
-    return bumps(grid(-8, 8, n, 2), [1] * 4, CORNERS, [1] * 4, floor=0.1)  # type: ignore[arg-type]
+    return bumps(grid(-8, 8, n, 2), [1] * 4, CORNERS, [1] * 4, floor=0.1)
 
 
 def drawn(seed: int, m: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .outcome import TOLERANCE, decade
+from .outcome import decade
 
 WIDTH, HEIGHT, PADDING = 360, 150, 14  # the figure and its margins, in pixels
 STEM = "#2a87c4"  # at least 3:1 on white and on black
@@ -44,7 +44,7 @@ def row(solution: Any, k: int) -> str:
         cells = [f"at least {least:.6g}", "none", "out of reach" if least > f.D else "unknown"]
     else:
         price = solution.prices[f.name]
-        binds = price == np.inf or price * f.D > TOLERANCE  # bits that the whole budget is worth
+        binds = solution.binds[f.name]
         cells = [f"{solution.distortions[f.name]:.6g}", f"{price:.4g}" if binds else "0", "yes" if binds else "no"]
     values = "".join(f'<td style="{CELL}">{cell}</td>' for cell in (f"{f.D:.6g}", *cells))
     return f'<tr><th scope="row" style="{CELL}">{escape(f.name + form)}</th>{values}</tr>'

@@ -72,6 +72,16 @@ class Proposal:
     iterations: int = 0
 
 
+def binds(price: float, D: float) -> bool:
+    """Whether a budget D at that price, bits per unit distortion, is worth more bits than a certified gap may hide.
+
+    >>> from mfrd.solvers.outcome import binds
+    >>> binds(0.5, 0.1), binds(1e-12, 0.1), binds(float("inf"), 0.0)
+    (True, False, True)
+    """
+    return bool(price == np.inf or price * D > TOLERANCE)
+
+
 def decade(gap: float, least: int = DECADES) -> float:
     """The power of ten that a gap in bits is not above, at least 10^least, which also stands for gaps <= 0.
 

@@ -10,7 +10,7 @@ from ..problems.problem import Problem
 from ..problems.units import NATS_PER_BIT
 from .certificate import lower_bound
 from .face import ranges
-from .outcome import Stats, Status, decade
+from .outcome import Stats, Status, binds, decade
 
 ROUNDINGS = 1e-13  # relative, more than those of a sum of prices and of a few operations after it
 ZERO = 1e-9  # bits: a lower bound up to this is that of a rate of zero
@@ -65,6 +65,8 @@ class Solution:
         By fidelity name, the least and the largest distortion at which R has the slope of that price.
     distortion_bounds : dict of float
         By fidelity name, what no encoder of at most `bits` and within the other budgets goes below.
+    binds : dict of bool
+        By fidelity name, whether its price can be told from zero: the whole budget is worth more than 1e-6 bits.
     on_edge : tuple of str
         The fidelities whose budget lies below the least this codebook reaches, by no more than rounding.
     solver : str
@@ -168,6 +170,11 @@ class Solution:
         tangent that the certificate proves is reached, by an encoder, to a few gaps and 1e-11 bits.
         """
         return ranges(self)
+
+    @property
+    def binds(self) -> dict[str, bool]:
+        """Of each fidelity by name, whether its price can be told from zero; False where infeasible."""
+        return {f.name: binds(self.prices[f.name], f.D) for f in self.problem.fidelities}
 
     @cached_property
     def distortions(self) -> dict[str, float]:

@@ -42,7 +42,7 @@ def test_names_and_defaults_are_those_of_the_cell(source):
         ({"D": "nan"}, r"D is 'nan' \(str\); expected a finite number"),
         ({"D": [0.5]}, r"D is \[0.5\] \(list\); expected a finite number"),
         ({"D_range": 2.0}, r"D_range is 2.0 \(float\); expected a list \(list\), such as its default \[0.5, 3.0\]"),
-        ({"D_range": "[1, 2]"}, r"D_range is '\[1, 2\]' \(str\); .*papermill takes lists by -y"),
+        ({"D_range": "1 to 2"}, r"D_range is '1 to 2' \(str\); .*papermill takes lists by -y"),
         ({"D_range": [1, None]}, r"D_range is .*a list whose items are each a finite number"),
         ({"sizes": [8, 12.5]}, r"sizes is .*a list whose items are each a whole number"),
         ({"pairs": [8.0, 0.15]}, r"pairs is .*a list whose items are each a list"),
@@ -88,3 +88,28 @@ def test_a_byte_order_mark_is_no_part_of_a_notebook(source):
     source.write_bytes(b"\xef\xbb\xbf" + source.read_bytes())
     report(source.parent.parent, stream=io.StringIO())
     assert parameters.defaults(source)["n"] == 50
+
+
+def test_a_list_that_arrives_as_text_becomes_one(source):
+    run = {"n": 50, "D_range": "[0.5, 1.0]", "pairs": "((8.0, 1), [4, 0.1])"}
+    assert parameters.changed(source, run) == {"D_range": [0.5, 1.0], "pairs": [[8.0, 1], [4, 0.1]]}
+    assert run["D_range"] == [0.5, 1.0]
+    with pytest.raises(ReportError, match="D_range is '\\[1, \"a\"\\]'|D_range is"):
+        parameters.changed(source, {"D_range": '[1, "a"]'})
+
+
+def test_a_banner_names_what_differs_from_the_published(source, capsys):
+    parameters.changed(source, {"n": 50, "D": 0.5})
+    assert capsys.readouterr().out == ""
+    parameters.changed(source, {"n": 52, "D": 0.5})
+    said = capsys.readouterr().out
+    assert said.startswith("Not the published parameters: n is 52, published 50.\nThe sentences below were written for")
+
+
+def test_a_name_that_papermill_sets_and_the_cell_does_not_know_is_refused(source):
+    ran = ["", "n = 50", "# Parameters\nn = 52\nn_lettres = 3\n", "later = 1"]
+    with pytest.raises(
+        ReportError, match="unknown parameter n_lettres; expected one of its parameters cell: solver, n"
+    ):
+        parameters.changed(source, {"In": ran, "n": 52, "n_lettres": 3})
+    assert parameters.changed(source, {"In": ran[:2], "n": 50, "results": 1}) == {}
