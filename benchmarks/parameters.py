@@ -164,8 +164,8 @@ def run(path: Path, given: dict, folder: str) -> dict:
         refused = isinstance(error, ReportError) and index == own + 1 and "parameter " in str(error)
         outcome, said = "refused" if refused else "died", f"{type(error).__name__}: {error}"
         if not refused:
-            lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith("cell ")]
-            said += f" (cell {index}: {code[index].source.splitlines()[lines[-1].lineno - 1].strip()})" if lines else ""
+            at = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith("cell ")][-1:]
+            said += "".join(f" (line {f.lineno} of {f.filename})" for f in at)
     finally:
         plt.close("all")
     return dict(outcome=outcome, said=said, seconds=time.process_time() - start, printed=printed.getvalue())

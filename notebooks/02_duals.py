@@ -235,7 +235,7 @@ plot.lines(right, [(D_feasible, core_rates, "convex", "")], "core budget $D′$"
 path = outputs.save_figure(figure, "fig03_core_budget")
 free = mfrd.solve(alone.with_budget("global", D_example), solver).encoder.distortion(mfrd.squared_error)
 goes_slack = (gaussian.p * inside) @ free
-print(f"{len(core_budgets) - len(feasible)} of {len(core_budgets)} budgets infeasible (least reachable {problem.least[1]:.5f})")
+print(f"{len(core_budgets) - len(feasible)} of {len(core_budgets)} budgets infeasible (least reachable {problem.least('core'):.5f})")
 print(f"the core's budget binds below D' = {goes_slack:.4f}, what the core spends without it, and is slack beyond"
       + ("" if D_feasible[0] <= goes_slack <= D_feasible[-1] else "; that lies outside this range"))
 

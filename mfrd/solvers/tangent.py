@@ -13,7 +13,7 @@ import numpy as np
 from ..problems.problem import Problem
 from ..problems.units import NATS_PER_BIT
 from .active_set import solve_dual
-from .certificate import U, as_they_are, excess_encoder
+from .certificate import U, as_they_are
 from .choice import tightened
 from .encoder import Encoder
 from .feasibility import interior, out_of_reach, repair, together
@@ -70,8 +70,7 @@ def solve_at_prices(problem: Problem, prices: Mapping[str, float], *, tol: float
     interior(slack)
     proposal, _ = solve_dual(slack, held=held)
     support = np.flatnonzero(proposal.q)
-    lam = tightened(slack, proposal.multipliers, proposal.q[support], support)
-    Q, b = excess_encoder(slack, lam, proposal.q[support], support)
+    lam, Q, b = tightened(slack, proposal.multipliers, proposal.q[support], support)
     encoder = Encoder(problem.source, problem.codebook, *repair(slack, Q, support))
     spent, asked = problem.rows.largest(encoder.spent(problem.rows)), problem
     for name in prices:
