@@ -126,7 +126,7 @@ def measure(quantiser: Quantiser | Trellis, letters: np.ndarray) -> Stream:
         pairs = np.bincount(np.ravel_multi_index((piece, cells), shape), minlength=np.prod(shape)).reshape(shape)
         for g, d in enumerate(rows.measures):
             d = d(source.x, codec.codebook) if callable(d) else np.asarray(d)[:, codec.used]  # (n, m)
-            spent[g] += (pairs * d).sum(axis=1)
+            spent[g] += np.multiply(pairs, d, out=np.zeros(shape), where=pairs > 0).sum(axis=1)
     return Stream(N, size, asked / N, rows.largest(rows.means(spent, np.ones(len(source.p))) / N))
 
 

@@ -36,7 +36,8 @@ class Edge:
 class Edges:
     """The edges in the order found; pinned: which rows, (R,); idle: rows to leave out, (R,).
 
-    forbidden: which pairs, boolean (n, m), None where none is; left: what rows have above the allowed pairs, (R,).
+    forbidden: which pairs, those of infinite distortion among them, boolean (n, m), None where none is; left: what rows
+    have above the allowed pairs, (R,).
     """
 
     found: list[Edge]
@@ -54,7 +55,8 @@ class Edges:
         pinned = np.zeros(len(w), bool)
         found: list[Edge] = []
         rows = np.flatnonzero(((left <= NEAR * problem.units * (w @ p)) | (share == 0)) & ~idle)
-        forbidden = np.zeros((problem.n, problem.m) if len(rows) else (0, 0), bool)
+        never = problem.never
+        forbidden = np.zeros((problem.n, problem.m) if len(rows) else (0, 0), bool) if never is None else never.copy()
         while len(rows):
             before = len(found)
             for r in rows:
@@ -74,7 +76,7 @@ class Edges:
             if len(problem.rows.measures) == 1 or len(found) == before:
                 break
             rows = np.flatnonzero(~pinned & ~idle)
-        return cls(found, pinned, idle, forbidden if found else None, left)
+        return cls(found, pinned, idle, forbidden if found or never is not None else None, left)
 
     def allow(self, values: np.ndarray, columns: slice | np.ndarray, instead: float) -> np.ndarray:
         """values (n, columns), written to: `instead` on forbidden pairs."""

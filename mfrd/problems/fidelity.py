@@ -53,6 +53,8 @@ class Fidelity:
     per : str
         "joint", "subset" or "letter".
     distortion : function (n, k), (m, k) -> (n, m), or that matrix itself
+        Infinite for pairs that are forbidden: never, for a letter of positive probability in the subset; elsewhere
+        nothing times infinity is nothing.
     name : str, optional
         How the price and the distortion are looked up: "global" or "subset" where none is given.
 

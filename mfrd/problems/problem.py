@@ -49,7 +49,7 @@ class Problem:
     Raises
     ------
     ValueError
-        Where shapes disagree, names repeat, or a distortion matrix holds a number negative or not finite; of a
+        Where shapes disagree, names repeat, or a distortion matrix holds a number that is negative or NaN; of a
         distortion function, where its values are first needed.
 
     Examples
@@ -113,6 +113,8 @@ class Problem:
     def distortion(self, g: int, columns: Columns = ALL) -> np.ndarray:
         """d_g on the chosen codewords, (n, columns), finite and >= 0; not to be written to.
 
+        Infinite ones are the least of their letter instead: they mean what `never` says, and nothing elsewhere.
+
         Parameters
         ----------
         g : int
@@ -124,7 +126,21 @@ class Problem:
         -------
         (n, columns) array
         """
+        d = self._given(g, columns)
+        return np.where(np.isinf(d), self.nearest[g][:, None], d) if self._extremes[3][g] else d
+
+    def _given(self, g: int, columns: Columns) -> np.ndarray:
+        """d_g on the chosen codewords as given, with its infinities."""
         return self._whole[g][:, columns] if self.n * self.m <= BLOCK else self._measured(g, columns)
+
+    @property
+    def never(self) -> np.ndarray | None:
+        """The pairs that no encoder within the budgets uses, whatever the budgets: boolean (n, m), None without any.
+
+        Those of infinite distortion by some measure, of a letter of positive probability that one of its rows weighs.
+        Elsewhere nothing times infinity is nothing.
+        """
+        return self._extremes[2]
 
     @cached_property
     def _whole(self) -> list[np.ndarray]:
@@ -162,11 +178,11 @@ class Problem:
                 f"{name}: distortion {how} shape {d.shape}; expected ({self.n}, {len(columns)}), "
                 "source letters by codewords"
             )
-        if not (d.min(initial=0) >= 0 and d.max(initial=0) < np.inf):
-            i, j = np.argwhere(~((d >= 0) & (d < np.inf)))[0]
+        if not d.min(initial=0) >= 0:
+            i, j = np.argwhere(~(d >= 0))[0]
             raise ValueError(
-                f"{name}: distortion of letter {i} and codeword {columns[j]} is {d[i, j]:g}; expected finite numbers "
-                ">= 0: mend that entry, or the function that gave it"
+                f"{name}: distortion of letter {i} and codeword {columns[j]} is {d[i, j]:g}; expected numbers >= 0, "
+                "infinite for a pair that is forbidden: mend that entry, or the function that gave it"
             )
         return d
 
@@ -176,17 +192,33 @@ class Problem:
         return [slice(j, min(j + width, self.m)) for j in range(0, self.m, width)]
 
     @cached_property
-    def _extremes(self) -> tuple[np.ndarray, np.ndarray]:
-        """(nearest, scale): min_j d_g(i, j), (G, n), and the least mean distortion > 0 of one codeword, (G,)."""
+    def _extremes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:
+        """(nearest, scale, never, infinite).
+
+        min_j d_g(i, j), (G, n), zero where all are infinite; the least mean distortion > 0 of one codeword, (G,), of
+        those that all letters may use, if any; what `never` answers; which measures have infinities, (G,).
+        """
         nearest = np.full((len(self.rows.measures), self.n), np.inf)
-        scale = np.full(len(nearest), np.inf)
+        scale, infinite = np.full((2, len(nearest)), np.inf), np.zeros(len(nearest), bool)
+        never = None
         for g in range(len(nearest)):
+            of_g = self.rows.weights[self.rows.measure == g]
+            counts = (of_g > 0).any(axis=0) & (self.source.p > 0)
             for block in self.blocks():
-                d = self.distortion(g, block)
+                d, free = self._given(g, block), slice(None)
                 np.minimum(nearest[g], d.min(axis=1), out=nearest[g])
+                if d.max() == np.inf:
+                    infinite[g], barred = True, np.isinf(d) & counts[:, None]
+                    never = np.zeros((self.n, self.m), bool) if never is None else never
+                    never[:, block] |= barred
+                    d, free = np.where(np.isinf(d), 0.0, d), ~barred.any(axis=0)
                 means = self.source.p @ d
-                scale[g] = min(scale[g], means[means > 0].min(initial=np.inf))
-        return nearest, np.where(scale < np.inf, scale, 1.0)
+                for k, of in enumerate((means[free], means)):
+                    scale[k, g] = min(scale[k, g], of[of > 0].min(initial=np.inf))
+        nearest[np.isinf(nearest)] = 0.0
+        typical = np.where(scale[0] < np.inf, scale[0], scale[1])
+        typical[np.isinf(typical)] = 1.0
+        return nearest, typical, never if never is not None and never.any() else None, infinite
 
     @property
     def nearest(self) -> np.ndarray:
@@ -289,7 +321,7 @@ class Problem:
         return multipliers @ self.floors
 
     def exponents(self, multipliers: np.ndarray, columns: Columns = ALL) -> np.ndarray:
-        """s_ij = sum_g theta_gi e_g(i, j) on the chosen codewords, (n, columns), nats.
+        """s_ij = sum_g theta_gi e_g(i, j) on the chosen codewords, (n, columns), nats; infinite on forbidden pairs.
 
         Parameters
         ----------
@@ -305,7 +337,7 @@ class Problem:
         return self.priced(self.rows.slopes(multipliers), columns)
 
     def priced(self, slopes: np.ndarray, columns: Columns = ALL) -> np.ndarray:
-        """sum_g theta_gi e_g(i, j) at slopes theta, (G, n), on the chosen codewords, (n, columns).
+        """sum_g theta_gi e_g(i, j) at slopes theta, (G, n), on the chosen codewords, (n, columns); infinite on `never`.
 
         Parameters
         ----------
@@ -322,6 +354,8 @@ class Problem:
         s = first[:, None] * self.excess(0, columns)
         for g, theta in enumerate(others, start=1):
             s += theta[:, None] * self.excess(g, columns)
+        if self.never is not None:
+            s[self.never[:, columns]] = np.inf
         return s
 
     def mean_excess(self, columns_Q: np.ndarray, columns: Columns = ALL) -> np.ndarray:
@@ -437,8 +471,28 @@ class Problem:
         known = ", ".join(f.name for f in self.fidelities)
         raise ValueError(f"no fidelity is named {name!r}; known: {known}")
 
+    def _forbidden(self, letter: int) -> InfeasibleFidelity:
+        """The error of a letter to which every codeword is forbidden."""
+        barred = [np.isinf(self._given(g, ALL)[letter]) for g in range(len(self.rows.measures))]
+        measure = [int(self.rows.measure[np.argmax(self.rows.owner == k)]) for k in range(len(self.fidelities))]
+        by = [f for f, g in zip(self.fidelities, measure) if barred[g].any() and f.mask(self.n)[letter]]
+        x = ", ".join(map(str, self.source.x[letter].tolist()))
+        return InfeasibleFidelity(
+            f"{', '.join(f.name for f in by)}: letter {letter} ({x}) has infinite distortion from every codeword; no "
+            "budget is enough: add a codeword that it may be sent to, or make one of its distortions finite",
+            by[0].name,
+            by[0].D,
+            np.inf,
+        )
+
     def check_feasible(self) -> None:
-        """Raise InfeasibleFidelity where a budget lies below what the codebook can reach by itself."""
+        """Raise InfeasibleFidelity where a budget lies below what the codebook can reach by itself.
+
+        So it does where every codeword is forbidden to a letter of positive probability.
+        """
+        stuck = np.zeros(0, int) if self.never is None else np.flatnonzero(self.never.all(axis=1))
+        if len(stuck):
+            raise self._forbidden(int(stuck[0]))
         short = np.flatnonzero(self.excess_budgets < 0)
         if not len(short):
             return

@@ -55,6 +55,12 @@ class BudgetRows:
 
     def means(self, per_letter: np.ndarray, pmf: np.ndarray) -> np.ndarray:
         """sum_i p_i w_ri v_gi of what a letter has by each measure, per_letter (G, n) -> (R,)."""
+        if np.isinf(per_letter).any():  # what no row weighs, and what has no probability, counts for nothing
+            counts = np.array([(self.weights[self.measure == g] > 0).any(axis=0) for g in range(len(self.measures))])
+            finite = np.where(counts & (pmf > 0), per_letter, 0.0)
+            infinite = (self.weights > 0) & np.isinf(finite)[self.measure]
+            finite[np.isinf(finite)] = 0.0
+            return np.where(infinite.any(axis=1), np.inf, (self.weights * finite[self.measure]) @ pmf)
         return (self.weights * per_letter[self.measure]) @ pmf
 
     def within(self, source: Source) -> np.ndarray:

@@ -123,7 +123,7 @@ def first_codewords(problem: Problem) -> np.ndarray:
     if problem.m <= FEW:
         return np.arange(problem.m)
     order, count = np.argsort(np.arange(problem.m) * 0.6180339887498949 % 1, kind="stable"), FEW  # prefixes are spread
-    if problem.edges.found or len(problem.rows.measures) > 1:
+    if problem.edges.forbidden is not None or len(problem.rows.measures) > 1:
         return np.union1d(order[:count], interior(problem)[1])
     while count < problem.m and Saddle(problem, order[:count]).D.min() <= 0:
         count *= 2

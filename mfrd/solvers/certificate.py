@@ -22,7 +22,10 @@ parts are bounded one by one, u = 2^-53, K fidelities (standard model, Higham 20
            (2 n + 24) u;
     gain   sum_i p_i b_i within (n + 8) u sum_i p_i |b_i|; pi against p: nu = |sum p - 1|, once there and once as
            log sum p.
-The last sums lose 8 u of their sizes. Overflow gives -inf, never what is no number.
+The last sums lose 8 u of their sizes. A pair of infinite distortion, of a letter of positive probability that its row
+weighs, has t_ij = inf: an encoder within finite budgets has Q_ij = 0 there, and in
+    I + lam . E - sum_i pi_i a_i = sum_ij pi_i Q_ij log(Q_ij / (q_j exp(a_i - s_ij))) >= -log sum_j q_j c_j
+the sums run over pairs that it may use, c_j too. Overflow gives -inf, never what is no number.
 """
 
 import math
@@ -216,10 +219,12 @@ def max_up(blocks: Iterator[np.ndarray]) -> float:
     """max_j log sum_i exp(y_ij) over blocks of y, (n, columns) each, rounded up; y is overwritten."""
     worst = -np.inf
     for y in blocks:
-        most = np.maximum(y.max(axis=0), -1e300)
+        top = y.max(axis=0)
+        most = np.maximum(top, -1e300)
         y -= most
         log_c = most + np.log(np.exp(y, out=y).sum(axis=0))
-        up = log_c + 8 * U * (abs(most) + abs(log_c)) + (2 * len(y) + 24) * U
+        # forbidden to all letters, a codeword has no mass
+        up = np.where(np.isneginf(top), -np.inf, log_c + 8 * U * (abs(most) + abs(log_c)) + (2 * len(y) + 24) * U)
         worst = np.maximum(worst, up.max())  # what is no number stays so
     return worst
 

@@ -150,7 +150,8 @@ class Encoder:
         if self.cells is not None:
             return pairwise(measure, self.source.x, y, self.cells)
         d = measure(self.source.x, y) if callable(measure) else np.asarray(measure)[:, self.support]
-        return (self.columns * d).sum(axis=1)
+        with np.errstate(invalid="ignore"):  # no share of an infinite distortion is nothing
+            return np.where(self.columns > 0, self.columns * d, 0.0).sum(axis=1)
 
     def spent(self, rows: BudgetRows) -> np.ndarray:
         """E_r = sum_i p_i w_ri E[d_g(x_i, Y) | X = x_i], what each budget row bounds, (R,).

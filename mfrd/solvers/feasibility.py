@@ -180,10 +180,19 @@ def repair(problem: Problem, Q: np.ndarray, support: np.ndarray) -> tuple[np.nda
     that does. The rate is convex, so a step t of letters of probability P costs at most t P times the rate of the
     interior encoder.
     """
-    if problem.edges.found:
+    if problem.edges.forbidden is not None:
         Q = problem.edges.allow(Q.copy(), support, 0.0)
         total = Q.sum(axis=1, keepdims=True)
         Q = np.where(total > 0, Q / np.where(total > 0, total, 1.0), 1 / len(support))  # to be mended
+        lost = np.flatnonzero(total[:, 0] == 0) if problem.never is not None else ()
+        if len(lost):  # budgets do not see the pairs of infinite distortion
+            inner, inner_support = interior(problem)
+            union = np.union1d(support, inner_support)
+            whole, target = np.zeros((2, problem.n, len(union)))
+            whole[:, np.searchsorted(union, support)] = Q
+            target[:, np.searchsorted(union, inner_support)] = inner
+            whole[lost] = target[lost]
+            Q, support = whole, union
     over, allowed = overshoot(problem, Q, support), ULPS * np.spacing(problem.rows.D)
     if (over <= allowed).all():
         return Q, support
