@@ -1,14 +1,16 @@
-"""Trellis quantisers in bytes: python benchmarks/trellis.py [table] [gains] [speed] [--states 8,256] [--rows "A;B"].
+"""Trellis quantisers in bytes: python benchmarks/trellis.py [table] [doublings] [gains] [speed] [--states 8,256] [--rows "A;B"].
 
 table: bits a sample above the certified bound at the distortions measured, in bytes on 10^6 fresh letters with headers
-and checks, beside the best of ecsq and ecvq on the same letters. gains: granular gains on a uniform source in decibels,
-10^6 samples each. speed: millions of samples a second, encoded and decoded, by wall time and by processor time.
-Everything goes to results/trellis.json. Set OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1.
+and checks, beside the best of ecsq and ecvq on the same letters. doublings: the same for one row and all numbers of
+states. gains: granular gains on a uniform source in decibels, 10^6 samples each. speed: millions of samples a second,
+encoded and decoded, by wall time and by processor time. Everything goes to results/trellis.json, which notebook
+08_streams reads. Set OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1.
 """
 
 import argparse
 import json
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from mfrd.quantisers.trellis_codes import POLYNOMIALS, TrellisCode
 from mfrd.quantisers.trellis_design import STEPS, bound_at
 
 SAMPLES = 1_000_000
+DOUBLED = "Gaussian 0.25"  # the row that is designed with every number of states
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "trellis.json"
 
 
@@ -52,6 +55,16 @@ def cases():
     }
 
 
+@cache
+def designed(name, states):
+    """(the quantiser of a row, seconds, processor seconds of its design)."""
+    source, fidelities, *_ = cases()[name]
+    bound = mfrd.limit(source, fidelities)
+    start, busy = time.perf_counter(), time.process_time()
+    quantiser = mfrd.trellis(source, fidelities, states, bound=bound)
+    return quantiser, time.perf_counter() - start, time.process_time() - busy
+
+
 def rows_of(stream, fidelities):
     """E, (R,), of a stream whose fidelities have one row each."""
     return np.array([stream.distortions[f.name] for f in fidelities])
@@ -66,15 +79,13 @@ def table(results, states, names):
         bound = mfrd.limit(source, fidelities)
         letters = mfrd.draw(source, SAMPLES, 2026)
         found["bound"] = bound.lower_bound
-        if "today" not in found:
-            one = len(fidelities) == 1
-            best = mfrd.ecsq(source, fidelities[0].D) if one else mfrd.ecvq(source, fidelities, bound=bound)
-            stream = mfrd.measure(best, letters)
-            found["today"] = stream.bits - bound_at(bound, rows_of(stream, fidelities))
+        one = len(fidelities) == 1
+        best = mfrd.ecsq(source, fidelities[0].D) if one else mfrd.ecvq(source, fidelities, bound=bound)
+        stream = mfrd.measure(best, letters)
+        gap = stream.bits - bound_at(bound, rows_of(stream, fidelities))
+        found["scalar"] = {"by": "ecsq" if one else "ecvq", "gap": gap, "bits": stream.bits}
         for S in states:
-            start, busy = time.perf_counter(), time.process_time()
-            quantiser = mfrd.trellis(source, fidelities, S, bound=bound)
-            design = time.perf_counter() - start, time.process_time() - busy
+            quantiser, *design = designed(name, S)
             stream = mfrd.measure(quantiser, letters)
             E = rows_of(stream, fidelities)
             off = {f.name: (e - f.D) / quantiser.standard_errors[f.name] for f, e in zip(fidelities, E)}
@@ -85,12 +96,16 @@ def table(results, states, names):
                 "overhead": stream.bits - stream.cross_entropy,
                 "distortions": stream.distortions,
                 "standard errors over budgets": off,
+                "standard errors over budgets when designed": {
+                    f.name: (quantiser.distortions[f.name] - f.D) / quantiser.standard_errors[f.name]
+                    for f in fidelities
+                },
                 "seconds of design": design[0],
                 "processor seconds of design": design[1],
             }
             kept = ", ".join(f"{n} {v:+.1f} s.e." for n, v in off.items())
             print(
-                f"{name:28s} {S:5d} states: bound {bound.lower_bound:.4f}, today +{found['today']:.4f}, "
+                f"{name:28s} {S:5d} states: bound {bound.lower_bound:.4f}, scalar +{gap:.4f}, "
                 f"trellis +{found[str(S)]['gap']:.4f} (to reach {least:g}, {aim:g}), "
                 f"overhead {found[str(S)]['overhead']:.4f}, {kept}; "
                 f"design {design[0]:.1f} s, {design[1]:.1f} s of processor",
@@ -121,10 +136,10 @@ def gains(results, states):
 
 
 def speed(results, states):
-    source, fidelities, *_ = cases()["Gaussian 0.25"]
+    source = cases()[DOUBLED][0]
     x = source.x[mfrd.draw(source, 1 << 20, 1)]
     for S in states:
-        codec = mfrd.Codec(mfrd.trellis(source, fidelities, S))
+        codec = mfrd.Codec(designed(DOUBLED, S)[0])
         found, data = {}, codec.encode(x)
         for what, action in {"encode": lambda: codec.encode(x), "decode": lambda: codec.decode(data)}.items():
             times = []
@@ -145,7 +160,7 @@ def save(results):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["table", "gains", "speed"])
+    parser.add_argument("parts", nargs="*", default=["table", "doublings", "gains", "speed"])
     parser.add_argument("--states", default="8,256,4096")
     parser.add_argument("--rows", default="")
     asked = parser.parse_args()
@@ -153,7 +168,9 @@ if __name__ == "__main__":
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if "table" in asked.parts:
         table(results, chosen, [name for name in asked.rows.split(";") if name])
+    if "doublings" in asked.parts:
+        table(results, sorted(set(POLYNOMIALS) - set(chosen)), [DOUBLED])
     if "gains" in asked.parts:
         gains(results, POLYNOMIALS)
     if "speed" in asked.parts:
-        speed(results, chosen)
+        speed(results, POLYNOMIALS)

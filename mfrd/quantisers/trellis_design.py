@@ -43,6 +43,7 @@ END = 1 << 17, 1 << 10  # letters and steps of their lanes with which a start's 
 FULL = (1 << 17,) * 6  # rounds of training of the best start with all states
 ROUNDS, MOVING = 8, 3  # of the last adjustment, and in how many of them the codewords move
 RISES, JOIN = 32, 8  # rounds that only raise multipliers; after each JOIN of them but the first JOIN, codewords join
+ROOM = 2.5  # standard errors of the judgement by which one budget is undercut: letters of the design err as well
 LEAST = 1e-6  # of the price of high resolution: a multiplier that says that a budget is idle
 
 
@@ -89,11 +90,13 @@ class Line:
         self.slopes = scale[:, None] * np.array([np.bincount(self.letter, share * w) for w in self.rows.weights])
 
     def draw(self, N: int, rng: np.random.Generator) -> np.ndarray:
-        """N letters in random order, each as often as its probability says, to within one: (N,) indices."""
-        counts = np.floor(self.p * N)
-        fractions = self.p * N - counts
-        counts[np.argsort(-fractions, kind="stable")[: N - int(counts.sum())]] += 1
-        letters = np.repeat(np.arange(len(self.p)), counts.astype(int))
+        """N letters in random order, each interval of them as often as its probability says, to within one: (N,) indices.
+
+        Taken at even steps of the cumulative masses, so that letters too rare to be drawn alone stand for their tail.
+        """
+        reached = np.cumsum(self.p)
+        letters = np.searchsorted(reached, (np.arange(N) + rng.random()) / N * reached[-1], side="right")
+        letters = np.minimum(letters, np.flatnonzero(self.p)[-1])
         rng.shuffle(letters)
         return letters
 
@@ -276,10 +279,11 @@ class Design:
         return score, tables.updated(shares), self.repriced(tables.multipliers, E, R)
 
     def ended(self, code: TrellisCode, words: Codewords, multipliers: np.ndarray) -> Start:
-        """Where a start ends once its budgets are met."""
+        """Where a start ends once its budgets are met; bits for distortions below its budgets are no merit there."""
         words, multipliers = self.tuned(code, words, multipliers, *END)
         trial = self.trial(code, words, multipliers, *END)
-        return trial.score + self.owed(trial.E, CLOSE), words, multipliers
+        spare = max(0.0, bound_at(self.bound, trial.E) - self.bound.lower_bound) if self.rate is None else 0.0
+        return trial.score + spare + self.owed(trial.E, CLOSE), words, multipliers
 
     def owed(self, E: np.ndarray, slack: float) -> float:
         """Bits that count against distortions E, (R,), for what exceeds `slack` times the budgets."""
@@ -321,14 +325,14 @@ class Design:
         """
         floor = np.log(LEAST * self.natural)
         u, gain = np.maximum(np.log(multipliers), floor), np.full(len(self.D), 1.5)
-        before, best, words = None, (np.inf, words, multipliers), self.deployed(words)
+        before, best, words = None, (np.inf, np.inf, words, multipliers), self.deployed(words)
         for at in range(ROUNDS + RISES):
             trial = self.trial(code, words, np.exp(u), N, steps)
             miss, near = trial.miss, trial.near
             idle = np.exp(u) < 1e-3 * self.natural
             size = np.maximum(miss, np.where(idle, 0.0, -miss / 5)) / near  # too much is better than too little
             if size.max() < best[0]:
-                best = float(size.max()), words, np.exp(u)
+                best = float(size.max()), float((miss / near).max()), words, np.exp(u)
             if best[0] <= 1 or (at >= ROUNDS and (miss <= near).all()):
                 return words, np.exp(u)
             if at < ROUNDS - 1:
@@ -341,16 +345,16 @@ class Design:
                 u = np.maximum(u + np.clip(miss if moving else gain * miss, -1.0, 1.0), floor)
                 words = self.deployed(trial.moved) if moving else words
             elif at == ROUNDS - 1:
-                if best[0] <= 5:  # nothing is exceeded by more than chance
+                if best[1] <= 1:  # nothing is exceeded
                     break
-                words, u = best[1], np.log(best[2])
+                words, u = best[2], np.log(best[3])
             else:
                 u = np.where(miss > near, u + np.clip(2 * miss, 0.03, 1.0), u)
                 if at < ROUNDS + JOIN:
                     words = self.deployed(trial.moved)
                 elif (at - ROUNDS) % JOIN == JOIN - 1:
                     words = self.deployed(self.joined(words, trial))
-        return best[1:]
+        return best[2:]
 
     def joined(self, words: Codewords, trial: "Trial") -> Codewords:
         """The codewords with one more in each superset at the letter that spends most of each exceeded budget."""
@@ -374,7 +378,7 @@ class Design:
             miss, near = np.array([2 * NATS_PER_BIT * (self.rate - R)]), np.array([1e-3])
         else:
             errors = errors[:-1] * np.sqrt(N / UNSEEN)
-            room = 1 + np.sqrt(2 * np.log(len(self.D)))  # standard errors of the judgement
+            room = ROOM + np.sqrt(2 * np.log(len(self.D)))  # standard errors of the judgement
             miss = np.log(np.maximum(E, 1e-300) / np.maximum(self.D - room * errors, 0.5 * self.D))
             near = np.maximum(0.2 * errors / self.D, 1e-9)
         return Trial(tables, shares, E, R - bound_at(self.bound, E), miss, near)
