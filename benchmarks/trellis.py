@@ -1,4 +1,6 @@
-"""Trellis quantisers in bytes: python benchmarks/trellis.py [table] [doublings] [gains] [speed] [--states 8,256] [--rows "A;B"].
+"""Trellis quantisers in bytes: python benchmarks/trellis.py [table] [doublings] [gains] [speed] [--states S] [--rows R].
+
+--states 8,256 and --rows "A;B" choose what the table has.
 
 table: bits a sample above the certified bound at the distortions measured, in bytes on 10^6 fresh letters with headers
 and checks, beside the best of ecsq and ecvq on the same letters. doublings: the same for one row and all numbers of

@@ -90,7 +90,7 @@ class Line:
         self.slopes = scale[:, None] * np.array([np.bincount(self.letter, share * w) for w in self.rows.weights])
 
     def draw(self, N: int, rng: np.random.Generator) -> np.ndarray:
-        """N letters in random order, each interval of them as often as its probability says, to within one: (N,) indices.
+        """N letters in random order, (N,) indices: each interval as often as its probability says, to within one.
 
         Taken at even steps of the cumulative masses, so that letters too rare to be drawn alone stand for their tail.
         """

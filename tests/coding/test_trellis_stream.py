@@ -1,7 +1,10 @@
 """Streams of trellises: exact round trips, honest bytes, named errors for every damage."""
 
+import base64
+import json
 import pickle
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -210,3 +213,10 @@ def test_pieces_know_labels_without_codewords(trimodal):
     codec = mfrd.Codec(mfrd.trellis(source, mfrd.Fidelity(3.0), 8))
     found = np.array([costs for costs, _ in Pieces(codec.encoder.line, np.ones(30), codec.nearest.layout)(np.zeros(3))])
     assert np.isinf(found[2:]).all() and np.isfinite(found[:2]).all()
+
+
+def test_streams_of_version_1_stay_readable():
+    """A stream of 400 samples of the trimodal source that version 1 wrote with 8 states, and what it held."""
+    held = json.loads((Path(__file__).parent / "streams_trellis_1.json").read_text())
+    decoded = mfrd.Codec.decode(base64.b64decode(held["stream"]))
+    assert decoded[:, 0].tolist() == [held["codebook"][j] for j in held["decoded"]]

@@ -215,6 +215,22 @@ def test_letters_that_are_one_point_are_one_letter():
     assert line.slopes == pytest.approx(np.array([[1, 1, 1, 1], [0, 0.25, 0, 0]]))
 
 
+def test_letters_of_the_design_keep_their_tails():
+    """No letter of the tail is drawn half of the time, yet all together are as often as their mass says."""
+    x = mfrd.grid(-5, 5, 2001)
+    line, N = Line(mfrd.Source(x, np.exp(-(x**2) / 2) / np.exp(-(x**2) / 2).sum()), (mfrd.Fidelity(0.1),)), 1 << 14
+    letters = line.draw(N, np.random.default_rng(0))
+    far = line.x > 2.7
+    assert (line.p[far] * N < 0.5).any() and 20 < line.p[far].sum() * N < 90
+    assert abs(np.isin(letters, np.flatnonzero(far)).sum() - line.p[far].sum() * N) <= 1
+    for value in (line.x, line.x**2, line.x**4):
+        assert value[letters].mean() == pytest.approx(line.p @ value, abs=4e-3)
+    counts = np.bincount(letters, minlength=len(line.p))
+    assert abs(counts - line.p * N).max() <= 1 and (np.diff(letters) < 0).any()
+    rare = Line(mfrd.Source([0.0, 1.0, 2.0], [0.0, 1.0, 0.0]), (mfrd.Fidelity(0.1),))
+    assert (rare.draw(9, np.random.default_rng(0)) == 1).all()
+
+
 def test_tables_hold_the_cheapest_codeword_of_each_label():
     source, rng = normal_source(30), np.random.default_rng(0)
     line = Line(source, (mfrd.Fidelity(0.1),))
