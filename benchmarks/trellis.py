@@ -1,4 +1,4 @@
-"""Trellis quantisers in bytes: python benchmarks/trellis.py [table] [doublings] [gains] [speed] [--states S] [--rows R].
+"""Trellises in bytes: python benchmarks/trellis.py [table] [doublings] [gains] [speed] [--states S] [--rows R].
 
 --states 8,256 and --rows "A;B" choose what the table has.
 
