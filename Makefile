@@ -10,12 +10,13 @@ READY := .venv/.ready
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help report test locks refresh claims paper html bench lab clean
+.PHONY: help report test locks refresh claims verify paper html bench lab clean
 
 help:
 	@echo "make report    run every notebook; write figures/, results/ and the paper"
 	@echo "make test      pytest, and nbval on the paired notebooks; a part with ARGS=tests/solvers"
 	@echo "make claims    judge every claim of the report from results/"
+	@echo "make verify    check every proof of results/proofs in exact arithmetic"
 	@echo "make paper     set paper/paper.pdf from results/ and figures/"
 	@echo "make html      export the notebooks to site/, readable without a network"
 	@echo "make refresh   re-execute the paired notebooks in place"
@@ -42,6 +43,9 @@ refresh: $(READY)
 
 claims: $(READY)
 	$(PYTHON) -m mfrd claims $(ARGS)
+
+verify: $(READY)
+	$(PYTHON) -m mfrd verify $(ARGS)
 
 paper: $(READY)
 	$(PYTHON) -m mfrd paper $(ARGS)

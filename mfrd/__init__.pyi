@@ -1,5 +1,6 @@
 from .bounds.curve import LimitCurve, limit_curve
 from .bounds.exchange import Limit, limit
+from .bounds.proof import Proof, prove
 from .bounds.supremum import lower_bound_all_codebooks
 from .codebooks.lloyd import lloyd_max
 from .codebooks.refinement import merge, refine
@@ -35,6 +36,7 @@ __all__ = [
     "LimitCurve",
     "NotCertified",
     "Problem",
+    "Proof",
     "Quantiser",
     "Solution",
     "Source",
@@ -62,6 +64,7 @@ __all__ = [
     "measure",
     "merge",
     "mixture",
+    "prove",
     "rd_curve",
     "rd_surface",
     "refine",

@@ -182,7 +182,8 @@ results = {
 }
 
 # %%
-path = outputs.save_results("00_start_here", results)
+proofs = {"solution.I_bits": solution, "refined.I_bits": better.solution, "limit.lower_bound_bits": limit}
+path = outputs.save_results("00_start_here", results, proofs)
 assert max(s.gap for s in (solution, alone, better.solution, limit)) < 1e-6
 assert limit.lower_bound <= min(better.solution.rate, quantiser.rate) and len(coded) > least
 assert spent["global"] <= 1.01 * (budgets[0].D + binning)

@@ -334,7 +334,7 @@ results = {
 }
 
 # %%
-path = outputs.save_results("01_validation", results)
+path = outputs.save_results("01_validation", results, {f"gaussian_1d.at_D_{D_example}.I_bits": solved})
 gaps = [s.gap for s in [*curve, *curve_2d, *curve_3] if s.status == "optimal"]
 assert max(gaps) <= 1e-6, "a rate is not certified"
 assert abs(solved.rate - blahut.rate) <= solved.gap + blahut.gap + 1e-12, "two certified rates disagree"

@@ -261,9 +261,11 @@ results = {"parameters": parameters.used("02_duals", globals()), "gaussian_1d_mi
     "blahut_arimoto_at_these_prices": {"I_bits": blahut.rate, "conic_I_bits": example.rate, "distortions": spent},
     "core_distortion_without_core_budget": goes_slack, "sweep": sweep(budgets, curve), "sweep_without_core": sweep(budgets, unconstrained),
     "sweep_core": sweep(core_budgets, tightened)}}
+ends = {"sweep": curve, "sweep_without_core": unconstrained}
+proofs = {f"gaussian_1d_mixed_fidelity.{name}.{k}.I_bits": solutions[k] for name, solutions in ends.items() for k in (0, len(solutions) - 1)}
 
 # %%
-path = outputs.save_results("02_duals", results)
+path = outputs.save_results("02_duals", results, proofs)
 rounding = 1e-12  # bits, of a rate
 for name, (_, flattest, steepest) in slopes.items():
     h = rounding / (step * at.fidelity(name).D)

@@ -358,7 +358,9 @@ results = {
 }
 
 # %%
-path = outputs.save_results("03_refinement", results)
+proofs = {"refine_1d.initial.I_bits": mfrd.solve(problem, solver), "refine_1d.I_bits": run.solution, "refine_2d.I_bits": run_2d.solution}
+proofs |= {f"refine_1d.binding.{label(*key)}.I_bits": r.solution for key, r in bound.items()}
+path = outputs.save_results("03_refinement", results, proofs)
 every = [run, spike_run, run_2d, *runs.values(), *bound.values(), *bound_2d.values(), *ablation.values(), *unmerged.values()]
 assert max(r.solution.gap for r in every) < 1e-6
 assert len(run.codebook) == 5 and len(run_2d.codebook) == 4

@@ -242,7 +242,8 @@ results |= {
 }
 
 # %%
-path = outputs.save_results("04_lloyd_max", results)
+proofs = {"convex": run.solution, "equal_distortion": same_D, "equal_rate": same_rate}
+path = outputs.save_results("04_lloyd_max", results, {f"lloyd_1d.{name}.I_bits": s for name, s in proofs.items()})
 certified = [run.solution, spike_run.solution, spike_settled.solution, same_D, same_rate, *plane, *(r.solution for r in by_step.values())]
 assert max(s.gap for s in certified) < 1e-6
 assert all(r.converged and abs(r.solution.rate - run.solution.rate) < 1e-5 for r in by_step.values())

@@ -230,7 +230,8 @@ results = {
 }
 
 # %%
-path = outputs.save_results("05_limit", results)
+proofs = {f"limits.{name}.rate_bits": l for name, l in certified.items()} | {"nine_codewords.rate_bits": short}
+path = outputs.save_results("05_limit", results, proofs)
 assert all(l.gap <= tolerance for l in [*limits, *certified.values()])
 assert all(row["at_most"] > -1e-9 for row in rows.values())
 assert all(abs(s.rate - certified[name].rate) < 2e-6 for name, s in checks.items())

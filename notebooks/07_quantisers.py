@@ -406,7 +406,8 @@ results = {
     "explorer": {"D": D, "D_core": D_core, **solution.summary()},
     "annealing": annealing, "equal_size": equal_size,
 }
-path = outputs.save_results("07_quantisers", results)
+proofs = {"trimodal.lower_bound_bits": at_limit, "core.at_D.ecvq.lower_bound_bits": limit(trimodal, D, core)}
+path = outputs.save_results("07_quantisers", results, proofs)
 
 # %% [markdown]
 # What is mathematics must hold for any parameters: nothing lies below the bound, the cold end of the path is deterministic, so that

@@ -11,7 +11,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mfrd", description="Run the report, or keep its notebooks fresh.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     added = {}
-    for action in (_report, _refresh, _claims, _paper, _html):
+    for action in (_report, _refresh, _claims, _paper, _html, _verify):
         help_, _, description = (action.__doc__ or "").partition("\n\n")
         help_ = help_[:1].lower() + help_[1:].rstrip(".")
         added[action] = commands.add_parser(action.__name__[1:], help=help_, description=description)
@@ -28,6 +28,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("-p", dest="parameters", metavar="name=value", action="append", default=[], help=said)
     add("--solver", metavar="S", help="shorthand for -p solver=S")
     added[_claims].add_argument("--record", action="store_true", help="accept the verdicts and write the record")
+    said = "files of proofs, or folders of them; results/proofs where none is named"
+    added[_verify].add_argument("paths", metavar="PATH", nargs="*", help=said)
     return parser
 
 
@@ -123,6 +125,24 @@ def _html(options: argparse.Namespace) -> int:
 
     print(f"wrote {len(export(_whole_root()))} pages; open site/index.html", file=sys.stderr)
     return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    """Check proofs in exact arithmetic.
+
+    Check each file of a proof, in ball arithmetic and by a checker that shares no code with the rest of the module, and
+    print a line: its hash, L <= R <= U in bits, U - L, and what R is. The exit status is 1 where one does not hold.
+    """
+    from ..bounds.checker import refused
+    from .outputs import ReportError
+
+    paths = [Path(name) for name in options.paths] or [_whole_root() / "results" / "proofs"]
+    files = [file for path in paths for file in (sorted(path.glob("[!.]*")) if path.is_dir() else [path])]
+    if not files:
+        raise ReportError(
+            f"no proofs in {', '.join(map(str, paths))}; expected files that mfrd.prove wrote: make report"
+        )
+    return int(any([refused(file) for file in files]))
 
 
 def _whole_root() -> Path:

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,17 +104,35 @@ def save_figure(figure: "Figure", name: str) -> Path:
     return write_atomic(directory() / "figures" / f"{name}.svg", buffer.getvalue())
 
 
-def save_results(notebook: str, results: dict[str, Any]) -> Path:
+def save_results(notebook: str, results: dict[str, Any], proofs: dict[str, Any] | None = None) -> Path:
     """Write `results` to `results/<notebook>.json` of `directory()`, and return the path.
 
     NumPy scalars and arrays become numbers and lists, floats keep 10 significant digits, and NaN and the
     infinities, which JSON lacks, become null. Of a gap, a name that ends in gap_bits, the power of ten above it is
-    kept: its digits are those of one machine. Raises TypeError for a key that is not a string and for a value
-    that is none of dict, list, tuple, array, number, string, bool or None; it names the place.
+    kept: its digits are those of one machine. `proofs` are the answers whose rates stand at the places that are their
+    keys; each becomes a file of `results/proofs/`. Raises TypeError for a key that is not a string and for a value that
+    is none of dict, list, tuple, array, number, string, bool or None; it names the place.
     """
     _check_name(notebook, "notebook", example="01_validation")
-    text = json.dumps(_plain(results, notebook), indent=1, ensure_ascii=False, allow_nan=False)
+    kept = _plain(results, notebook)
+    for place, answer in (proofs or {}).items():
+        save_proof(notebook, place, answer)
+    text = json.dumps(kept, indent=1, ensure_ascii=False, allow_nan=False)
     return write_atomic(directory() / "results" / f"{notebook}.json", (text + "\n").encode())
+
+
+def save_proof(notebook: str, place: str, answer: Any) -> Path:
+    """Write the proof of an answer, a Solution or a Limit, to `results/proofs/` of `directory()`; returns its path.
+
+    `place` is where the rate stands in the notebook's results, such as "refine_1d.I_bits": the proof's title, with the
+    notebook's name before it, and the name of its file.
+    """
+    from ..bounds.proof import prove
+
+    _check_name(notebook, "notebook", example="01_validation")
+    title = f"{notebook}/{place}"
+    name = re.sub(r"[^\w.-]+", "_", f"{notebook}.{place}")
+    return write_atomic(directory() / "results" / "proofs" / f"{name}.json.gz", prove(answer, title).compressed())
 
 
 def load_results(notebook: str) -> dict[str, Any]:

@@ -24,12 +24,19 @@ from typing import TextIO
 
 from .outputs import ReportError, write_atomic
 
-FOLDERS = ("figures", "results")
+FOLDERS = ("figures", "results", "results/proofs")
 JOURNAL, LOCK = "runs/.publication.json", "runs/.lock"
 WORK = ".run-"  # prefix of the directories of runs that have not ended
 TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")  # of outputs.write_atomic: the process that writes it
 PATIENCE = 2.0  # seconds that a child of a run just killed, not yet a program of its own, may hold the lock
-WRITTEN = (".", "figures", "results", "notebooks", "paper")  # where write_atomic writes, in the repository
+WRITTEN = (
+    ".",
+    "figures",
+    "results",
+    "results/proofs",
+    "notebooks",
+    "paper",
+)  # where write_atomic writes, in the repository
 
 
 class Busy(ReportError):

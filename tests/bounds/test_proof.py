@@ -1,0 +1,354 @@
+"""Proofs: what is called optimal is proven, what is altered is refused, and what is accepted is true."""
+
+import ast
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from functools import partial
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flint import arb, ctx, fmpq
+from helpers.exact import Exact
+from helpers.hard_problems import hard_problems
+
+import mfrd
+from mfrd.bounds import checker
+from mfrd.bounds.checker import Refused, check
+from mfrd.bounds.proof import Proof, prove
+
+TICK = Fraction(1, 10**12)  # the last place of a claim
+
+
+def fair_coin():
+    return mfrd.Problem(mfrd.Source([0, 1], [0.5, 0.5]), [0, 1], mfrd.Fidelity(0.11, distortion=mfrd.hamming))
+
+
+def mixed():
+    """Three budgets of all forms, two measures, a letter without probability."""
+    source = mfrd.Source([-1.0, 0.0, 0.5, 2.0, 7.0], [0.2, 0.3, 0.3, 0.2, 0.0])
+    cap = mfrd.Fidelity(0.3, on=[1, 4], per="subset", distortion=mfrd.absolute_error, name="cap")
+    each = mfrd.Fidelity(0.25, on=[2, 3], per="letter", name="each")
+    return mfrd.Problem(source, [-1.0, 0.2, 1.0, 2.0], [mfrd.Fidelity(0.2), cap, each])
+
+
+def line():
+    x = mfrd.grid(-2, 2, 21)
+    return mfrd.bumps(x, [1], [0], [1]), [mfrd.Fidelity(0.3), mfrd.Fidelity(0.02, on=abs(x) < 0.5, name="core")]
+
+
+def plane():
+    source = mfrd.bumps(mfrd.grid(-2, 2, 5, 2), [1], [[0, 0]], [1])
+    return source, [mfrd.Fidelity(0.8), mfrd.Fidelity(0.3, on=source.x[:, 0] > 1, distortion=tall(), name="right")]
+
+
+def tall():
+    """A measure with a diagonal matrix of its own."""
+    return mfrd.mahalanobis([[1.0, 0.0], [0.0, 4.0]])
+
+
+ANSWERS = {
+    "coin": lambda: mfrd.solve(fair_coin(), "newton"),
+    "mixed": lambda: mfrd.solve(mixed(), "newton"),
+    "conic": lambda: mfrd.solve(mixed(), "clarabel"),
+    "edge": lambda: mfrd.solve(
+        mfrd.Problem(mfrd.Source([0, 1, 2], [0.3, 0.3, 0.4]), [0, 1, 2], mfrd.Fidelity(0.0)), "newton"
+    ),
+    "line": lambda: mfrd.limit(*line()),
+    "plane": lambda: mfrd.limit(*plane()),
+}
+
+
+@pytest.fixture(scope="module")
+def proofs():
+    return {name: (answer := make(), prove(answer, name)) for name, make in ANSWERS.items()}
+
+
+def signed(document):
+    """The text of an altered proof, with the hash of what it says now."""
+    text = json.dumps(document, separators=(",", ":"))
+    return f"{text}\n{sha256(text.encode()).hexdigest()}\n"
+
+
+def altered(proof, *path, value):
+    """The document of a proof with another value at a place."""
+    document = json.loads(proof.text.splitlines()[0])
+    at = document
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = value(at[path[-1]]) if callable(value) else value
+    return document
+
+
+def moved(ticks):
+    return lambda text: f"{float(Fraction(text)):.12f}" if not ticks else decimal(Fraction(text) + ticks * TICK)
+
+
+def decimal(value):
+    whole, part = divmod(value.numerator * 10**12 // value.denominator, 10**12)
+    return f"{whole}.{part:012d}"
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_what_is_certified_is_proven(proofs, name):
+    answer, proof = proofs[name]
+    assert name in proof.check()
+    L, U = float(proof.lower), float(proof.upper)
+    assert L <= answer.rate + 1e-12 and answer.lower_bound <= U
+    assert U - L <= answer.gap * 1.1 + 1e-8 * isinstance(answer, mfrd.Limit) + 1e-9
+
+
+def test_closed_forms_lie_between(proofs):
+    entropy = lambda p: -p * np.log2(p) - (1 - p) * np.log2(1 - p)
+    for name, truth in (("coin", 1 - entropy(0.11)), ("edge", -(0.6 * np.log2(0.3) + 0.4 * np.log2(0.4)))):
+        proof = proofs[name][1]
+        assert float(proof.lower) - 1e-14 <= truth <= float(proof.upper) + 1e-14
+        assert float(proof.upper) - float(proof.lower) < 1e-11
+
+
+def test_a_proof_survives_its_file(proofs, tmp_path):
+    for name in ("a.json", "b.json.gz"):
+        proofs["mixed"][1].save(tmp_path / name)
+        assert Proof.load(tmp_path / name) == proofs["mixed"][1]
+    first = (tmp_path / "b.json.gz").read_bytes()
+    proofs["mixed"][1].save(tmp_path / "b.json.gz")
+    assert (tmp_path / "b.json.gz").read_bytes() == first
+
+
+def places(value, path=()):
+    """The path of every leaf of a document."""
+    if isinstance(value, (dict, list)):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(part, (*path, key))
+    else:
+        yield path
+
+
+@pytest.mark.parametrize("name", ["coin", "mixed", "line"])
+def test_every_altered_field_is_damage(proofs, name):
+    proof = proofs[name][1]
+    line, digest = proof.text.splitlines()
+    for path in places(proof.document):
+        text = json.dumps(
+            altered(proof, *path, value=lambda v: f"{v}1" if isinstance(v, str) else v + 1), separators=(",", ":")
+        )
+        with pytest.raises(Refused, match="damaged"):
+            check(f"{text}\n{digest}\n")
+
+
+@pytest.mark.parametrize(
+    "name, path, value, said",
+    [
+        ("mixed", ("claim", "lower"), moved(1), "L = .*: not proven"),
+        ("line", ("claim", "lower"), moved(1), "L = .*: not proven"),
+        ("plane", ("claim", "lower"), moved(1), "L = .*: not proven"),
+        ("mixed", ("claim", "upper"), moved(-1), "U = .*: not proven"),
+        ("edge", ("claim", "upper"), moved(-1), "U = .*: not proven"),
+        ("line", ("claim", "upper"), moved(-1), "U = .*: not proven"),
+        ("mixed", ("problem", "budgets", 0, "level"), "1/10", "global: the encoder spends more"),
+        ("mixed", ("problem", "budgets", 2, "level"), "1/10", "each: the encoder spends more"),
+        ("line", ("problem", "budgets", 1, "level"), "1/1000", "core: the encoder spends more"),
+        ("mixed", ("proof", "prices", 0), "-1/10", "prices: one is negative"),
+        ("mixed", ("problem", "pmf", 0), "-1/10", "pmf: one is negative"),
+        ("mixed", ("proof", "prices"), lambda v: v[1:], "prices: 3 numbers, expected 4"),
+        ("line", ("proof", "boxes"), lambda v: v[:-1], "boxes: 1 missing"),
+        ("line", ("proof", "boxes"), lambda v: v + ".", "boxes: "),
+        ("line", ("proof", "boxes"), ".", "box at 0: c may exceed"),
+        ("plane", ("proof", "boxes"), lambda v: v[:-1], "boxes: 1 missing"),
+        ("line", ("proof", "supremum"), "999/1000", "c may exceed"),
+        ("coin", ("problem", "budgets", 0, "level", 1), "0.12", "0.12 is not"),
+        ("coin", ("version",), 2, "version 2, expected 1"),
+        ("mixed", ("problem", "budgets", 0, "per"), "each", "measure or per"),
+        ("mixed", ("problem", "budgets", 0, "letters"), [0, 9], "its letters"),
+    ],
+)
+def test_a_falsehood_is_refused_though_its_hash_is_right(proofs, name, path, value, said):
+    with pytest.raises(Refused, match=said):
+        check(signed(altered(proofs[name][1], *path, value=value)))
+
+
+def test_an_encoder_on_a_forbidden_pair_is_refused(proofs):
+    document = proofs["edge"][1].document
+    assert "encoder" in document["proof"]
+    document["problem"]["measures"][0][0][0] = "inf"
+    with pytest.raises(Refused, match="forbidden pair"):
+        check(signed(document))
+
+
+def bounds(document):
+    """(dual value, rate of the encoder, its spending less the budgets) of a problem on a codebook, 400 bits, anew."""
+    stated, proof, ctx.prec = document["problem"], document["proof"], 400
+    rational = lambda v: fmpq(*map(int, (v[0] if isinstance(v, list) else v).split("/")))
+    p = [rational(v) for v in stated["pmf"]]
+    p = [v / sum(p, fmpq(0)) for v in p]
+    d = [[[rational(v) for v in row] for row in matrix] for matrix in stated["measures"]]
+    rows = []
+    for f in stated["budgets"]:
+        letters = [i for i in dict.fromkeys(f["letters"]) if p[i] > 0]
+        parts = [[i] for i in letters] if f["per"] == "letter" else [letters]
+        for part in parts:
+            share = fmpq(1) if f["per"] == "joint" else sum((p[i] for i in part), fmpq(0))
+            rows.append(
+                ([p[i] / share if i in part else fmpq(0) for i in range(len(p))], f["measure"], rational(f["level"]))
+            )
+    n, m = len(p), stated["codewords"]
+
+    def exponents(prices):
+        s = [[arb(0)] * m for _ in p]
+        for price, (v, g, _) in zip(prices, rows):
+            for i in range(n):
+                if p[i] > 0:
+                    s[i] = [a + arb(price * v[i] / p[i] * d[g][i][j]) for j, a in enumerate(s[i])]
+        return s
+
+    prices, a = [rational(v) for v in proof["prices"]], [rational(v) for v in proof["potentials"]]
+    s = exponents(prices)
+    c = [sum((arb(p[i]) * (arb(a[i]) - s[i][j]).exp() for i in range(n)), arb(0)) for j in range(m)]
+    dual = sum((p[i] * a[i] for i in range(n)), fmpq(0)) - sum((x * row[2] for x, row in zip(prices, rows)), fmpq(0))
+    dual = min((arb(dual) - value.log() for value in c), key=lambda value: float(value.mid())) / arb(2).log()
+    if "encoder" in proof:
+        Q = [[fmpq(0)] * m for _ in p]
+        for i in range(n):
+            shares = {j: rational(v) for j, v in proof["encoder"][i]}
+            for j, v in shares.items():
+                Q[i][j] = v / sum(shares.values(), fmpq(0))
+    else:
+        q, s = [rational(v) for v in proof["masses"]], exponents([rational(v) for v in proof["paid"]])
+        z = [sum((q[j] * (-s[i][j]).exp() for j in range(m)), arb(0)) for i in range(n)]
+        Q = [[q[j] * (-s[i][j]).exp() / z[i] for j in range(m)] for i in range(n)]
+    out = [sum((arb(p[i] * 1) * Q[i][j] for i in range(n)), arb(0)) for j in range(m)]
+    rate = arb(0)
+    for i in range(n):
+        for j in range(m):
+            if p[i] > 0 and not Q[i][j] == 0:
+                rate += p[i] * Q[i][j] * (arb(Q[i][j]) / out[j]).log()
+    over = [sum((v[i] * Q[i][j] * d[g][i][j] for i in range(n) for j in range(m)), arb(0)) - D for v, g, D in rows]
+    return dual, rate / arb(2).log(), over
+
+
+@pytest.mark.parametrize("name, count", [("coin", 400), ("mixed", 400), ("edge", 200)])
+def test_alterations_that_are_accepted_are_true(proofs, name, count):
+    rng, accepted = np.random.default_rng(7), 0
+    paths = list(places(proofs[name][1].document))
+    for _ in range(count):
+        path = paths[rng.integers(len(paths))]
+        document = altered(proofs[name][1], *path, value=partial(changed, path=path, rng=rng))
+        try:
+            check(signed(document))
+        except Exception:
+            continue
+        accepted += 1
+        dual, rate, over = bounds(document)
+        L, U = Fraction(document["claim"]["lower"]), Fraction(document["claim"]["upper"])
+        assert L <= 0 or dual + arb(2) ** -380 >= fmpq(L.numerator, L.denominator)
+        assert rate - arb(2) ** -380 <= fmpq(U.numerator, U.denominator)
+        assert all(value - arb(2) ** -380 <= 0 for value in over)
+    assert 20 <= accepted < count
+
+
+def changed(value, path, rng):
+    """Another value of the same kind, a little or much away."""
+    if path[0] == "claim":
+        return decimal(max(Fraction(value) + int(rng.integers(-5, 6)) * TICK, Fraction(0)))
+    if isinstance(value, int):
+        return int(value + rng.integers(-2, 3))
+    try:
+        exact = Fraction(value)
+    except ValueError:
+        return str(rng.choice(["joint", "subset", "letter", "coin"]))
+    exact *= 1 + Fraction(float(rng.choice([1e-3, -1e-3, 1e-14, -1e-14, 1.0])))
+    return repr(float(exact)) if "." in value else f"{exact.numerator}/{exact.denominator}"
+
+
+def test_what_is_called_optimal_is_proven_to_its_gap():
+    proven = 0
+    for _, problem in islice(hard_problems(31, 120), 120):
+        try:
+            solution = mfrd.solve(problem, "newton")
+        except (mfrd.InfeasibleFidelity, mfrd.NotCertified):
+            continue
+        if solution.on_edge:
+            with pytest.raises(ValueError, match="below its least by rounding"):
+                prove(solution)
+            continue
+        try:
+            proof = prove(solution)
+        except mfrd.NotCertified:  # what meets the budgets meets them up to rounding alone
+            assert Exact(problem).verdict == "edge"
+            continue
+        check(proof.text)
+        proven += 1
+        assert float(proof.upper) - float(proof.lower) <= solution.gap + 1e-9
+    assert proven >= 80
+
+
+def test_bad_files_are_refused_by_name(proofs, tmp_path, capsys):
+    text = proofs["coin"][1].text
+    bad = {
+        "empty": b"",
+        "no json": b"{\n" + sha256(b"{").hexdigest().encode(),
+        "cut": text[: len(text) // 2].encode(),
+        "binary": bytes(range(256)),
+        "gzip cut": proofs["coin"][1].compressed()[:50],
+        "letters": signed(altered(proofs["coin"][1], "proof", "prices", 0, value="a/b")).encode(),
+        "zero": signed(altered(proofs["coin"][1], "proof", "prices", 0, value="1/0")).encode(),
+        "nothing": signed({}).encode(),
+    }
+    for name, data in bad.items():
+        (tmp_path / name).write_bytes(data)
+        assert checker.refused(tmp_path / name)
+    assert checker.refused(tmp_path / "not there")
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == len(bad) + 1 and all(line.startswith("REFUSED") for line in said)
+
+
+def test_what_cannot_be_proven_is_said(proofs):
+    source = mfrd.bumps(mfrd.grid(-1, 1, 3, 3), [1], [[0, 0, 0]], [1])
+    with pytest.raises(ValueError, match="dimension 3; expected 1 or 2"):
+        prove(mfrd.limit(source, [mfrd.Fidelity(0.5)]))
+    with pytest.raises(ValueError, match="expected one line"):
+        prove(proofs["coin"][0], "two\nlines")
+    infeasible = mfrd.rd_curve(fair_coin(), "global", [0.1, 0.2])[0]
+    assert check(prove(infeasible).text)
+
+
+CHECKER = Path(checker.__file__)
+
+
+def test_the_checker_stands_alone(proofs, tmp_path):
+    tree = ast.parse(CHECKER.read_text())
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in names} <= set(sys.stdlib_module_names) | {"flint"}
+    assert not any(node.level for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    texts = [node.body[0] for node in ast.walk(tree) if isinstance(node, documented) and ast.get_docstring(node)]
+    said = {number for text in texts for number in range(text.lineno, text.end_lineno + 1)}
+    lines = enumerate(CHECKER.read_text().splitlines(), start=1)
+    assert sum(bool(line.strip()) and number not in said for number, line in lines) <= 150
+    proofs["mixed"][1].save(tmp_path / "good")
+    (tmp_path / "bad").write_text(proofs["mixed"][1].text.replace("1", "2", 1))
+    run = lambda *names: subprocess.run(
+        [sys.executable, "-I", CHECKER, *(tmp_path / name for name in names)], capture_output=True, text=True
+    )
+    assert (good := run("good")).returncode == 0 and good.stdout.startswith("proven")
+    assert (both := run("bad", "good")).returncode == 1
+    assert [line.split()[0] for line in both.stdout.splitlines()] == ["REFUSED", "proven"]
+
+
+def test_the_command_checks_files_and_folders(proofs, tmp_path):
+    (tmp_path / "proofs").mkdir()
+    for name in ("coin", "line"):
+        proofs[name][1].save(tmp_path / "proofs" / f"{name}.json.gz")
+    run = lambda *paths: subprocess.run(
+        [sys.executable, "-m", "mfrd", "verify", *paths], capture_output=True, text=True
+    )
+    done = run(tmp_path / "proofs")
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 2, done.stderr
+    (tmp_path / "empty").mkdir()
+    none = run(tmp_path / "empty")
+    assert none.returncode == 2 and "no proofs in" in none.stderr
