@@ -1,3 +1,4 @@
+from .bounds.blocks import FiniteBlocks, finite_blocklength
 from .bounds.curve import LimitCurve, limit_curve
 from .bounds.exchange import Limit, limit
 from .bounds.proof import Proof, prove
@@ -31,6 +32,7 @@ __all__ = [
     "CorruptStream",
     "Encoder",
     "Fidelity",
+    "FiniteBlocks",
     "InfeasibleFidelity",
     "Limit",
     "LimitCurve",
@@ -53,6 +55,7 @@ __all__ = [
     "ecsq",
     "ecsq_hull",
     "ecvq",
+    "finite_blocklength",
     "grid",
     "hamming",
     "limit",

@@ -1,6 +1,6 @@
 """What no codebook beats: the limit over all codebooks in R^k, and the supremum that proves it.
 
-Belongs here: bounds that hold for every codebook, and searches that reach them.
+Belongs here: bounds that hold for every codebook, searches that reach them, and proofs that stand without the module.
 Imports: problems, solvers, codebooks.
-Begin with: supremum.py for the proof, then exchange.py for the search.
+Begin with: supremum.py for the bound, then exchange.py for the search; checker.py, which imports nothing, for proofs.
 """

@@ -42,8 +42,8 @@ def line():
 
 
 def plane():
-    source = mfrd.bumps(mfrd.grid(-2, 2, 5, 2), [1], [[0, 0]], [1])
-    return source, [mfrd.Fidelity(0.8), mfrd.Fidelity(0.3, on=source.x[:, 0] > 1, distortion=tall(), name="right")]
+    source = mfrd.bumps(mfrd.grid(-2, 2, 3, 2), [1], [[0, 0]], [1])
+    return source, [mfrd.Fidelity(0.5), mfrd.Fidelity(0.1, on=source.x[:, 0] > 1, distortion=tall(), name="right")]
 
 
 def tall():
