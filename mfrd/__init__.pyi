@@ -5,6 +5,7 @@ from .bounds.proof import Proof, prove
 from .bounds.supremum import lower_bound_all_codebooks
 from .codebooks.lloyd import lloyd_max
 from .codebooks.refinement import merge, refine
+from .coding.check import Check
 from .coding.codec import Codec
 from .coding.container import CorruptStream
 from .coding.stream import Stream, draw, measure
@@ -28,6 +29,7 @@ from .solvers.tangent import solve_at_prices
 
 __all__ = [
     "AnnealingStep",
+    "Check",
     "Codec",
     "CorruptStream",
     "Encoder",

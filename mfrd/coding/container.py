@@ -153,6 +153,10 @@ class Reader:
             raise CorruptStream(f"counts sum to {self.counts.sum()}; expected 2^24, each at least 1")
         self.model = model_of(self.counts)
 
+    def points(self) -> Iterator[np.ndarray]:
+        """Yields the samples of each frame, (N, k); of no samples one array (0, k)."""
+        yield from (self.codebook.take(cells, axis=0) for cells in self.frames())
+
     def cells(self, payload: bytes | memoryview, N: int) -> np.ndarray:
         """The codeword indices of a frame of N samples whose check held, (N,) int32."""
         return from_words(payload, [(N, self.model)])[0]

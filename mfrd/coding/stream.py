@@ -1,6 +1,7 @@
 """Real streams: what a quantiser costs in bytes, and what it distorts, on samples that were drawn."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,8 @@ from ..problems.source import Source
 from ..problems.values import plain
 from ..quantisers.quantiser import Quantiser
 from ..quantisers.trellis import Trellis
-from .codec import Codec
+from .check import spent
+from .codec import Codec, letters_of
 from .container import CorruptStream
 
 
@@ -76,8 +78,10 @@ def draw(source: Source, N: int, rng: int | np.random.Generator) -> np.ndarray:
     return np.random.default_rng(rng).choice(len(source.p), N, p=source.p)
 
 
-def measure(quantiser: Quantiser | Trellis, letters: np.ndarray) -> Stream:
-    """Code samples with a time-shared quantiser, decode the bytes, and count what it cost.
+def measure(
+    quantiser: Quantiser | Trellis, letters: np.ndarray | None = None, *, samples: np.ndarray | None = None
+) -> Stream:
+    """Code letters or samples with a time-shared quantiser, decode the bytes, and count what it cost.
 
     The first w_1 N samples go to the first part, the next w_2 N to the second, each part one container of
     mfrd.Codec, decoded from its bytes alone:
@@ -88,7 +92,9 @@ def measure(quantiser: Quantiser | Trellis, letters: np.ndarray) -> Stream:
     quantiser : Quantiser or Trellis
         A trellis is one part.
     letters : (N,) integers
-        Indices into its source, as `draw` returns.
+        Indices into its source, as `draw` returns. On a source of samples, what the bins of the letters add is counted.
+    samples : (N,) or (N, k), in place of letters
+        Samples themselves; distortions are measured on them. Those outside the range of the design escape.
 
     Returns
     -------
@@ -98,7 +104,8 @@ def measure(quantiser: Quantiser | Trellis, letters: np.ndarray) -> Stream:
     Raises
     ------
     ValueError
-        Where there are no samples, they are no indices into the source, or mfrd.Codec refuses a part.
+        Where there are no samples, letters are no indices into the source, both or neither are given, or mfrd.Codec
+        refuses a part.
     TypeError
         Where quantiser is neither.
     CorruptStream
@@ -111,9 +118,13 @@ def measure(quantiser: Quantiser | Trellis, letters: np.ndarray) -> Stream:
     if not isinstance(quantiser, (Quantiser, Trellis)):
         said = f"quantiser is {type(quantiser).__name__}; expected mfrd.Quantiser"
         raise TypeError(f"{said}, as mfrd.mixture([encoder], fidelities) makes one of an encoder")
+    if (letters is None) == (samples is None):
+        raise ValueError("expected either letters, indices as mfrd.draw returns, or samples=, values: one of the two")
+    if letters is None:
+        return of_samples(quantiser, samples)
     source, letters = quantiser.source, indices(letters, len(quantiser.source.p))
     rows, N = BudgetRows.of(quantiser.fidelities, source.p), len(letters)
-    size, asked, spent = 0, 0.0, np.zeros((len(rows.measures), len(source.p)))  # of each letter, by each measure
+    size, asked, spends = 0, 0.0, np.zeros((len(rows.measures), len(source.p)))  # of each letter, by each measure
     ends = np.rint(np.cumsum([weight for weight, _ in quantiser.parts]) * N).astype(int)
     for (_, encoder), piece in zip(quantiser.parts, np.split(letters, ends[:-1]), strict=True):
         codec, x = Codec(encoder), source.x[piece]
@@ -126,8 +137,28 @@ def measure(quantiser: Quantiser | Trellis, letters: np.ndarray) -> Stream:
         pairs = np.bincount(np.ravel_multi_index((piece, cells), shape), minlength=np.prod(shape)).reshape(shape)
         for g, d in enumerate(rows.measures):
             d = d(source.x, codec.codebook) if callable(d) else np.asarray(d)[:, codec.used]  # (n, m)
-            spent[g] += np.multiply(pairs, d, out=np.zeros(shape), where=pairs > 0).sum(axis=1)
-    return Stream(N, size, asked / N, rows.largest(rows.means(spent, np.ones(len(source.p))) / N))
+            spends[g] += np.multiply(pairs, d, out=np.zeros(shape), where=pairs > 0).sum(axis=1)
+    drawn = np.bincount(letters, minlength=len(source.p))
+    within = rows.within(replace(source, pmf=drawn / N)) if source.within.any() else 0
+    return Stream(N, size, asked / N, rows.largest(rows.means(spends, np.ones(len(source.p))) / N + within))
+
+
+def of_samples(quantiser: Quantiser | Trellis, samples: Any) -> Stream:
+    """The Stream of samples (N,) or (N, k), coded part after part, decoded and measured."""
+    ends = np.cumsum([weight for weight, _ in quantiser.parts])[:-1]
+    samples = plain(samples, "samples")
+    if not samples.ndim or not len(samples):
+        raise ValueError("there are no samples; expected at least one")
+    size, asked, points, decoded = 0, 0.0, [], []
+    for (_, encoder), piece in zip(quantiser.parts, np.split(samples, np.rint(ends * len(samples)).astype(int))):
+        codec = Codec(encoder)
+        data = codec.encode(piece)
+        size, asked = size + len(data), asked + codec.cross_entropy(piece) * len(piece)
+        points.append(codec.points(piece))
+        decoded.append(Codec.decode(data))
+    x, y = np.concatenate(points), np.concatenate(decoded)
+    found = spent(quantiser.source, quantiser.fidelities, x, y, lambda stated: letters_of(stated)(x))
+    return Stream(len(x), size, asked / len(x), found)
 
 
 def indices(letters: np.ndarray, n: int) -> np.ndarray:

@@ -102,7 +102,8 @@ def ecvq(
     if source.x.shape[1] == 1 and kinds == STARTS and len(given) == 1 and everywhere(given[0]):
         return ecsq(source, given[0].D, bound=bound)
     source, given = resolved(source, given)
-    if source.within.any() and len(source.p) > LETTERS:
+    exact = all(f.D == 0 for f in given) and any(f.on is None for f in given)
+    if exact or source.within.any() and len(source.p) > LETTERS:
         return apart(source, given, bound, began)
     search = ColumnSearch(Budgets(source, given), kinds, restarts, np.random.default_rng(rng))
     prices = search.follow(convex) if convex is not None else []

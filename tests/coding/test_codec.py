@@ -1,7 +1,10 @@
 """The codec: exact round trips, named errors for every damage, rates at the entropy, bounded memory."""
 
+import base64
+import json
 import pickle
 import tracemalloc
+from pathlib import Path
 
 import constriction
 import numpy as np
@@ -45,13 +48,13 @@ def test_samples_off_the_alphabet_go_to_the_nearest_letter(k):
     rng = np.random.default_rng(k)
     points = mfrd.grid(-2, 2, 9, k)
     source = mfrd.Source(points, rng.dirichlet(np.ones(len(points))))
-    codec = mfrd.Codec(from_labels(source, rng.integers(5, size=len(points))))
+    codec = mfrd.Codec(from_labels(source, rng.integers(5, size=len(points))), outside="clip")
     samples = rng.normal(size=(500, k)) * 2
     nearest = mfrd.squared_error(samples, source.x).argmin(axis=1)
     expected = codec.encoder.y[labels(codec.encoder)[nearest]]
     assert (codec.decode(codec.encode(samples)) == expected).all()
     scattered = mfrd.Source(rng.normal(size=(50, k)), np.full(50, 0.02))
-    codec = mfrd.Codec(from_labels(scattered, rng.integers(5, size=50)))
+    codec = mfrd.Codec(from_labels(scattered, rng.integers(5, size=50)), outside="clip")
     nearest = mfrd.squared_error(samples, scattered.x).argmin(axis=1)
     expected = codec.encoder.y[labels(codec.encoder)[nearest]]
     assert (codec.decode(codec.encode(samples)) == expected).all()
@@ -187,12 +190,28 @@ WRITTEN = bytes.fromhex(
 )
 
 
-def test_version_1_of_the_format_stays_as_it_is():
-    """Eight samples as the first release wrote them: the same bytes, and the same samples back."""
+def test_version_1_of_the_format_is_read():
+    """Eight samples as the first release wrote them, and more streams of that time."""
+    samples = [0.125, 0.125, -1.0, 0.125, 2.0, 0.125, 0.125, 0.125]
+    assert mfrd.Codec.decode(WRITTEN)[:, 0].tolist() == samples
+    for name, held in json.loads((Path(__file__).parent / "streams_version_1.json").read_text()).items():
+        assert mfrd.Codec.decode(base64.b64decode(held["stream"])).tolist() == held["decoded"], name
     source = mfrd.Source([-1.0, 0.0, 0.5, 2.0], [0.25, 0.5, 0.125, 0.125])
-    codec = mfrd.Codec(mfrd.Encoder(source, [-1.0, 0.125, 2.0], np.eye(3)[[0, 1, 1, 2]]))
-    assert codec.encode([0.0, 0.6, -3.0, 1.0, 9.0, 0.2, 0.0, -0.4]) == WRITTEN
-    assert mfrd.Codec.decode(WRITTEN)[:, 0].tolist() == [0.125, 0.125, -1.0, 0.125, 2.0, 0.125, 0.125, 0.125]
+    codec = mfrd.Codec(mfrd.Encoder(source, [-1.0, 0.125, 2.0], np.eye(3)[[0, 1, 1, 2]]), outside="clip")
+    data = codec.encode([0.0, 0.6, -3.0, 1.0, 9.0, 0.2, 0.0, -0.4])
+    assert mfrd.Codec.decode(data)[:, 0].tolist() == samples and len(data) < len(WRITTEN) / 2
+
+
+WRITTEN_2 = bytes.fromhex("4d465244020f010301fdff04f804cfc007340aac900758f0e323047d340ad0060500680278d0f2dca936")
+
+
+def test_version_2_of_the_format_stays_as_it_is():
+    """The same eight samples, two of which escape: the same bytes, and the same samples back."""
+    source = mfrd.Source([-1.0, 0.0, 0.5, 2.0], [0.25, 0.5, 0.125, 0.125])
+    budget = mfrd.Fidelity(0.1)
+    codec = mfrd.Codec(mfrd.Encoder(source, [-1.0, 0.125, 2.0], np.array([0, 1, 1, 2])).keeping([budget]))
+    assert codec.encode([0.0, 0.6, -3.0, 1.0, 9.0, 0.2, 0.0, -0.4]) == WRITTEN_2
+    assert mfrd.Codec.decode(WRITTEN_2)[:, 0].tolist() == [0.125, 0.125, -3.0, 0.125, 9.0, 0.125, 0.125, 0.125]
 
 
 def test_streams_are_the_same_however_they_are_cut():
@@ -235,7 +254,7 @@ def test_equal_letters_in_different_cells_are_refused(points):
     with pytest.raises(ValueError, match="letters 0 and 2 are the same point.*merge them"):
         mfrd.Codec(mfrd.Encoder(source, source.points[:2], [[1, 0], [1, 0], [0, 1]]))
     codec = mfrd.Codec(from_labels(source, [1, 0, 1]))
-    assert (codec.cells(points) == [1, 0, 1]).all()
+    assert (codec.encoder.y[codec.used][codec.cells(points)] == codec.encoder.y[[1, 0, 1]]).all()
 
 
 # --- rates ------------------------------------------------------------------------------------

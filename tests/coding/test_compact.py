@@ -1,0 +1,174 @@
+"""The second version of the container: small headers, headers apart, frames that are flushed, samples that escape."""
+
+import numpy as np
+import pytest
+from helpers.cases import trimodal_source as trimodal
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mfrd
+from mfrd.coding.compact import Bytes, Header, check, coded, counts_of, folded, octaves, unfolded
+from mfrd.coding.container import CorruptStream
+from mfrd.coding.precision import written
+from mfrd.quantisers.cells import from_labels
+
+RNG = np.random.default_rng(0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(-(2**52), 2**52), max_size=60), st.integers(0, 52))
+def test_integers_come_back_from_their_code(numbers, shift):
+    values = np.array(numbers, np.int64) >> shift
+    data = Bytes(coded(folded(values)) + coded(folded(values[:1])))
+    assert (unfolded(data.array(len(values))) == values).all()
+    assert (unfolded(data.array(min(len(values), 1))) == values[:1]).all()
+    data.end()
+
+
+def test_geometric_integers_cost_little_more_than_their_entropy():
+    values = RNG.geometric(0.02, 5000)
+    p = np.bincount(values)[1:] / 5000
+    assert 8 * len(coded(values)) < 1.1 * 5000 * -(p[p > 0] @ np.log2(p[p > 0]))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 2000), st.floats(0.01, 10), st.integers(0, 10**6))
+def test_counts_from_sixteenths_of_octaves_cost_a_thousandth_of_a_bit(m, concentration, seed):
+    pmf = np.random.default_rng(seed).dirichlet(np.full(m, concentration))
+    counts = counts_of(octaves(pmf))
+    assert counts.sum() == 1 << 24 and counts.min() >= 1
+    held = pmf > 0
+    assert pmf[held] @ np.log2(pmf[held] * 2**24 / counts[held]) < 1e-3 + 2 * m / 2**24
+
+
+@pytest.mark.parametrize("D", [3.0, 0.6, 0.1, 0.01])
+def test_a_header_takes_twenty_bytes_and_two_a_codeword(D):
+    codec = mfrd.Codec(mfrd.ecsq(trimodal(), D).deterministic())
+    assert len(codec.header) <= 20 + 2 * len(codec.codebook)
+    assert len(codec.encode([])) <= len(codec.header) + 6
+    known = Header.parsed(codec.header[6:-4]) if len(codec.header) < 128 + 6 else codec.known
+    assert (known.codebook == codec.codebook).all() and (counts_of(known.levels) == codec.counts).all()
+
+
+def test_a_hundred_codewords_in_space_are_small_and_what_has_no_budget_is_exact():
+    plane = mfrd.Source(RNG.normal(size=(600, 3)), np.full(600, 1 / 600))
+    found = mfrd.lloyd_max(plane, 120)
+    loose, exact = mfrd.mixture(found, mfrd.Fidelity(0.5)).safe, mfrd.Codec(found)
+    assert len(mfrd.Codec(loose).header) <= 20 + 5 * 120 < len(exact.header)
+    assert (exact.codebook == found.y[exact.used]).all()
+    assert len(mfrd.Codec(mfrd.ecsq(mfrd.Source.from_samples(np.arange(700) / 10), 0.0).safe).header) < 300
+
+
+def test_codewords_are_rounded_only_as_far_as_every_budget_holds():
+    source = trimodal()
+    budgets = [mfrd.Fidelity(0.6), mfrd.Fidelity(0.02, on=abs(source.points) < 1, name="core")]
+    encoder = mfrd.ecvq(source, budgets, starts="cells", rounds=3).deterministic()
+    codec = mfrd.Codec(encoder)
+    moved = abs(codec.codebook - encoder.y[codec.used]).max()
+    assert 0 < moved < np.sqrt(0.02)
+    report = codec.check(np.repeat(source.points, np.rint(source.p * 1e5).astype(int)))
+    assert report.distortions["global"] < 0.6 * 1.01 and report.distortions["core"] < 0.02 * 1.01
+    loose = mfrd.ecsq(source, 0.6).deterministic()  # a budget that is spent to the last place leaves no room
+    tight = loose.keeping([mfrd.Fidelity(float(loose.source.p @ loose.distortion(mfrd.squared_error)))])
+    off = [abs(mfrd.Codec(e).codebook - e.y[mfrd.Codec(e).used]).max() for e in (tight, loose)]
+    assert off[0] < 1e-4 < 1e-2 < off[1]
+
+
+def test_a_header_is_sent_once_and_apart():
+    source = trimodal()
+    codec, other = (mfrd.Codec(mfrd.ecsq(source, D).deterministic()) for D in (0.6, 0.5))
+    far = mfrd.Codec.from_header(codec.header)
+    samples = RNG.choice(source.points, 3000, p=source.p)
+    for part in np.split(samples, 30):
+        data = codec.encode(part, header=False)
+        assert len(data) <= len(part) * codec.cross_entropy(part) / 8 + 20
+        assert (far.decode(data) == codec.decode(codec.encode(part))).all() and (
+            codec.decode(data) == far.decode(data)
+        ).all()
+        assert (np.concatenate([*far.decode_stream([data[:9], data[9:]])]) == far.decode(data)).all()
+        with pytest.raises(CorruptStream, match="the stream has no header; expected it apart: Codec.from_header"):
+            mfrd.Codec.decode(data)
+        with pytest.raises(CorruptStream, match="belongs to another header"):
+            other.decode(data)
+    with pytest.raises(ValueError, match="made from a header and decodes alone"):
+        far.encode(samples)
+    for header, reason in (
+        (codec.header[:-1], "ends at byte"),
+        (codec.header + b"x", "bytes follow"),
+        (data, "no header"),
+    ):
+        with pytest.raises(CorruptStream, match=reason):
+            mfrd.Codec.from_header(header)
+
+
+def test_frames_have_the_size_asked_for_and_go_out_at_once():
+    source = trimodal()
+    codec = mfrd.Codec(mfrd.ecsq(source, 0.6).deterministic())
+    chunks = [RNG.choice(source.points, n) for n in (3, 0, 5, 1, 4)]
+    whole = codec.decode(codec.encode(np.concatenate(chunks)))
+    for frame, flush, sizes in ((4, False, [4, 4, 4, 1]), (4, True, [3, 4, 1, 1, 4]), (1 << 20, True, [3, 5, 1, 4])):
+        pieces = [*codec.encode_stream(chunks, frame=frame, flush=flush)]
+        decoded = [*codec.decode_stream(pieces)]
+        assert [len(part) for part in decoded] == sizes and (np.concatenate(decoded) == whole).all()
+    seen: list[int] = []
+    sent = codec.encode_stream((seen.append(i) or chunk for i, chunk in enumerate(chunks)), flush=True)
+    next(sent), next(sent)
+    assert seen == [0]  # the first chunk is out before the second is asked for
+    for frame in (0, 2**20 + 1, 1.5):
+        with pytest.raises(ValueError, match="expected a whole number of samples from 1 to 1048576"):
+            next(codec.encode_stream(chunks, frame=frame))
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_what_lies_outside_escapes_is_refused_or_is_clipped_by_choice(k):
+    points = mfrd.grid(-2, 2, 17, k)
+    source = mfrd.Source(points, np.full(len(points), 1 / len(points)))
+    encoder = mfrd.mixture(mfrd.uniform_quantiser(source, 0.5), mfrd.Fidelity(0.1)).deterministic()
+    samples = RNG.standard_t(2, size=(4000, k))
+    outside = (abs(samples) > 2.125).any(axis=1)
+    error = {
+        how: ((mfrd.Codec.decode(mfrd.Codec(encoder, outside=how).encode(samples)) - samples) ** 2).sum(axis=1)
+        for how in ("escape", "clip")
+    }
+    assert 0 < outside.sum() < 2000
+    assert error["escape"][outside].max() <= 0.1 < error["clip"][outside].max()
+    assert (error["escape"] == error["clip"])[~outside].all()
+    assert mfrd.Codec(encoder).check(samples).escapes == outside.sum()
+    first = np.flatnonzero(outside)[0]
+    with pytest.raises(ValueError, match=rf"{outside.sum()} of 4000 samples lie outside .* in row {first},.*escape"):
+        mfrd.Codec(encoder, outside="refuse").encode(samples)
+    exact = mfrd.Codec(mfrd.uniform_quantiser(source, 0.5))  # no budget is known: as they are
+    assert (exact.decode(exact.encode(samples)) == samples)[outside].all()
+    far = np.array([[1e300] * k, [5e-324 - 3] * k])
+    assert ((mfrd.Codec(encoder).decode(mfrd.Codec(encoder).encode(far)) - far) ** 2).max() < 0.1
+    with pytest.raises(ValueError, match="outside is 'drop'; expected one of escape, refuse, clip"):
+        mfrd.Codec(encoder, outside="drop")
+
+
+def test_bodies_forged_with_valid_checks_fail_by_name():
+    """Random bodies of headers and frames whose checks hold: an error by name, or samples, never anything else."""
+    codec = mfrd.Codec(mfrd.ecsq(trimodal(), 0.6).deterministic())
+    rng, failed = np.random.default_rng(1), 0
+    for _ in range(500):
+        body = bytearray(codec.header[6:-4])
+        for _ in range(rng.integers(1, 4)):
+            body[rng.integers(len(body))] = rng.integers(256)
+        start = b"MFRD\2" + bytes([len(body)]) + bytes(body)
+        N, words, escapes = int(rng.integers(0, 20)), rng.bytes(rng.integers(12)), rng.bytes(rng.integers(20))
+        frame = bytes([4 * N + 3, len(words)]) + words + bytes([len(escapes)]) + escapes
+        for header in (start + check(b"", start), codec.header):
+            try:
+                mfrd.Codec.decode(header + frame + check(header[-4:], frame))
+            except CorruptStream:
+                failed += 1
+    assert failed > 900
+
+
+def test_zero_probability_and_one_codeword_have_headers_too():
+    source = mfrd.Source(np.arange(3.0), [0.5, 0.5, 0.0])
+    codec = mfrd.Codec(from_labels(source, np.arange(3)))
+    assert codec.decode(codec.encode([2.0, 0.0, 2.0]))[:, 0].tolist() == [2, 0, 2]
+    one = mfrd.Codec(from_labels(source, np.zeros(3, int)))
+    assert len(one.encode(np.zeros(1000))) < 40
+    header, order = written(from_labels(source, np.arange(3)), np.arange(3), np.arange(3))
+    assert (header.codebook[:, 0] == source.points[order]).all()

@@ -1,0 +1,151 @@
+"""From samples to bytes: every budget holds on the decoded samples, whatever the samples are."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mfrd
+
+
+def coded(samples, encoder):
+    return mfrd.Codec.decode(mfrd.Codec(encoder).encode(samples))
+
+
+def kinds(rng, N):
+    """Kin of recorded signals: heavy tails, integers, decimals, ties, an offset, single precision."""
+    t = np.arange(N)
+    return {
+        "seismogram": rng.standard_t(1.5, N) * 100,
+        "counts": np.rint(rng.standard_t(3, N) * 400),
+        "temperatures": np.round(15 + 8 * np.sin(t / 55) + rng.normal(size=N), 1),
+        "rain": np.round(np.maximum(rng.normal(-1, 2, N), 0) ** 2, 1),
+        "dioxide": np.round(315 + 0.01 * t + 3 * np.sin(t / 8), 2),
+        "speech": np.rint(rng.laplace(size=N) * 900) / 32768,
+        "pulse": (512 + 100 * np.sin(t / 20) ** 3 + rng.normal(size=N)).astype(np.float32),
+        "offset": 1e6 + rng.normal(size=N) * 1e-3,
+    }
+
+
+NAMES = list(kinds(np.random.default_rng(0), 1))
+
+
+@pytest.mark.parametrize("name, N", [*((name, 900) for name in NAMES), ("seismogram", 12_000), ("dioxide", 12_000)])
+def test_a_budget_on_samples_holds_on_what_is_decoded_and_zero_gives_them_back(name, N):
+    samples = kinds(np.random.default_rng(1), N)[name]
+    source = mfrd.Source.from_samples(samples)
+    for share in (0.1, 0.001):
+        D = share * samples.var(dtype=float)
+        quantiser = mfrd.ecsq(source, D)
+        report = mfrd.Codec(quantiser.deterministic()).check(samples)
+        assert 0.3 * D < report.distortions["global"] <= D and report.kept["global"] and report.escapes == 0
+        assert quantiser.distortion == pytest.approx(D, rel=1e-9)
+        measured = np.mean((coded(samples, quantiser.deterministic())[:, 0] - samples) ** 2)
+        assert report.distortions["global"] == pytest.approx(measured, rel=1e-9)
+    assert (coded(samples, mfrd.ecsq(source, 0.0).deterministic())[:, 0] == samples).all()
+
+
+@pytest.mark.parametrize("name", ["seismogram", "counts", "pulse"])
+def test_a_budget_on_a_region_holds_on_the_samples_of_that_region(name):
+    samples = kinds(np.random.default_rng(2), 15_000)[name].astype(float)
+    low, high = np.quantile(samples, [0.35, 0.6])
+    source = mfrd.Source.from_samples(samples, split=(low, high))
+    scale = np.var(samples[(samples > low) & (samples < high)])
+    core = mfrd.Fidelity(0.01 * scale, on=(source.points > low) & (source.points < high), per="subset", name="core")
+    budgets = [mfrd.Fidelity(0.3 * samples.var()), core]
+    encoder = mfrd.ecvq(source, budgets, starts="cells", rounds=4).deterministic()
+    error = (coded(samples, encoder)[:, 0] - samples) ** 2
+    report = mfrd.Codec(encoder).check(samples, budgets)
+    assert report.kept == {"global": True, "core": True} == mfrd.Codec(encoder).check(samples).kept
+    inside = (samples > low) & (samples < high)
+    assert (
+        report.distortions["core"] == pytest.approx(error[inside].mean(), rel=1e-9) and error[inside].mean() <= core.D
+    )
+    assert report.distortions["global"] == pytest.approx(error.mean(), rel=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_samples_any_budgets_any_region(data):
+    """Bytes, decoding, measured distortion within every budget: integers, heavy tails, ties, single precision."""
+    seed, N = data.draw(st.integers(0, 10**6)), data.draw(st.integers(1, 700))
+    rng = np.random.default_rng(seed)
+    samples = kinds(rng, N)[data.draw(st.sampled_from(NAMES))].astype(data.draw(st.sampled_from([float, np.float32])))
+    bins = data.draw(st.sampled_from([None, None, 30, "auto"]))
+    edges = np.sort(rng.choice(np.append(samples, samples.astype(float).mean()), 2))
+    source = mfrd.Source.from_samples(samples, bins, split=edges)
+    inside = lambda x: (x >= edges[0]) & (x <= edges[1])
+    D = source.p @ source.within + samples.var(dtype=float) * 10.0 ** rng.uniform(-4, 0.3)
+    budgets = [mfrd.Fidelity(D * data.draw(st.sampled_from([1.0, 1.0, 0.0])) if bins is None else D)]
+    if inside(source.points).any():
+        form = data.draw(st.sampled_from(["joint", "subset", "letter"]))
+        added = source.within[inside(source.points)].max()
+        tight = added + 0.3 * D * 10.0 ** rng.uniform(-3, 0)
+        budgets.append(mfrd.Fidelity(tight, on=inside(source.points), per=form, name="core"))
+    few = {} if len(budgets) == 1 else {"starts": "cells", "rounds": 2, "patience": 1}
+    quantiser = mfrd.ecvq(source, budgets, **few)
+    codec = mfrd.Codec(quantiser.deterministic())
+    error = (mfrd.Codec.decode(codec.encode(samples))[:, 0] - samples.astype(float)) ** 2
+    assert error.mean() <= budgets[0].D * (1 + 1e-9)
+    if len(budgets) == 2 and budgets[1].per != "letter":
+        among = N if budgets[1].per == "joint" else inside(samples).sum()
+        assert error[inside(samples)].sum() / among <= budgets[1].D * (1 + 1e-9)
+    assert all(codec.check(samples, budgets).kept.values()) and not codec.check(samples).escapes
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_samples_of_several_axes(k):
+    rng = np.random.default_rng(k)
+    samples = np.rint(rng.standard_t(3, size=(3000, k)) @ rng.normal(size=(k, k)) * 4)
+    few = samples[:1500]
+    for x, bins in ((few, None), (samples, 16)):
+        source = mfrd.Source.from_samples(x, bins)
+        budget = mfrd.Fidelity(source.p @ source.within + 0.1 * x.var(axis=0).sum())
+        quantiser = mfrd.mixture([mfrd.uniform_quantiser(source, s) for s in (0.01, 4.0, 8.0)], budget)
+        report = mfrd.Codec(quantiser.deterministic()).check(x)
+        assert report.kept["global"] and report.distortions["global"] == pytest.approx(
+            ((coded(x, quantiser.deterministic()) - x) ** 2).sum(axis=1).mean()
+        )
+    assert (coded(few, mfrd.ecvq(mfrd.Source.from_samples(few), mfrd.Fidelity(0.0)).deterministic()) == few).all()
+
+
+def test_a_check_says_what_was_broken_and_counts_what_escaped():
+    rng = np.random.default_rng(0)
+    samples = rng.normal(size=4000)
+    codec = mfrd.Codec(mfrd.ecsq(mfrd.Source.from_samples(samples), 0.05).deterministic())
+    loud = codec.check(30 * samples)
+    outside = (30 * samples < codec.low) | (30 * samples > codec.high)
+    assert loud.escapes == np.count_nonzero(outside) > 3000
+    assert 0 <= samples.min() - codec.low[0] < np.sqrt(0.05) and 0 <= codec.high[0] - samples.max() < np.sqrt(0.05)
+    assert loud.kept["global"] and loud.bits == 8 * loud.bytes / 4000
+    tight = codec.check(samples, mfrd.Fidelity(0.01))
+    assert tight.kept == {"global": False} and "global 0.0" in repr(tight) and "EXCEEDED" in repr(tight)
+    assert "EXCEEDED" not in repr(loud)
+    with pytest.raises(ValueError, match="was made for no budgets; expected fidelities"):
+        mfrd.Codec(mfrd.lloyd_max(mfrd.Source.from_samples(samples[:50]), 3)).check(samples)
+    matrix = mfrd.Fidelity(1.0, distortion=np.ones((4000, len(codec.codebook))))
+    with pytest.raises(ValueError, match="a matrix says nothing of samples"):
+        codec.check(samples, matrix)
+
+
+def test_a_time_shared_quantiser_is_measured_on_samples():
+    samples = np.random.default_rng(0).laplace(size=30_000)
+    source = mfrd.Source.from_samples(samples)
+    quantiser = mfrd.ecsq(source, 0.1)
+    found = mfrd.measure(quantiser, samples=samples)
+    assert found.samples == 30_000 and found.distortion == pytest.approx(0.1, rel=0.02)
+    headers = sum(len(mfrd.Codec(encoder).header) for _, encoder in quantiser.parts)
+    assert found.bits - 8 * headers / 30_000 == pytest.approx(quantiser.rate, rel=0.02)
+    drawn = mfrd.measure(quantiser, mfrd.draw(quantiser.source, 30_000, 1))
+    assert drawn.distortion == pytest.approx(0.1, rel=0.05)
+    for wrong in ({}, {"letters": [0], "samples": samples}):
+        with pytest.raises(ValueError, match="either letters, indices as mfrd.draw returns, or samples="):
+            mfrd.measure(quantiser, **wrong)
+    with pytest.raises(ValueError, match="no samples"):
+        mfrd.measure(quantiser, samples=[])
+
+
+def test_a_budget_may_be_a_number_of_single_precision_or_an_array_without_axes():
+    source = mfrd.Source.from_samples(np.arange(100.0))
+    found = [mfrd.ecsq(source, D) for D in (np.float32(0.1), np.array(0.1), 0.1)]
+    assert found[1].rate == found[2].rate == pytest.approx(found[0].rate, rel=1e-6)
