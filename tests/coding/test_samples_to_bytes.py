@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mfrd
+from mfrd.coding.check import EXCESS
 
 
 def coded(samples, encoder):
@@ -118,6 +119,9 @@ def test_a_check_says_what_was_broken_and_counts_what_escaped():
     assert loud.escapes == np.count_nonzero(outside) > 3000
     assert 0 <= samples.min() - codec.low[0] < np.sqrt(0.05) and 0 <= codec.high[0] - samples.max() < np.sqrt(0.05)
     assert loud.kept["global"] and loud.bits == 8 * loud.bytes / 4000
+    spends = codec.check(samples).distortions["global"]
+    for D, kept in ((spends, True), (spends * (1 - EXCESS / 2), True), (spends * (1 - 3 * EXCESS), False)):
+        assert codec.check(samples, mfrd.Fidelity(D)).kept == {"global": kept}
     tight = codec.check(samples, mfrd.Fidelity(0.01))
     assert tight.kept == {"global": False} and "global 0.0" in repr(tight) and "EXCEEDED" in repr(tight)
     assert "EXCEEDED" not in repr(loud)
