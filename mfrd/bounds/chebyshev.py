@@ -25,6 +25,8 @@ from typing import Self
 
 import numpy as np
 
+from ..problems.rounding import two_sum
+
 UNIT = 2.0**-53
 DEGREE = {1: 24, 2: 20, 3: 14}  # of the series in each variable
 RADII = (0.6, 1.0, 1.6)  # of the Bernstein ellipses tried, in units of sqrt(2 d) / r
@@ -69,9 +71,9 @@ class Separated:
         eta = max(ETA, 2 * float((off / root[:, :, None] / root[:, None]).sum(axis=2).max()))
         if eta > 1e-9:
             return None
-        inverse, about = np.linalg.inv(T), points - origin
+        inverse, (about, rest) = np.linalg.inv(T), two_sum(points, -origin)
         x = about @ inverse.T
-        lost = abs(about - x @ T.T) + 4 * (k + 1) * UNIT * (abs(x) @ abs(T).T + abs(points) + abs(origin))
+        lost = abs(about - x @ T.T) + 4 * (k + 1) * UNIT * (abs(x) @ abs(T).T + abs(about)) + abs(rest)
         delta = 1.01 * lost @ abs(inverse).T
         theta = slopes.T @ mu
         raised = log_b + (theta * delta**2).sum(axis=1) / eta + 8 * UNIT * abs(log_b)

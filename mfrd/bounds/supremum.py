@@ -258,7 +258,7 @@ def lower_bound_all_codebooks(
 
     References
     ----------
-    Blahut (1972); Berger (1971), theorem 2.5.2 for arbitrary reproduction alphabets.
+    Blahut (1972); Berger (1971) for arbitrary reproduction alphabets.
     """
     problem, given = Problem(source, source.mean[None], fidelities), real_array(multipliers, "multipliers", "(R,)")  # type: ignore[arg-type]
     lam, a = dual_point(problem, np.where(given == np.inf, 0.0, given), potentials)
