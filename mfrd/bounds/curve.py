@@ -13,7 +13,7 @@ import numpy as np
 from ..problems.fidelity import Fidelity
 from ..problems.problem import Problem
 from ..problems.source import Source
-from .exchange import Exchange, Limit, letters_and, searched
+from .exchange import Exchange, Limit, in_unit, in_unit_of, letters_and, searched
 
 ULP = 1e-15  # a few units in the last place
 
@@ -150,10 +150,12 @@ def limit_curve(
     last = None
     for k in np.argsort(-D, kind="stable"):
         at = problem.with_budget(name, float(D[k]))
-        exchange = Exchange(letters_and(at, tol), tol, progress)
+        few, unit = in_unit(letters_and(at, tol))
+        exchange = Exchange(few, tol, progress)
         if last is not None and last.solution.multipliers.min(initial=0.0) >= 0:
             exchange.start(last)
-        last = found[int(k)] = searched(exchange)
+        last = searched(exchange)
+        found[int(k)] = in_unit_of(at, last, unit)
         if last.status == "interrupted":
             break
     kept = sorted(found)

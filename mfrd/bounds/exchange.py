@@ -8,9 +8,10 @@ of c are one codeword, and Newton's method on codewords, masses and prices makes
 import logging
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from operator import attrgetter
 from time import perf_counter
 from typing import Any
@@ -22,7 +23,7 @@ from scipy.spatial import cKDTree
 from tqdm import tqdm
 
 from ..codebooks.stationary import settle, stationary
-from ..problems.distortion import absolute_error
+from ..problems.distortion import absolute_error, mahalanobis, squared_error
 from ..problems.fidelity import Fidelity, InfeasibleFidelity
 from ..problems.problem import Problem
 from ..problems.source import Source
@@ -33,8 +34,10 @@ from ..solvers.choice import solve
 from ..solvers.encoder import Encoder
 from ..solvers.feasibility import repair
 from ..solvers.interior_point import Iterate
+from ..solvers.inverse import checked_bits, search, spent_of
 from ..solvers.outcome import Stats, Status
-from ..solvers.solution import Solution
+from ..solvers.solution import Solution, distortion_bound
+from ..solvers.tangent import held_prices, solve_at_prices, without
 from .supremum import GRID, MAX_BOXES, bound_over, codeword_mass, supremum
 
 log = logging.getLogger("mfrd")
@@ -82,6 +85,8 @@ class Limit:
         By fidelity name, bits per unit distortion; infinite where the budget is zero and the rate is not.
     distortions : dict
         By fidelity name, in units of the measure.
+    distortion_bounds : dict
+        By fidelity name, what no encoder of that rate goes below, whatever its codebook.
     """
 
     solution: Solution
@@ -100,6 +105,16 @@ class Limit:
     def gap(self) -> float:
         """rate - lower_bound, bits."""
         return self.rate - self.lower_bound
+
+    @property
+    def distortion_bounds(self) -> dict[str, float]:
+        """What no encoder of at most .rate bits into any codebook spends less of, the other budgets as given, by name.
+
+        Of a search at a given rate, at those bits.
+        """
+        rows, bits = self.solution.problem.rows, max(self.rate, self.solution.bits or 0.0)
+        prices = rows.prices(self.multipliers)
+        return {f.name: distortion_bound(f.D, 0.0, self.lower_bound - bits, prices[f.name]) for f in rows.fidelities}
 
     @property
     def prices(self) -> dict[str, float]:
@@ -121,12 +136,17 @@ def limit(
     *,
     tol: float = 1e-6,
     codebook: np.ndarray | None = None,
+    prices: Mapping[str, float] | None = None,
+    rate: float | Mapping[str, float] | None = None,
     seconds: float | None = None,
     progress: bool = False,
 ) -> Limit:
     """The least I(X;Y) over all codebooks in R^k and all encoders within the budgets.
 
         min over y_1, y_2, ... in R^k of the rate of mfrd.solve, with a lower bound by branch and bound.
+
+    At given prices, the least I(X;Y) + sum price E, as mfrd.solve_at_prices; at a given rate, the least distortion, as
+    mfrd.distortion_at_rate: over all codebooks.
 
     A KeyboardInterrupt ends the search and returns what it has, with its true gap and status "interrupted". A warning
     with the gap is logged where it ends above tol.
@@ -141,6 +161,12 @@ def limit(
         Largest certified gap, bits.
     codebook : (m,) or (m, k) array, optional
         Codewords to start from, beside the source points.
+    prices : mapping of str to float, optional
+        Bits per unit distortion, by fidelity name: their budgets say nothing, and those of the Limit are what its
+        encoder spends. Of per="joint" and per="subset".
+    rate : float or {name: float}, optional
+        Bits at most, at which the distortion of the fidelity of that name, or the first, is least, its budget saying
+        nothing: .distortions[name] is reached, .distortion_bounds[name] is what no codebook beats.
     seconds : float, optional
         Of wall time, after which what was found is returned with its true gap and status "interrupted". Kept in a
         program's main thread, on systems with interval timers.
@@ -155,7 +181,10 @@ def limit(
     ------
     ValueError
         Where a distortion is not quadratic, the source has more than three dimensions, the codebook has another
-        dimension than the source or holds no finite numbers, or tol or seconds is not above zero.
+        dimension than the source or holds no finite numbers, tol or seconds is not above zero, prices or rate are none,
+        or both are given.
+    NotCertified
+        Where the two ends of the distortion at a rate do not come within tol.
 
     References
     ----------
@@ -170,25 +199,78 @@ def limit(
     """
     if seconds is not None and not (isinstance(seconds, (int, float)) and seconds > 0):
         raise ValueError(f"seconds is {seconds!r}; expected a number > 0, or None for no limit of time")
+    if prices is not None and rate is not None:
+        raise ValueError("prices and rate are both given; expected one of them, or none for the budgets")
     problem = Problem(source, source.points if codebook is None else codebook, fidelities)  # type: ignore[arg-type]
+    if rate is not None:
+        return at_rate(problem, rate, tol, seconds)
+    held = None if prices is None else held_prices(problem, prices)
     if source.x.shape[1] == 1 and all(f.distortion is absolute_error for f in problem.fidelities):
-        return on_letters(letters_and(problem, tol), tol)
-    return searched(Exchange(letters_and(problem, tol), tol, progress, seconds))
+        return on_letters(letters_and(problem, tol), tol, prices)
+    few, unit = in_unit(letters_and(problem if prices is None else without(problem, prices), tol))
+    if held is None:
+        return in_unit_of(problem, searched(Exchange(few, tol, progress, seconds)), unit)
+    found = searched(AtPrices(few, held * scales(problem, unit), tol, progress, seconds))
+    return in_unit_of(problem, spending(found, tuple(prices or ())), unit)
 
 
-def on_letters(problem: Problem, tol: float) -> Limit:
-    """The Limit under absolute error on the line, whose codewords are letters.
+def on_letters(problem: Problem, tol: float, prices: Mapping[str, float] | None = None) -> Limit:
+    """The Limit under absolute error on the line, whose codewords are letters, within the budgets or at prices.
 
     c(y) = sum_i p_i exp(a_i - theta_i |x_i - y|) is a sum of exponentials in y between neighbouring letters, so convex,
     and monotone outside: its supremum lies on a letter, and the certificate on the letters is one for all codebooks.
     """
     begun = perf_counter()
     letters = replace(problem, codebook=problem.source.shaped(np.unique(problem.source.x, axis=0)))
-    found = solve(letters, "newton", tol=tol)
-    few = replace(letters, codebook=letters.codebook[found.encoder.support])
+    found = solve(letters, "newton", tol=tol) if prices is None else solve_at_prices(letters, prices, tol=tol)
+    few = replace(found.problem, codebook=letters.codebook[found.encoder.support])
     solution = replace(found, problem=few, encoder=Encoder(few.source, few.codebook, found.encoder.columns))
     stats = Stats(1, perf_counter() - begun, backend="letters")
     return Limit(solution, found.lower_bound, found.multipliers, found.potentials, Status.OPTIMAL, stats)
+
+
+def scales(problem: Problem, unit: float) -> np.ndarray:
+    """The unit of each row's distortion where points are in `unit`, (R,): its square, or 1 of Mahalanobis."""
+    squared = np.array([measure is squared_error for measure in problem.rows.measures])
+    return np.where(squared[problem.rows.measure], unit**2, 1.0)
+
+
+def in_unit(problem: Problem) -> tuple[Problem, float]:
+    """(the problem with points in that unit, unit): a power of two near the source's spread, so that scaling is exact.
+
+    What follows then knows no scale.
+    """
+    spread = float(np.trace(problem.source.covariance))
+    if not spread > 0 or any(f.distortion is absolute_error for f in problem.fidelities):
+        return problem, 1.0
+    unit = float(np.ldexp(1.0, int(np.frexp(spread)[1]) // 2))
+    measures: dict[int, Any] = {id(squared_error): (squared_error, unit**2)}
+    for f in problem.fidelities:
+        if isinstance(f.distortion, mahalanobis) and id(f.distortion) not in measures:
+            measures[id(f.distortion)] = mahalanobis(f.distortion.covariance / unit**2), 1.0
+    if any(id(f.distortion) not in measures for f in problem.fidelities):
+        return problem, 1.0  # of no limit: refused where its matrix is asked for
+    scaled = []
+    for f in problem.fidelities:
+        measure, scale = measures[id(f.distortion)]
+        scaled.append(replace(f, D=f.D / scale, distortion=measure))
+    source = Source(problem.source.points / unit, problem.source.p)
+    source.__dict__.update(pmf=problem.source.p)  # to the last bit, which normalising again may change
+    return Problem(source, problem.codebook / unit, scaled), unit
+
+
+def in_unit_of(problem: Problem, found: Limit, unit: float) -> Limit:
+    """A Limit whose points are in `unit`, in those of `problem`."""
+    if unit == 1:
+        return found
+    s, scale = found.solution, scales(problem, unit)
+    few = replace(problem, codebook=s.problem.codebook * unit)
+    for k, f in enumerate(s.problem.fidelities):
+        if f.name in s.given:
+            few = few.with_budget(f.name, f.D * float(scale[problem.rows.owner == k][0]))
+    encoder = Encoder(few.source, few.codebook, s.encoder.columns, s.encoder.support)
+    solution = replace(s, problem=few, encoder=encoder, multipliers=s.multipliers / scale)
+    return replace(found, solution=solution, multipliers=found.multipliers / scale)
 
 
 def letters_and(problem: Problem, tol: float) -> Problem:
@@ -402,6 +484,90 @@ class Point:
         few = replace(problem, codebook=problem.codebook[support])
         a = potentials(few, multipliers, output_pmf[support])
         self.solution = Solution(few, Encoder(few.source, few.codebook, Q), multipliers, a, Stats(backend="exchange"))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Lagrangian(Solution):
+    """A Solution at held prices, whose rate counts them: I + sum price (E - D) over the rows of `held`, (R,) nats."""
+
+    held: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    @cached_property
+    def rate(self) -> float:
+        """I(X;Y) and what is spent beyond the budgets at their prices, bits."""
+        over = self.encoder.spent(self.problem.rows) - self.problem.rows.D
+        return self.encoder.rate + float(np.nan_to_num(self.held) @ over) / NATS_PER_BIT
+
+
+class AtPrices(Exchange):
+    """The exchange where some prices are held, and the budgets of their rows are so large that they say nothing.
+
+    Rates and bounds are those of the Lagrangian, I + sum price (E - D), until `spending` says what was spent.
+    """
+
+    def __init__(self, problem: Problem, held: np.ndarray, *options: Any) -> None:
+        super().__init__(problem, *options)
+        self.held, self.proof = held, (-np.inf, np.nan_to_num(held), np.zeros(problem.n))
+
+    def solve(self, y: np.ndarray, tol: float) -> "Point":
+        """The Point of the optimum on the codebook y, (m, k), remembered if its Lagrangian is least; tol in bits."""
+        problem, self.guess = replace(self.problem, codebook=self.source.shaped(y)), None
+        problem.check_feasible()
+        dual, _ = solve_dual(problem, None, tol * NATS_PER_BIT, self.held)
+        point = Point(problem, dual.multipliers, dual.q)
+        s = point.solution
+        point.solution = Lagrangian(s.problem, s.encoder, s.multipliers, s.potentials, s.stats, held=self.held)
+        if self.best is None or point.solution.rate < self.best.solution.rate:
+            self.best = point
+        return point
+
+    def stationary_near(self, point: "Point", q: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+        """None: Newton's method on prices too would move those that are held."""
+        return None
+
+
+def spending(found: Limit, names: tuple[str, ...]) -> Limit:
+    """A Limit of AtPrices as that of the budgets which its encoder spends, where the fidelities `names` have prices."""
+    s, rows = found.solution, found.solution.problem.rows
+    spent, problem = rows.largest(s.encoder.spent(rows)), s.problem
+    for name in names:
+        problem = problem.with_budget(name, spent[name])
+    solution = Solution(problem, s.encoder, s.multipliers, s.potentials, s.stats, given=names)
+    return replace(found, solution=solution, lower_bound=moved(found, problem.rows.D))
+
+
+def moved(found: Limit, D: np.ndarray) -> float:
+    """The bound that the multipliers of a Limit prove at other budgets, (R,), rounded down, bits."""
+    given, lam = found.solution.problem.rows.D, found.multipliers / NATS_PER_BIT
+    size = abs(found.lower_bound) + lam @ (D + given)
+    return float(found.lower_bound + lam @ (given - D) - 4 * (len(D) + 4) * 2.0**-53 * size)
+
+
+def at_rate(problem: Problem, rate: float | Mapping[str, float], tol: float, seconds: float | None) -> Limit:
+    """The Limit of least distortion at a rate, of the fidelity that `rate` names or of the first."""
+    asked = dict(rate) if isinstance(rate, Mapping) else {problem.fidelities[0].name: rate}
+    if len(asked) != 1:
+        raise ValueError(f"rate is {rate!r}; expected one number of bits, or one by fidelity name")
+    ((name, bits),) = asked.items()
+    checked_bits(bits)
+    end = None if seconds is None else perf_counter() + seconds
+    codewords = letters_and(problem, tol)
+    most = without(codewords, [name]).fidelity(name).D
+
+    def evaluate(D: float) -> Limit:
+        left = None if end is None else max(end - perf_counter(), 1e-3)
+        at = problem.with_budget(name, D)
+        return limit(at.source, at.fidelities, tol=0.05 * tol, codebook=at.codebook, seconds=left)
+
+    def proven(answer: Limit) -> float:
+        return problem.rows.prices(answer.multipliers)[name]
+
+    best, proof = search(evaluate, proven, name, bits, 0.0, most, tol)
+    few = spent_of(best.solution.problem, name, best.distortions[name])
+    solution, bound = replace(best.solution, problem=few, bits=float(bits)), moved(proof, few.rows.D)
+    return replace(
+        best, solution=solution, lower_bound=bound, multipliers=proof.multipliers, potentials=proof.potentials
+    )
 
 
 def groups(y: np.ndarray, distance: float) -> np.ndarray:

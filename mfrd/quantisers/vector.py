@@ -170,7 +170,8 @@ class ColumnSearch:
 
     def explore(self, prices: np.ndarray) -> None:
         """Add the columns that the starts reach at these prices."""
-        key = lambda column: (round(column.rate, 12), *np.round(column.E, 12))
+        unit = self.columns[1].E + np.finfo(float).tiny
+        key = lambda column: (round(column.rate, 12), *np.round(column.E / unit, 12))
         priced, known = Priced(self.budgets, self.budgets.pin(prices)), set(map(key, self.columns))
         self.rounds += 1
         for exchange, y, q in self.starts(priced):

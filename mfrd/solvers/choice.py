@@ -263,7 +263,7 @@ def tightened(
             missed, low, high = spending(problem, lam, q, support, r), 0.0, lam[r]
             while missed(high) > 0 and high < 1e300:
                 low, high = high, 2 * high
-            lam[r] = brentq(missed, low, high, rtol=1e-12) if missed(low) > 0 > missed(high) else low
+            lam[r] = brentq(missed, low, high, xtol=1e-300, rtol=1e-12) if missed(low) > 0 > missed(high) else low
     return lam, Q, b
 
 

@@ -120,6 +120,8 @@ class Encoder:
             return self.output_entropy
         q = self.source.p @ self.columns
         used = q > 0  # where p_i Q_ij underflows for every i, the codeword carries nothing
+        if np.count_nonzero(used) == 1:
+            return 0.0
         terms = rel_entr(self.columns[:, used], q[used])
         return max(0.0, float(self.source.p @ terms.sum(axis=1) / NATS_PER_BIT))  # of one row for all: 0, not -1e-16
 

@@ -19,6 +19,7 @@ from .outcome import TOLERANCE
 from .solution import NotCertified, Solution, distortion_bound
 
 STEPS = 100  # of the search
+IDLE = 1e-9  # share of a budget that is left where it does not bind
 CLOSE = 1e-10  # bits, to which the rate is met where gaps allow
 
 
@@ -72,8 +73,17 @@ def distortion_at_rate(problem: Problem, name: str, bits: float, *, tol: float =
     def evaluate(D: float) -> Solution:
         return certified(problem.with_budget(name, D), [Newton()], tol)
 
-    best, proof = search(evaluate, name, bits, least, max(least, most), tol)
+    def proven(answer: Solution) -> float:
+        return problem.rows.prices(answer.multipliers)[name]
+
+    best, proof = search(evaluate, proven, name, bits, least, max(least, most), tol)
+    best = replace(best, problem=spent_of(best.problem, name, best.distortions[name]))
     return replace(best, multipliers=proof.multipliers, potentials=proof.potentials, bits=float(bits))
+
+
+def spent_of(problem: Problem, name: str, spent: float) -> Problem:
+    """The problem whose budget of that name is what was spent, where that is less by more than rounding."""
+    return problem.with_budget(name, spent) if spent < (1 - IDLE) * problem.fidelity(name).D else problem
 
 
 def checked_bits(bits: float) -> None:
@@ -83,31 +93,38 @@ def checked_bits(bits: float) -> None:
 
 
 def search(
-    evaluate: Callable[[float], Any], name: str, bits: float, least: float, most: float, tol: float
+    evaluate: Callable[[float], Any],
+    proven: Callable[[Any], float],
+    name: str,
+    bits: float,
+    least: float,
+    most: float,
+    tol: float,
 ) -> tuple[Any, Any]:
     """(best, proof): the answer at the least budget with a rate of at most `bits`, and that whose tangent proves so.
 
-    evaluate: the answer at a budget, with .rate, .lower_bound and .prices; least: the least budget that has one; most:
-    one from which the rate no longer falls; tol: bits that may lie between the two ends.
+    evaluate: the answer at a budget, with .rate, .lower_bound and .prices; proven: the price, bits, with which the
+    multipliers of an answer prove its bound; least: the least budget that has an answer; most: one from which the rate
+    no longer falls; tol: bits that may lie between the two ends.
     """
-    best, at = evaluate(most), most
+    best = evaluate(most)
+    at = min(most, best.distortions[name])
     if best.lower_bound > bits:
         said = f"bits is {bits:g}; the other budgets need {best.lower_bound:.10g} whatever that of {name} is"
         raise ValueError(f"{said}: raise bits, or the other budgets")
-    edge = evaluate(least)
-    if edge.rate <= bits or best.rate > bits:
-        return (edge, edge) if edge.rate <= bits else (best, best)
-    proof, bound, price, D = edge, least, np.inf, least + 0.5 * (most - least)
+    edge, bits = evaluate(least), max(bits, best.rate)  # which may be above by no more than its gap
+    if edge.rate <= bits:
+        return edge, edge
+    proof, bound, price, D = edge, least, np.inf, least + 0.5 * (at - least)
     for _ in range(STEPS):
         answer = evaluate(D)
-        slope, short = answer.prices[name], answer.lower_bound - bits
-        tangent = distortion_bound(D, least, short, slope)
+        tangent = distortion_bound(D, least, answer.lower_bound - bits, proven(answer))
         if tangent > bound:
             proof, bound = answer, tangent
         if answer.rate <= bits:
-            best, at = answer, D
+            best, at = answer, min(D, answer.distortions[name])
         else:
-            price = slope
+            price = answer.prices[name]
         close = max(CLOSE, 4 * (answer.rate - answer.lower_bound))
         if at - bound <= 2 * close / price:
             break
