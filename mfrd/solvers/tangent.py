@@ -108,7 +108,10 @@ def without(problem: Problem, names: Iterable[str]) -> Problem:
     for name in names:
         most = 0.0
         for r in np.flatnonzero(np.array(rows.names) == name):
-            farthest = np.max([problem.distortion(rows.measure[r], block).max(axis=1) for block in problem.blocks()], 0)
+            farthest = np.zeros(problem.n)
+            for block in problem.blocks():  # what is forbidden is so at any budget
+                d = problem.distortion(rows.measure[r], block)
+                farthest = np.maximum(farthest, d.max(axis=1, initial=0.0, where=d < np.inf))
             most = max(most, 4 * (rows.weights[r] * p) @ farthest)
         problem = problem.with_budget(name, float(most) or 1.0)
     return problem

@@ -95,6 +95,21 @@ def test_a_rate_straight_over_an_interval_is_told_with_both_ends():
     assert steeper.ranges["global"][1] < low and np.ptp(steeper.ranges["global"]) == 0
 
 
+def test_erasure_is_one_straight_line_and_forbidden_pairs_stay_forbidden():
+    """R = 1 - D bits of a fair coin whose letters are never taken for each other."""
+    d = np.array([[0, np.inf, 1], [np.inf, 0, 1]])
+    problem = mfrd.Problem(mfrd.Source([0, 1], [0.5, 0.5]), np.arange(3), mfrd.Fidelity(0.3, distortion=d))
+    assert newton(problem).ranges["global"] == pytest.approx((0, 1), abs=1e-9)
+    assert mfrd.solve_at_prices(problem, {"global": 1.0}).ranges["global"] == pytest.approx((0, 1), abs=1e-9)
+    assert mfrd.solve_at_prices(problem, {"global": 0.9}).ranges["global"] == pytest.approx((1, 1))
+    assert mfrd.solve_at_prices(problem, {"global": 1.1}).ranges["global"] == pytest.approx((0, 0), abs=1e-12)
+    assert (problem.least("global"), problem.most("global")) == pytest.approx((0, 1))
+    found = mfrd.distortion_at_rate(problem, "global", 0.7)
+    assert found.distortions["global"] == pytest.approx(0.3, abs=1e-9)
+    assert found.distortion_bounds["global"] <= 0.3
+    assert (found.encoder.Q[np.isinf(d)] == 0).all()
+
+
 def test_the_ends_of_a_range_are_kept_only_where_an_encoder_reaches_them(monkeypatch):
     solution = newton(gaussian_problem(m=40))
     few = solution.ranges["global"]
