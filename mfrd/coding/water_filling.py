@@ -20,7 +20,7 @@ from ..problems.source import Source
 from ..problems.units import NATS_PER_BIT
 from ..problems.values import as_points
 from ..quantisers.scalar import Hull
-from ..solvers.certificate import log_sum
+from ..solvers.certificate import U, log_sum
 from ..solvers.interior_point import centre, interior_point
 from ..solvers.saddle import Saddle
 
@@ -166,9 +166,15 @@ def parallel_bound(
     free = [Fidelity(0.0)]  # its price counts, its budget charges nothing: the bound, at any price, is g_c(w)
     dual = [lower_bound_all_codebooks(s, free, [price], a, tol=1e-4) for s, a in zip(sources, potentials)]
     scalar = [scalar_dual(source, price) for source in sources]
-    lower, scalar_bound = (max(0.0, float(share @ g) - price * D / NATS_PER_BIT) for g in (dual, scalar))
+    lower, scalar_bound = (max(0.0, weighted_down(share, np.array(g), price * D / NATS_PER_BIT)) for g in (dual, scalar))
     rate, spent = float(share @ nats / NATS_PER_BIT), float(share @ spends)
     return ParallelBound(lower, rate, spent, price / NATS_PER_BIT, scalar_bound, np.array(spends))
+
+
+def weighted_down(share: np.ndarray, bounds: np.ndarray, charge: float) -> float:
+    """sum_c share_c bounds_c - charge, (components,) each, rounded down: shares are quotients, charge two products."""
+    gain = share @ bounds
+    return float(gain - charge - (len(share) + 12) * U * (share @ abs(bounds) + charge + abs(gain)))
 
 
 def scalar_dual(source: Source, price: float) -> float:

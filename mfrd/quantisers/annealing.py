@@ -32,7 +32,8 @@ class AnnealingStep:
     tau : float
         The temperature, from 1 to 0.
     encoder : Encoder
-        Where the alternation came to rest.
+        After the last round at this temperature: Q on the codewords before that round, with the priced centroids that
+        follow from it. From an optimum one round is all that tau = 1 takes, since its q does not move.
     distortions : dict
         What is spent, by fidelity name, in the unit of its budget; for per="letter" the largest over the letters.
     rate, output_entropy, conditional_entropy : float
@@ -83,7 +84,7 @@ def anneal(
     max_iter : int, optional
         Rounds at each temperature, at least 1.
     tol : float, optional
-        A temperature is done once no q_j moves by more.
+        A temperature is done once no q_j moves by more, whether or not codewords do.
 
     Returns
     -------

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from flint import arb, fmpq
 from scipy.special import entr
 
 import mfrd
@@ -32,3 +33,15 @@ def test_the_scalar_dual_is_the_least_over_all_partitions(price):
         mean = np.bincount(cells, p * x, 4) / np.where(mass > 0, mass, 1)
         every.append(entr(mass).sum() + price * p @ (x - mean[cells]) ** 2)
     assert water_filling.scalar_dual(source, price) == pytest.approx(min(every) / np.log(2), abs=1e-12)
+
+
+def test_a_sum_of_bounds_is_rounded_down():
+    """Against balls: shares are those of counts, and the charge is price D / log 2."""
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        counts, bounds = rng.integers(1, 1000, 20), rng.normal(size=20) * 10.0 ** rng.integers(-3, 4, 20)
+        price, D = 10.0 ** rng.uniform(-3, 3, 2)
+        found = water_filling.weighted_down(counts / counts.sum(), bounds, price * D / np.log(2))
+        gain = sum(fmpq(int(n), int(counts.sum())) * fmpq(*float(g).as_integer_ratio()) for n, g in zip(counts, bounds))
+        truth = arb(gain) - arb(price) * arb(D) / arb(2).log()
+        assert arb(found) < truth and truth - arb(found) < arb(1e-14 * float(abs(bounds).sum() + price * D))
