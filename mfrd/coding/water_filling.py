@@ -166,7 +166,9 @@ def parallel_bound(
     free = [Fidelity(0.0)]  # its price counts, its budget charges nothing: the bound, at any price, is g_c(w)
     dual = [lower_bound_all_codebooks(s, free, [price], a, tol=1e-4) for s, a in zip(sources, potentials)]
     scalar = [scalar_dual(source, price) for source in sources]
-    lower, scalar_bound = (max(0.0, weighted_down(share, np.array(g), price * D / NATS_PER_BIT)) for g in (dual, scalar))
+    lower, scalar_bound = (
+        max(0.0, weighted_down(share, np.array(g), price * D / NATS_PER_BIT)) for g in (dual, scalar)
+    )
     rate, spent = float(share @ nats / NATS_PER_BIT), float(share @ spends)
     return ParallelBound(lower, rate, spent, price / NATS_PER_BIT, scalar_bound, np.array(spends))
 

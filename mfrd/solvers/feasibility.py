@@ -90,15 +90,14 @@ def least_shortfall(
         return np.arange(n) * m + deterministic(problem, np.zeros((len(measures), n))), np.ones(n), shortfall, proof
     units = np.where(left[rows] == 0, 1.0, abs(left[rows]))
     budget = problem.excess_budgets[rows] / units
-    of_letter = [sp.csc_array(w[rows] * (g[rows] == h)[:, None] * problem.source.p / units[:, None]) for h in measures]
+    weights = sp.csc_array(w[rows] * problem.source.p / units[:, None])
     while True:
         i, (support, column) = pairs // m, np.unique(pairs % m, return_inverse=True)
-        spends = sum(of_letter[h][:, i] @ sp.diags_array(problem.excess(h, support)[i, column]) for h in measures)
-        spends.data = np.minimum(spends.data, ENORMOUS)
-        t = np.arange(len(pairs) + 1) == len(pairs)
-        rows_of_Q = sp.csc_array((np.ones(len(pairs)), (i, np.arange(len(pairs)))), (n, len(t)))
-        bounds = np.column_stack([np.where(t, -np.inf, 0.0), np.full(len(t), np.inf)])
-        below = sp.hstack([spends, -np.ones((len(rows), 1))])
+        excess = np.array([problem.excess(h, support)[i, column] for h in measures])
+        below, P = spends(weights, g[rows], i, excess), len(pairs)
+        rows_of_Q = sp.csc_array((np.ones(P), i, np.append(np.arange(P + 1), P)), (n, P + 1))
+        t = np.arange(P + 1) == P
+        bounds = np.column_stack([np.where(t, -np.inf, 0.0), np.full(P + 1, np.inf)])
         program = linprog(1.0 * t, below, budget, rows_of_Q, np.ones(n), bounds)
         if program.status != 0 or program.x is None:
             raise SolverFailed(f"the linear program of feasibility ended with status {program.status}")
@@ -115,6 +114,21 @@ def least_shortfall(
             share = np.zeros(len(pairs))
             share[np.searchsorted(pairs, i * m + support[column])] = program.x[:-1]
             return pairs, share, shortfall, proof
+
+
+def spends(weights: sp.csc_array, measure: np.ndarray, letter: np.ndarray, excess: np.ndarray) -> sp.csc_array:
+    """What pairs add to rows, and -1 for t: (R, P + 1).
+
+    weights: of a letter in each row, (R, n); measure: of each row, (R,); letter: of each pair, (P,); excess: of each
+    pair by each measure, (G, P).
+    """
+    sizes = np.diff(weights.indptr)[letter]
+    ends = np.cumsum(sizes)
+    at = np.arange(ends[-1]) + np.repeat(weights.indptr[letter] - ends + sizes, sizes)  # entries, pair by pair
+    row, pair, R = weights.indices[at], np.repeat(np.arange(len(letter)), sizes), len(measure)
+    data = np.minimum(weights.data[at] * excess[measure[row], pair], ENORMOUS)
+    starts = np.concatenate([[0], ends, [ends[-1] + R]])
+    return sp.csc_array((np.append(data, -np.ones(R)), np.append(row, np.arange(R)), starts), (R, len(letter) + 1))
 
 
 def together(problem: Problem, first: str | None = None) -> tuple[Problem, list[str]]:
