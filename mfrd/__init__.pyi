@@ -9,7 +9,7 @@ from .coding.check import Check
 from .coding.codec import Codec
 from .coding.container import CorruptStream
 from .coding.stream import Stream, draw, measure
-from .problems.distortion import absolute_error, hamming, mahalanobis, squared_error
+from .problems.distortion import absolute_error, coordinate, erasure, hamming, mahalanobis, squared_error, weighted
 from .problems.fidelity import Fidelity, InfeasibleFidelity
 from .problems.problem import Problem
 from .problems.source import Source, bumps, grid
@@ -52,11 +52,13 @@ __all__ = [
     "backends",
     "blahut_arimoto",
     "bumps",
+    "coordinate",
     "distortion_at_rate",
     "draw",
     "ecsq",
     "ecsq_hull",
     "ecvq",
+    "erasure",
     "finite_blocklength",
     "grid",
     "hamming",
@@ -78,4 +80,5 @@ __all__ = [
     "squared_error",
     "trellis",
     "uniform_quantiser",
+    "weighted",
 ]

@@ -6,7 +6,7 @@ from math import fsum
 
 import numpy as np
 
-from .distortion import squared_error
+from .distortion import called, squared_error
 from .values import number, plain, real_array
 
 FORMS = ("joint", "subset", "letter")
@@ -95,7 +95,7 @@ class Fidelity:
     def __repr__(self) -> str:
         on = self.on
         where = "" if on is None else f", on {on.sum() if on.dtype == bool else on.size} letters"
-        return f"Fidelity({self.D:g}, per {self.per}{where}, name {self.name!r})"
+        return f"Fidelity({self.D:g}, {called(self.distortion)}, per {self.per}{where}, name {self.name!r})"
 
     def mask(self, n: int) -> np.ndarray:
         """The letters of the subset among n, boolean (n,).

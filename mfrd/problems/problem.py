@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .distortion import metric
+from .distortion import called, metric
 from .edges import Edges
 from .fidelity import Fidelity, InfeasibleFidelity
 from .rounding import exact_dot, exact_sum, two_sum, up
@@ -41,8 +41,8 @@ class Problem:
     ----------
     source : Source
         n letters in R^k.
-    codebook : (m,) or (m, k) array
-        Kept as given; .y is (m, k).
+    codebook : (m,) or (m, k) array, or None
+        Kept as given; .y is (m, k). None where a distortion is a matrix: its codewords, numbered from 0.
     fidelities : Fidelity, or a sequence of them
         With distinct names.
 
@@ -62,7 +62,7 @@ class Problem:
     """
 
     source: Source
-    codebook: np.ndarray
+    codebook: Any
     fidelities: Sequence[Fidelity]
     y: np.ndarray = field(init=False)  # the codebook, (m, k)
     rows: BudgetRows = field(init=False)  # R rows, G distinct measures
@@ -72,13 +72,15 @@ class Problem:
     def __post_init__(self) -> None:
         if not isinstance(self.source, Source):
             raise ValueError(f"source is {self.source!r}; expected an mfrd.Source of points and probabilities")
-        y, k = as_points(self.codebook, "codebook"), self.source.x.shape[1]
-        if y.shape[1] != k:
-            raise ValueError(f"codebook has dimension {y.shape[1]}; expected {k}, that of the source points")
         given = self.fidelities
         fidelities = (given,) if isinstance(given, Fidelity) else tuple(given) if np.iterable(given) else ()
         if not fidelities or not all(isinstance(f, Fidelity) for f in fidelities):
             raise ValueError(f"fidelities are {given!r}; expected one or more mfrd.Fidelity")
+        if self.codebook is None:
+            self.__dict__.update(codebook=self.source.shaped(numbered(fidelities, self.source.x.shape[1])))
+        y, k = as_points(self.codebook, "codebook"), self.source.x.shape[1]
+        if y.shape[1] != k:
+            raise ValueError(f"codebook has dimension {y.shape[1]}; expected {k}, that of the source points")
         names = [f.name for f in fidelities]
         if len(set(names)) < len(names):
             repeated = next(name for name in names if names.count(name) > 1)
@@ -105,7 +107,7 @@ class Problem:
         for f in self.fidelities:
             if metric(f.distortion, k) is None:
                 raise ValueError(
-                    f"{f.name}: distortion {getattr(f.distortion, '__name__', 'matrix')} is not quadratic; "
+                    f"{f.name}: distortion {called(f.distortion)} is not quadratic in all coordinates; "
                     "free codewords need squared_error or mahalanobis: solve this measure on a fixed codebook"
                 )
         return np.array([metric(d, k) for d in self.rows.measures])
@@ -504,6 +506,14 @@ class Problem:
             "raise the budget or add codewords near its letters",
             *(f.name, f.D, least),
         )
+
+
+def numbered(fidelities: Sequence[Fidelity], k: int) -> np.ndarray:
+    """Codewords 0, 1, ..., (m, k), as many as the first distortion matrix has; ValueError where there is none."""
+    for f in fidelities:
+        if not callable(f.distortion) and f.distortion.ndim == 2:
+            return np.arange(f.distortion.shape[1])[:, None] * np.ones(k)
+    raise ValueError("codebook is None and no distortion is a matrix; expected a codebook, (m,) or (m, k)")
 
 
 def answers() -> Any:

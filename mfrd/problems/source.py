@@ -68,6 +68,35 @@ class Source:
         self.__dict__.update(points=np.array(self.points, float), pmf=p / p.sum())
 
     @classmethod
+    def from_pmf(cls, pmf: np.ndarray) -> "Source":
+        """The source of n letters of which nothing but their probabilities is known: they are numbered from 0.
+
+        With a distortion matrix, that is a whole problem: `mfrd.Problem(mfrd.Source.from_pmf(p), None, fidelity)`.
+
+        Parameters
+        ----------
+        pmf : (n,) array
+
+        Returns
+        -------
+        Source
+
+        Raises
+        ------
+        ValueError
+            As Source.
+
+        Examples
+        --------
+        >>> import mfrd
+        >>> coin = mfrd.Source.from_pmf([0.5, 0.5])
+        >>> problem = mfrd.Problem(coin, None, mfrd.Fidelity(0.1, distortion=[[0, 1], [1, 0]]))
+        >>> round(mfrd.solve(problem, "newton").rate, 4)
+        0.531
+        """
+        return cls(np.arange(max(1, np.size(pmf))), pmf)
+
+    @classmethod
     def from_samples(cls, samples: np.ndarray, bins: Any = None, *, split: Any = ()) -> "Source":
         """The source of measured samples: letters with their relative frequencies.
 

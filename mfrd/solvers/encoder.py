@@ -155,6 +155,21 @@ class Encoder:
         with np.errstate(invalid="ignore"):  # no share of an infinite distortion is nothing
             return np.where(self.columns > 0, self.columns * d, 0.0).sum(axis=1)
 
+    def mean_distortion(self, measure: Callable | np.ndarray) -> float:
+        """E d(X, Y), over letters of positive probability.
+
+        Parameters
+        ----------
+        measure : function (n, k), (m, k) -> (n, m), or that matrix itself
+
+        Returns
+        -------
+        float
+            In units of the measure; infinite where a pair of infinite distortion occurs.
+        """
+        seen = self.source.p > 0
+        return float(self.source.p[seen] @ self.distortion(measure)[seen])
+
     def spent(self, rows: BudgetRows) -> np.ndarray:
         """E_r = sum_i p_i w_ri E[d_g(x_i, Y) | X = x_i], what each budget row bounds, (R,).
 

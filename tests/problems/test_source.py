@@ -220,5 +220,5 @@ def test_a_source_says_what_it_is_in_one_line():
     source = mfrd.Source([-1.0, 1.0], [0.5, 0.5])
     assert repr(source) == "Source(2 letters in R^1, mean [0.], variance 1)"
     assert repr(mfrd.Problem(source, [0.0], mfrd.Fidelity(1.5))) == (
-        "Problem(2 letters, 1 codewords, Fidelity(1.5, per joint, name 'global'))"
+        "Problem(2 letters, 1 codewords, Fidelity(1.5, squared_error, per joint, name 'global'))"
     )

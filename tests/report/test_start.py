@@ -146,5 +146,5 @@ def test_plain_representations_are_one_line(solution):
     for thing in things:
         assert repr(thing).startswith(type(thing).__name__ + "(") and "\n" not in repr(thing)
         assert "array(" not in repr(thing) and "0x" not in repr(thing)
-    assert repr(BUDGETS[1]) == "Fidelity(0.05, per joint, on 8 letters, name 'core')"
+    assert repr(BUDGETS[1]) == "Fidelity(0.05, squared_error, per joint, on 8 letters, name 'core')"
     assert repr(things[6]).startswith("Refinement(not converged in 1 rounds, rate 0.4")
