@@ -144,3 +144,114 @@ def measured(x: np.ndarray, mass: np.ndarray, weight: np.ndarray, edges: np.ndar
     near = x - np.repeat(x[a], sizes)  # about the first letter of the cell, so that nothing cancels
     step = np.divide(np.add.reduceat(weight * near, a), W, out=np.zeros_like(W), where=W > 0)
     return float(weight @ (near - np.repeat(step, sizes)) ** 2), float(entr(P).sum())
+
+
+def tolerant(
+    x: np.ndarray, mass: np.ndarray, weight: np.ndarray, radius: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The cells of sorted letters (n,) of least weighted squared error + H with every letter near its codeword.
+
+        |x_i - y_j| <= radius_i   for the letters i of cell j:   y_j in [max (x_i - radius_i), min (x_i + radius_i)],
+
+    which is the centroid or the end next to it. -> (edges (m + 1,), codewords (m,)); None where the costs overflow.
+    A cell that holds a letter holds its codeword's interval too, so for each end the cells that may be begin in a run.
+    """
+    n, start = len(x), 0
+    low, high = np.full(n, -np.inf), np.full(n, np.inf)
+    W, P, mean, S, first = np.zeros((5, n))
+    value, previous, codeword = np.zeros(n + 1), np.zeros(n + 1, int), np.zeros(n + 1)
+    for b in range(n):
+        a = slice(start, b + 1)  # the cells a .. b take in letter b
+        low[a], high[a] = np.maximum(low[a], x[b] - radius[b]), np.minimum(high[a], x[b] + radius[b])
+        while low[start] > high[start] and start < b:
+            start += 1
+        a, mean[b] = slice(start, b + 1), x[b]
+        grown = W[a] + weight[b]
+        step = x[b] - mean[a]
+        share = np.divide(weight[b], grown, out=np.zeros(b + 1 - start), where=grown > 0)
+        S[a] += W[a] * share * step**2
+        mean[a] += share * step
+        W[a], P[a] = grown, P[a] + mass[b]
+        first[a] += mass[b] * (x[b] - x[a])
+        plain = x[a] + np.divide(first[a], P[a], out=np.zeros(b + 1 - start), where=P[a] > 0)
+        y = np.clip(np.where(grown > 0, mean[a], plain), low[a], np.maximum(low[a], high[a]))
+        cost = value[a] + S[a] + grown * (y - mean[a]) ** 2 + entr(P[a])
+        best = int(cost.argmin())
+        value[b + 1], previous[b + 1], codeword[b + 1] = cost[best], start + best, y[best]
+    if not np.isfinite(value[n]):
+        return None
+    edges = [n]
+    while edges[-1]:
+        edges.append(int(previous[edges[-1]]))
+    found = np.array(edges[::-1])
+    return found, codeword[found[1:]]
+
+
+class Constrained:
+    """Contiguous cells of sorted letters x (n,) within budgets D (R,) of rows p_i w_ri, (R, n), by moving their edges.
+
+    mass: (n,); weight: (n,), by which centroids are taken; radius: (n,), how near each letter's codeword must be.
+    """
+
+    def __init__(
+        self, x: np.ndarray, mass: np.ndarray, rows: np.ndarray, D: np.ndarray, weight: np.ndarray, radius: np.ndarray
+    ) -> None:
+        self.x, self.D, self.radius = x, D, radius
+        sums = lambda values: np.pad(np.cumsum(values, axis=-1), [(0, 0)] * (values.ndim - 1) + [(1, 0)])
+        self.moments = [sums(rows * x**power) for power in (0, 1, 2)]  # (R, n + 1)
+        self.mass, self.first = sums(mass), sums(mass * x)
+        self.weight, self.pull = sums(weight), sums(weight * x)
+
+    def cells(self, a: np.ndarray, b: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(codewords, what each row spends (R, cells)) of the cells of letters a .. b-1; empty cells spend nothing."""
+        W, P = self.weight[b] - self.weight[a], self.mass[b] - self.mass[a]
+        plain = np.divide(self.first[b] - self.first[a], P, out=np.zeros(len(P)), where=P > 0)
+        y = np.divide(self.pull[b] - self.pull[a], W, out=plain, where=W > 1e-12 * self.weight[-1])
+        y = np.minimum(np.maximum(y, low), high)
+        zero, one, two = (moment[:, b] - moment[:, a] for moment in self.moments)
+        return y, np.maximum(two - 2 * y * one + y**2 * zero, 0)
+
+    def bounds(self, a: int, b: int, forward: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Where codewords of the cells a .. e-1 (forward) or e .. b-1 may lie, for each e from a to b."""
+        low, high = self.x[a:b] - self.radius[a:b], self.x[a:b] + self.radius[a:b]
+        if forward:
+            return np.append(-np.inf, np.maximum.accumulate(low)), np.append(np.inf, np.minimum.accumulate(high))
+        back = np.maximum.accumulate(low[::-1])[::-1], np.minimum.accumulate(high[::-1])[::-1]
+        return np.append(back[0], -np.inf), np.append(back[1], np.inf)
+
+    def descended(self, edges: np.ndarray, rounds: int = 20) -> tuple[np.ndarray, np.ndarray]:
+        """(edges, codewords) of cells of less H that keep the budgets, each edge moved in turn; an edge may vanish."""
+        for _ in range(rounds):
+            moved, j = False, 1
+            while j < len(edges) - 1:
+                a, b = int(edges[j - 1]), int(edges[j + 1])
+                e = np.arange(a, b + 1)
+                spent = self.total(edges)
+                left, right = self.bounds(a, b, True), self.bounds(a, b, False)
+                now = self.cells(np.full(len(e), a), e, *left)[1] + self.cells(e, np.full(len(e), b), *right)[1]
+                H = entr(self.mass[e] - self.mass[a]) + entr(self.mass[b] - self.mass[e])
+                at = int(edges[j]) - a
+                kept = ((spent - now[:, [at]])[:, :] + now <= self.D[:, None] * (1 - 1e-12)).all(axis=0)
+                kept &= (left[0] <= left[1]) & (right[0] <= right[1])
+                best = int(np.where(kept, H, np.inf).argmin())
+                if kept.any() and H[best] < H[at] - 1e-12:
+                    moved = True
+                    edges = (
+                        np.delete(edges, j) if e[best] in (a, b) else np.append(edges[:j], [e[best], *edges[j + 1 :]])
+                    )
+                else:
+                    j += 1
+            if not moved:
+                break
+        low, high = self.ends(edges)
+        return edges, self.cells(edges[:-1], edges[1:], low, high)[0]
+
+    def ends(self, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where the codeword of each cell may lie, (m,) both."""
+        starts = edges[:-1]
+        low, high = np.maximum.reduceat(self.x - self.radius, starts), np.minimum.reduceat(self.x + self.radius, starts)
+        return low, np.maximum(low, high)
+
+    def total(self, edges: np.ndarray) -> np.ndarray:
+        """What each row spends, (R, 1)."""
+        return self.cells(edges[:-1], edges[1:], *self.ends(edges))[1].sum(axis=1, keepdims=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..codebooks.priced import Budgets, Priced
+from ..codebooks.priced import TINY, Budgets, Priced
 from ..problems.binning import LETTERS
 from ..problems.distortion import squared_error
 from ..problems.fidelity import Fidelity
@@ -24,13 +24,16 @@ from ..solvers.outcome import Stats, Status
 from .annealing import TEMPERATURES, path
 from .cells import from_labels, snap
 from .descent import Column, descend
-from .partition import Cells
+from .partition import Cells, Constrained, tolerant
 from .quantiser import Quantiser, cheapest_alone, time_share
 from .scalar import NARROW, ecsq
 
 BEST_FOUND = "best found: multi-start search, an upper bound that only the lower bound judges"
 STARTS = ("columns", "cells", "anneal", "random")
 GAIN = 1e-9  # nats a round must gain to count
+MANY = 8  # rows beyond which, on a line, contiguous cells alone are searched, so many rounds
+CLIMB = 40  # prices tried then, twice
+STEP = 0.3  # by which a price follows what its row spends beyond its budget, in parts of it, as a logarithm
 KEEP = 6  # columns refined again at new prices
 
 
@@ -152,8 +155,12 @@ class ColumnSearch:
         rows, rate, idle = self.budgets.rows, np.inf, -1
         mass, least = (rows.weights > 0) @ self.budgets.p, 1e-6 * self.columns[1].E + 1e-300
         guess = mass * self.budgets.x.shape[1] / (2 * np.maximum(rows.D, least))  # -dR/dD_r at high resolution, nats
+        if many := len(rows) > MANY and "cells" in self.kinds and self.on_a_line:
+            self.kinds = ("cells",)
+            self.climb(guess)
         for first in (*prices, *np.outer((0.5, 1.0, 2.0), guess)):
             self.explore(first)
+        rounds = min(rounds, MANY) if many else rounds
         for done in range(rounds + 1):
             weights, found = time_share(*self.table())
             lower = weights @ self.table()[0]
@@ -162,6 +169,71 @@ class ColumnSearch:
                 break
             self.explore(found)
         return weights
+
+    @property
+    def on_a_line(self) -> bool:
+        """Whether contiguous cells are all there is to search: one dimension, one measure."""
+        return self.budgets.x.shape[1] == len(self.budgets.metrics) == 1
+
+    def climb(self, prices: np.ndarray) -> None:
+        """Add columns of contiguous cells at prices that follow what they spend, where rows are many.
+
+        A row that spends too much grows dearer, one that spends too little cheaper: multiplicative weights, whose
+        average meets the budgets (Plotkin, Shmoys and Tardos 1995). Then the same for columns that meet all by
+        themselves, in which what counts one letter alone is a largest error, not a price.
+        """
+        rows, p = self.budgets.rows, self.budgets.p
+        D = np.maximum(rows.D, TINY)
+        now = prices.copy()
+        for _ in range(CLIMB):
+            priced = Priced(self.budgets, self.budgets.pin(now))
+            column = self.settled(self.contiguous_cells(priced), priced)
+            now = now * np.exp(STEP * np.clip(column.E / D - 1, -1, 3))
+        single = (np.count_nonzero(rows.weights * (p > 0), axis=1) == 1) & ((rows.weights > 0) @ p > 0)
+        radius = np.full(len(p), np.inf)
+        for r in np.flatnonzero(single):
+            i = int(np.argmax(rows.weights[r] * p))
+            most = rows.D[r] / (rows.weights[r, i] * p[i] * self.budgets.metrics[0, 0, 0])
+            radius[i] = min(radius[i], np.sqrt(most) * (1 - 1e-13))
+        now = np.where(single, 0.0, prices if single.any() else now)
+        for t in range(CLIMB if not single.all() else 1):
+            priced = Priced(self.budgets, self.budgets.pin(now) * ~single)
+            order, weight = self.in_order(priced)
+            found = tolerant(self.budgets.x[order, 0], p[order], weight, radius[order])
+            if found is None:
+                break
+            edges, y = found
+            cells = np.empty(len(order), int)
+            cells[order] = np.repeat(np.arange(len(y)), np.diff(edges))
+            self.columns.append(column := Column(self.budgets, cells, y[:, None]))
+            self.attempts += 1
+            over = np.clip(column.E / D, 0.3, 3.0)
+            now = now * (over ** (1 / (1 + t / 5)) if t < CLIMB // 2 else np.where(over > 1, 1.1 * over, 1.0))
+            if t >= CLIMB // 2 and over.max() <= 1:
+                break
+        self.descend_alone(radius)
+
+    def descend_alone(self, radius: np.ndarray) -> None:
+        """Add what moving edges makes of the best contiguous columns that meet the budgets by themselves."""
+        rows, M = self.budgets.rows, self.budgets.metrics[0, 0, 0]
+        met = [column for column in self.columns[2:] if (column.E <= rows.D * (1 + 1e-12)).all()]
+        order = np.argsort(self.budgets.x[:, 0], kind="stable")
+        x, p, w = self.budgets.x[order, 0], self.budgets.p[order], rows.weights[:, order]
+        for column in sorted(met, key=lambda column: column.rate)[:KEEP]:
+            cells = column.cells[order]
+            edges = np.concatenate([[0], np.flatnonzero(np.diff(cells)) + 1, [len(x)]])
+            weight = M * p * ((column.E > 0) / np.maximum(rows.D, TINY) @ w)
+            found, y = Constrained(x, p, M * p * w, rows.D, weight, radius[order]).descended(edges)
+            cells[order] = np.repeat(np.arange(len(y)), np.diff(found))
+            self.columns.append(Column(self.budgets, cells, y[:, None]))
+            self.attempts += 1
+
+    def settled(self, cells: np.ndarray, priced: Priced) -> Column:
+        """The column of cells (n,) with their priced centroids, which is added."""
+        column = Column(self.budgets, cells, priced.codewords(cells, cells.max() + 1))
+        self.columns.append(column)
+        self.attempts += 1
+        return column
 
     def table(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
         """(H (T,) nats, E (T, R), D (R,), names (R,)) of the columns and the budgets."""
@@ -187,7 +259,7 @@ class ColumnSearch:
         for kind in self.kinds:
             if kind == "columns":
                 yield from [(True, column.y, column.q) for column in sorted(self.columns, key=value)[:KEEP]]
-            elif kind == "cells" and self.budgets.x.shape[1] == len(self.budgets.metrics) == 1:
+            elif kind == "cells" and self.on_a_line:
                 yield False, *self.contiguous(priced)
             elif kind == "anneal":
                 yield from [(False, *start) for start in self.given]
@@ -216,12 +288,21 @@ class ColumnSearch:
 
     def contiguous(self, priced: Priced) -> tuple[np.ndarray, np.ndarray]:
         """The contiguous cells of least H + lam . E: y (m, 1), q (m,)."""
-        order = np.argsort(self.budgets.x[:, 0], kind="stable")
-        weight = (priced.p * priced.theta[0] * self.budgets.metrics[0, 0, 0])[order]
-        (edges,) = Cells(self.budgets.x[order, 0], priced.p[order], weight).best([1.0])
+        cells = self.contiguous_cells(priced)
+        return priced.codewords(cells, cells.max() + 1), np.bincount(cells, priced.p)
+
+    def contiguous_cells(self, priced: Priced) -> np.ndarray:
+        """The contiguous cells of least H + lam . E, (n,)."""
+        order, weight = self.in_order(priced)
+        (edges,) = Cells(self.budgets.x[order, 0], priced.p[order], weight).best(np.ones(1))
         cells = np.empty(len(order), int)
         cells[order] = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
-        return priced.codewords(cells, len(edges) - 1), np.bincount(cells, priced.p)
+        return cells
+
+    def in_order(self, priced: Priced) -> tuple[np.ndarray, np.ndarray]:
+        """(the letters in ascending order, (n,); what the squared error of each costs, in that order, (n,) nats)."""
+        order = np.argsort(self.budgets.x[:, 0], kind="stable")
+        return order, (priced.p * priced.theta[0] * self.budgets.metrics[0, 0, 0])[order]
 
     def encoder(self, column: Column) -> Encoder:
         """The encoder of a column on the source as it was given."""

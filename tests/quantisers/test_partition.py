@@ -1,11 +1,14 @@
 """The best contiguous cells: against the plain program over all pairs, over block edges, weights and ties."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.special import entr
 
 import mfrd
-from mfrd.quantisers.partition import WIDTH, Cells, measured
+from mfrd.quantisers.cells import labels
+from mfrd.quantisers.partition import WIDTH, Cells, Constrained, measured, tolerant
 
 
 def plainly(x, mass, weight, mu):
@@ -46,3 +49,65 @@ def test_many_letters_have_neighbours_on_the_hull_to_a_ten_millionth_of_a_bit():
     least, H = measured(x, mass, mass, edges)
     assert abs(found.rate - (least + slope * H / np.log(2) - found.distortion) / slope) < 1e-7
     assert found.distortion == pytest.approx(0.05, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_tolerant_cells_are_the_best_of_all_contiguous_ones(seed):
+    """Against every partition of nine letters, the codeword of each cell found by a fine search of its interval."""
+    rng = np.random.default_rng(seed)
+    n = 9
+    x, mass = np.sort(rng.normal(size=n)), rng.dirichlet(np.ones(n))
+    radius, weight = rng.choice([0.2, 0.6, np.inf], n), mass * rng.choice([0.0, 3.0], n)
+    least = np.inf
+    for cuts in itertools.product((False, True), repeat=n - 1):
+        edges = np.concatenate([[0], np.flatnonzero(cuts) + 1, [n]])
+        cost = 0.0
+        for a, b in zip(edges[:-1], edges[1:]):
+            low, high = (x[a:b] - radius[a:b]).max(), (x[a:b] + radius[a:b]).min()
+            y = np.linspace(max(low, x[a]), min(high, x[b - 1]), 4001) if low <= high else np.zeros(0)
+            errors = weight[a:b] @ (x[a:b, None] - y) ** 2 if len(y) else [np.inf]
+            cost += np.min(errors) + entr(mass[a:b].sum())
+        least = min(least, cost)
+    edges, y = tolerant(x, mass, weight, radius)
+    cell = np.repeat(np.arange(len(y)), np.diff(edges))
+    assert (abs(x - y[cell]) <= radius * (1 + 1e-12)).all()
+    H = entr(np.bincount(cell, mass)).sum()
+    assert least - 1e-4 < weight @ (x - y[cell]) ** 2 + H <= least + 1e-9
+
+
+def test_largest_errors_on_a_region_cost_no_more_than_uniform_cells_there():
+    x = mfrd.grid(-4, 4, 400)
+    source = mfrd.bumps(x, [1], [0], [1])
+    budgets = [mfrd.Fidelity(0.05), mfrd.Fidelity(0.01, on=x > 1, per="letter", name="high")]
+    found = mfrd.ecvq(source, budgets)
+    alone = found.deterministic()
+    assert found.rate <= 2.60 and alone.output_entropy < 2.63  # 2.7431 for cells of 0.2 and one step elsewhere
+    for parts in (found.parts, ((1.0, alone),)):
+        errors = sum(weight * (x - encoder.codebook[labels(encoder)]) ** 2 for weight, encoder in parts)
+        assert source.p @ errors <= 0.05 * (1 + 1e-9) and errors[x > 1].max() <= 0.01 * (1 + 1e-9)
+
+
+def test_many_budgets_on_disjoint_subsets_are_met_near_the_limit():
+    x = mfrd.grid(-4, 4, 400)
+    source, part = mfrd.bumps(x, [1], [0], [1]), np.arange(400) * 32 // 400
+    budgets = [mfrd.Fidelity(0.05, on=part == j, per="subset", name=str(j)) for j in range(32)]
+    found = mfrd.ecvq(source, budgets)
+    assert found.rate < 2.1615 + 0.3  # mfrd.limit of these budgets, to 1e-3 bits
+    alone = (x - found.safe.codebook[labels(found.safe)]) ** 2
+    assert found.safe.output_entropy < 3.0
+    for j in range(32):
+        assert source.p[part == j] @ alone[part == j] / source.p[part == j].sum() <= 0.05 * (1 + 1e-9)
+        assert found.distortions[str(j)] <= 0.05 * (1 + 1e-9)
+
+
+def test_edges_descend_within_the_budgets():
+    x = mfrd.grid(-4, 4, 100)
+    source = mfrd.bumps(x, [1], [0], [1])
+    rows, D = np.array([np.ones(100), x > 0]), np.array([0.1, 0.02])
+    edges = np.arange(0, 101, 4)
+    moving = Constrained(x, source.p, source.p * rows, D, source.p * (1 + (x > 0)), np.full(100, 1.0))
+    found, y = moving.descended(edges)
+    cell = np.repeat(np.arange(len(y)), np.diff(found))
+    assert ((source.p * rows) @ (x - y[cell]) ** 2 <= D).all() and abs(x - y[cell]).max() <= 1
+    entropy = lambda edges: entr(np.add.reduceat(source.p, edges[:-1])).sum()
+    assert entropy(found) < entropy(edges) - 0.5
