@@ -15,9 +15,19 @@ nothing of the n letters. Since |T_j| <= 1, p is at most the maximum of its term
 tangent plane bounds it, plus the sum of the other coefficients' sizes: near a maximum the excess falls with the third
 power of the side, and a few halvings close even what is flat.
 
-Rounding. Slopes times 1 - 2 eta make c too large by more than all that moves s_i: metrics diagonal to within eta, and
-points within delta, since (t - delta)^2 >= (1 - eta) t^2 - delta^2 / eta, whose last term is added to the exponent.
-What is computed from there errs by at most `rounding` times sup c, and that is resolved: sup c <= B / (1 - rounding).
+Rounding (u = 2^-53, N = d + 1). Slopes times 1 - 4 eta make c too large by more than all that moves s_i: metrics
+diagonal to within eta / 2, their sums to within (G + 9) u, and points within delta, since
+(t - delta)^2 >= (1 - eta) t^2 - delta^2 / eta, whose last term is added to the exponent. What is computed from there:
+    a box    its centre is off by 64 u (|centre| + 2 half) after sixty halvings: its half-side is enlarged by that;
+    a value  b_i exp(-t), t = sum_a theta (x - u)^2, is off by 4 u t and 2 sqrt(theta t) |delta u|, with
+             |delta u| <= 8 u (|centre| + half) of a node; terms of t > 64 are below n e^-64 sup c together, since
+             b_i <= c(x_i) <= sup c, and so are those of b_i < e^-64 sup c: in all
+             (n + 400 k) u + n e^-64 + sum_a 128 u sqrt(theta_a) (|centre| + half);
+    p        is off by L^k times that, and its coefficients by k (N + 4) u (4 / pi)^k sup c each;
+    a part   T_n is off by (4 n^2 + 10 n + 4) u at a node; N values that are off by e add at most sqrt(2 N) e to the sum
+             of the coefficients' sizes, and matrix products N (N + 4) u 4 / pi and (N + 1) u: `worn`;
+    a bound  the terms of degree two by (40 k + 180) u of their sizes, an eigenvalue by 10 k u |H|.
+The first of these are relative to sup c, together `rounding`, and that is resolved: sup c <= B / (1 - rounding).
 """
 
 from collections.abc import Callable
@@ -30,6 +40,7 @@ from ..problems.rounding import two_sum
 UNIT = 2.0**-53
 DEGREE = {1: 24, 2: 20, 3: 14}  # of the series in each variable
 RADII = (0.6, 1.0, 1.6)  # of the Bernstein ellipses tried, in units of sqrt(2 d) / r
+FLAT = 64.0  # nats below which the terms of c are nothing
 SHARE = 0.02  # of the tolerance, that the remainder may take
 AT_ONCE = 4_000_000  # numbers held at once
 LEAST = 1e-9  # of a series' box: parts so small are not halved
@@ -72,9 +83,13 @@ class Separated:
         if eta > 1e-9:
             return None
         inverse, (about, rest) = np.linalg.inv(T), two_sum(points, -origin)
+        residual = (abs(np.eye(k) - inverse @ T) + 2 * (k + 1) * UNIT * abs(inverse) @ abs(T)).sum(axis=1).max()
+        if residual > 0.01:
+            return None
         x = about @ inverse.T
         lost = abs(about - x @ T.T) + 4 * (k + 1) * UNIT * (abs(x) @ abs(T).T + abs(about)) + abs(rest)
-        delta = 1.01 * lost @ abs(inverse).T
+        delta = lost @ abs(inverse).T  # |T^-1| is at most 1 + 1.02 residual times that
+        delta = 1.01 * (delta + 1.02 * residual * delta.max(axis=1, keepdims=True))
         theta = slopes.T @ mu
         raised = log_b + (theta * delta**2).sum(axis=1) / eta + 8 * UNIT * abs(log_b)
         return cls(T, x, theta * (1 - 4 * eta), raised, origin)
@@ -145,6 +160,14 @@ class Series:
         self.transform = 2 / self.N * np.cos(np.outer(np.arange(self.N), angle))  # values -> coefficients
         self.transform[0] /= 2
         self.lebesgue = 1 + 2 / np.pi * np.log(self.N)
+        n = np.arange(self.N)
+        self.worn = (np.sqrt(2 * self.N) * (4 * n**2 + 10 * n + 4) + 1.5 * self.N * (self.N + 4) + self.N + 1) * UNIT
+
+    def sizes(self, C: np.ndarray) -> np.ndarray:
+        """What rounding may add to the bound of a part of series C, (B, N, .., N), over its matrices' norms, (B,)."""
+        k = C.ndim - 1
+        weight = sum(np.moveaxis(self.worn[(..., *[None] * (k - 1))], 0, a) for a in range(k))
+        return 1.01 * (abs(C) * weight).reshape(len(C), -1).sum(axis=1)
 
     def part(self, middle: np.ndarray, half: float) -> np.ndarray:
         """Matrices to the series on [middle - half, middle + half] within [-1, 1], (m,) -> (m, N, N)."""
@@ -171,9 +194,9 @@ def quadratic_bound(C: np.ndarray) -> np.ndarray:
             H[:, a, b] = H[:, b, a] = at(*(unit[a] + unit[b]))
     diagonal = np.einsum("baa->ba", H)
     low = constant - diagonal.sum(axis=1) / 4
-    total = abs(C).reshape(B, -1).sum(axis=1)
-    cross = (abs(H).sum(axis=(1, 2)) - abs(diagonal).sum(axis=1)) / 2
-    rest = np.maximum(total - abs(constant) - abs(g).sum(axis=1) - abs(diagonal).sum(axis=1) / 4 - cross, 0)
+    sizes, order = abs(C), np.indices(C.shape[1:]).sum(axis=0)
+    rest = (sizes * (order > 2)).reshape(B, -1).sum(axis=1) * (1 + (order.size + 2) * UNIT)
+    few = (sizes * (order <= 2)).reshape(B, -1).sum(axis=1)
     t = np.zeros((B, k))
     for _ in range(4 if k > 1 else 1):  # coordinate ascent within the box
         for a in range(k):
@@ -184,10 +207,11 @@ def quadratic_bound(C: np.ndarray) -> np.ndarray:
     Ht = np.einsum("bac,bc->ba", H, t)
     slope = g + Ht
     tangent = np.maximum(slope * (1 - t), -slope * (1 + t)).sum(axis=1)
-    lift = np.maximum(np.linalg.eigvalsh(H)[:, -1], 0) if k > 1 else np.maximum(diagonal[:, 0], 0)
+    off = 10 * k * UNIT * abs(H).sum(axis=(1, 2))
+    lift = np.maximum(np.linalg.eigvalsh(H)[:, -1] + off, 0) if k > 1 else np.maximum(diagonal[:, 0], 0)
     bound = low + (g * t).sum(axis=1) + (Ht * t).sum(axis=1) / 2 + tangent
-    bound += lift * ((1 + abs(t)) ** 2).sum(axis=1) / 2 + rest
-    return np.minimum(bound, constant + (total - abs(constant))) + 40 * UNIT * k * total
+    bound += lift * ((1 + abs(t)) ** 2).sum(axis=1) / 2
+    return np.minimum(bound, constant + (few - abs(constant))) + (40 * k + 180) * UNIT * few + rest * (1 + 4 * UNIT)
 
 
 def distinct_sides(centres: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -196,10 +220,10 @@ def distinct_sides(centres: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def children(half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(offsets of the children's centres from a box's, (2^s, k); their half-sides): its longer sides are halved."""
+    """(offsets of the children's centres, (2^s, k); their half-sides), in a box's: its longer sides are halved."""
     split = half >= 0.5 * half.max()
     offsets = np.meshgrid(*[(-0.5, 0.5) if s else (0.0,) for s in split], indexing="ij")
-    return np.stack(offsets, -1).reshape(-1, len(half)) * half, np.where(split, half / 2, half)
+    return np.stack(offsets, -1).reshape(-1, len(half)), np.where(split, 0.5, 1.0)
 
 
 class Search:
@@ -223,7 +247,7 @@ class Search:
         """An upper bound of log c over R^k."""
         if self.k:
             self.series = Series(DEGREE[self.k])
-            self.slip = 4 * UNIT * (abs(self.middle) + 2 * self.half)  # of a box's sides, by rounding
+            self.slip = 64 * UNIT * (abs(self.middle) + 2 * self.half)  # of a box's sides, by rounding
             self.halve(self.middle[None], self.half)
         else:
             self.close(np.array([self.b.sum() * (1 + (self.n + 4) * UNIT)]))
@@ -249,16 +273,17 @@ class Search:
         """Halve boxes until a series serves on each, or no letter reaches the best value there."""
         while len(centres):
             self.boxes -= len(centres)
-            crude, rest = self.terms(centres, half + self.slip)
+            wide = half + self.slip
+            crude, rest = self.terms(centres, wide)
             known = np.exp(self.best - self.shift)
             done = (crude <= known) if self.boxes > 0 else np.ones(len(centres), bool)
             self.close(crude[done])
             serves = ~done & (rest <= SHARE * self.tol * known)
             if serves.any():
-                self.descend(centres[serves], half, rest[serves])
-            offsets, smaller = children(half)
-            centres = (centres[~done & ~serves][:, None] + offsets).reshape(-1, self.k)
-            half = smaller
+                self.descend(centres[serves], wide, rest[serves])
+            offsets, share = children(half)
+            centres = (centres[~done & ~serves][:, None] + offsets * half).reshape(-1, self.k)
+            half = half * share
 
     def terms(self, centres: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(sum of the terms' maxima, the series' remainder) on boxes, (B,) each."""
@@ -286,7 +311,7 @@ class Search:
                 with np.errstate(over="ignore"):
                     e = [factor * np.einsum("bi,bi->b", on[at[a]], weighted) for factor, on in ellipses[a]]
                 rest[part] += self.series.lebesgue**a * np.min(e, axis=0)
-        return crude * (1 + (self.n + 99) * UNIT), rest * 1.01
+        return crude * (1 + (self.n + 400 * self.k) * UNIT), rest * 1.01
 
     def coefficients(self, centres: np.ndarray, half: np.ndarray) -> np.ndarray:
         """The series of c on boxes, (B, N, .., N), by one matrix product a box."""
@@ -304,16 +329,16 @@ class Search:
         """Close boxes on which a series serves, up to `rest`, halving them on the series alone."""
         series, k, N = self.series, self.k, self.series.N
         C = self.coefficients(centres, half)
-        pulls = np.sqrt(2 * np.e * self.theta.max(axis=0)) @ (8 * UNIT * (abs(centres).max(axis=0) + half))
-        evaluated = (self.n + 20 + 260 * k) * UNIT + pulls
-        self.rounding = max(self.rounding, series.lebesgue**k * evaluated + (2 * N) ** k * 2 * k * (N + 4) * UNIT)
-        sizes = abs(C).reshape(len(C), -1).sum(axis=1)
+        pulls = 2 * np.sqrt(FLAT * self.theta.max(axis=0)) @ (8 * UNIT * (abs(centres).max(axis=0) + half))
+        evaluated = (self.n + 400 * k) * UNIT + pulls + self.n * np.exp(-FLAT)
+        self.rounding = max(self.rounding, series.lebesgue**k * evaluated + (1.3 * N) ** k * k * (N + 4) * UNIT)
+        sizes = series.sizes(C)
         owner, place, size = np.arange(len(C)), np.zeros((len(C), k)), np.ones(k)
         while len(owner):
             self.boxes -= len(owner)
             axes = distinct_sides(place)
             matrices = [series.part(c, r) for (c, _), r in zip(axes, size)]
-            stretch = 3 * N * k * UNIT * np.prod([abs(m).sum(axis=1).max() for m in matrices])
+            stretch = np.prod([abs(m).sum(axis=1).max() for m in matrices])
             bounds, width = np.empty(len(owner)), max(1, AT_ONCE // N**k)
             for s in range(0, len(owner), width):
                 p = slice(s, s + width)
@@ -324,6 +349,6 @@ class Search:
                 self.climb_from(centres[owner[widest]] + place[widest] * half)
             open_ = (bounds * (1 + self.rounding) > self.target) & (self.boxes > 0) & (size.max() > LEAST)
             self.close(bounds[~open_])
-            offsets, physical = children(size * half)
-            place = (place[open_][:, None] + offsets / half).reshape(-1, k)
-            owner, size = np.repeat(owner[open_], len(offsets)), physical / half
+            offsets, share = children(size * half)
+            place = (place[open_][:, None] + offsets * size).reshape(-1, k)  # exact, in binary fractions
+            owner, size = np.repeat(owner[open_], len(offsets)), size * share

@@ -17,6 +17,14 @@ clipping y to the bounding box of the points does the same in each coordinate. O
 point x_i, c(y*) >= C, so one of the n terms of c(y*) is at least C / n: s_i(y*) <= log p_i + a_i - log(C / n) for some
 i, an ellipsoid around x_i (letters without a price are taken off C, for they add the same everywhere).
 
+Rounding (u = 2^-53). c is raised by more than what its numbers are off: weights by 8 u of their parts, slopes lowered
+by (2 K + 12) u for K fidelities (certificate.py). Of an exponent w_i - s_i, computed from z = L'(x - o) with
+M = L L' but for E, |L^-1 E L^-T| <= rel,
+    |error_i| <= ((k + 4 G + 20) u + rel) (s_i + |w_i|) + 2 sqrt(s_i) delta + delta^2,
+delta = (k + 2) u sqrt(sum_g max_i theta_gi |h_g|^2), h_g = |L_g|' (|y - o| + max_i |x_i - o|). log-sum-exp is convex,
+so log c is off by at most the mean of these under gamma_i = exp(w_i - s_i) / c(y), and mean s = mean w - log c +
+H(gamma) <= max w - log c + log n; the sum of n terms adds (n + 20) u.
+
 Budgets of zero. Such a budget charges nothing at any price, so its price may be infinite: a letter within it then adds
 p_i exp(a_i) to c at y = x_i and nothing elsewhere. The supremum is that of the other letters or lies on such a point.
 """
@@ -38,7 +46,6 @@ from ..solvers.certificate import dual_point, log_sum
 from .chebyshev import UNIT, Search, Separated
 
 BLOCK = 200_000  # entries evaluated at once: they stay in the cache
-ULP = 1e-15  # a few units in the last place
 MAX_BOXES = 1_000_000  # evaluated before the bound is returned as it stands
 CLIMBS = 8  # from the highest starts
 GRID = {1: (0.1, 4000), 2: (0.25, 400), 3: (0.4, 64)}  # spacing, in widths of c, and points a side, for its peaks
@@ -56,11 +63,12 @@ class CodewordMass:
         exact = np.isinf(slopes).any(axis=0)
         self.exact, self.exact_weights = points[exact], log_weights[exact]
         self.x, self.log_weights = points, np.where(exact, -np.inf, log_weights)
-        self.heaviest, self.origin, self.span = abs(log_weights).max(), points.mean(axis=0), np.ptp(points, axis=0)
+        self.heaviest, self.origin = abs(log_weights).max(), points.mean(axis=0)
         slopes = np.where(exact, 0.0, slopes)
         used = slopes.any(axis=1)
         self.metrics, self.slopes = metrics[used], slopes[used]
         self.roots = np.linalg.cholesky(self.metrics)  # M = L L'
+        self.blur = max((relative_error(M, L) for M, L in zip(self.metrics, self.roots)), default=0.0)
         self.W = matrices(self.metrics, self.slopes.T)  # (n, k, k)
         self.curvature = matrices(self.metrics, self.slopes.max(axis=1)[None])[0]
         self.width = 1 / np.sqrt(np.linalg.eigvalsh(self.curvature)[-1] + TINY)  # over which log c can change by one
@@ -139,23 +147,37 @@ class CodewordMass:
         if diagonal or len(self.metrics) == 1:
             return T, u.min(axis=0), u.max(axis=0)
         free = ~self.W.any(axis=(1, 2))  # letters without a price add the same everywhere
-        best = self.exponents(self.x[[self(self.x).argmax()]])[:, ~free]
-        least = log_sum(best, axis=1)[0] - 1e-12 - np.log(best.size)  # of the largest term with a price, at y*
+        place = self.x[[self(self.x).argmax()]]
+        best = log_sum(self.exponents(place)[:, ~free], axis=1)
+        least = (best - self.rounding(place, best))[0] - np.log(
+            (~free).sum()
+        )  # of the largest term with a price, at y*
         reach = np.maximum(self.log_weights[~free] - least, 0) * (1 + 1e-9)  # s_i(y*) <= this for some i
-        widths = np.linalg.inv(T.T @ self.W[~free] @ T)
-        extent = np.sqrt(reach[:, None] * np.einsum("ikk->ik", widths))
+        turned = T.T @ self.W[~free] @ T
+        widths = np.linalg.inv(turned)
+        residual = abs(turned @ widths - np.eye(len(T))).sum(axis=2).max() + 1e-12
+        share = residual / (1 - residual) if residual < 1 else np.inf
+        wide = np.einsum("ikk->ik", widths) + abs(widths).sum(axis=2) * share
+        extent = np.sqrt(reach[:, None] * wide)
         return T, (u[~free] - extent).min(axis=0), (u[~free] + extent).max(axis=0)
 
-    def rounding(self, value: float) -> float:
-        """What rounding can add to log c near its maximum, nats.
+    def rounding(self, y: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """By how much log c at y, (m, k), may exceed what was computed, value (m,): (m,), nats, proof above."""
+        k, G, n = self.x.shape[1], len(self.metrics), len(self.x)
+        S = np.where(np.isfinite(value), self.heaviest + abs(value) + np.log(n) + 1, 0.0)
+        away, square = abs(y - self.origin) + abs(self.x - self.origin).max(axis=0), np.zeros(len(y))
+        for theta, L in zip(self.slopes.max(axis=1), self.roots):
+            square += theta * ((away @ abs(L)) ** 2).sum(axis=1)
+        delta = (k + 2) * UNIT * np.sqrt(square)
+        return 1.01 * (((k + 4 * G + 20) * UNIT + self.blur) * S + 2 * np.sqrt(S) * delta + delta**2 + (n + 20) * UNIT)
 
-        A term of relative weight pi errs by ULP (s_i + |log weight|) a few times over, and sum_i pi_i s_i is at
-        most S = max log weight - log c + log n; a coordinate errs by ULP times the span, and s_i by 2 sqrt(W s_i)
-        times that.
-        """
-        S = self.heaviest + abs(value) + np.log(len(self.x)) + 1
-        stretch = np.sqrt(self.span @ abs(self.curvature) @ self.span)
-        return 4 * self.x.shape[1] * max(1, len(self.metrics)) * ULP * (S + 2 * stretch * np.sqrt(S))
+
+def relative_error(M: np.ndarray, L: np.ndarray) -> float:
+    """r with |v' (M - L L') v| <= r v' L L' v, over 1 - r, for a computed Cholesky factor L of M, (k, k)."""
+    lost = abs(M - L @ L.T) + (len(M) + 2) * UNIT * abs(L) @ abs(L.T)
+    inverse = abs(np.linalg.inv(L))
+    r = 2 * float((inverse @ lost @ inverse.T).sum(axis=1).max())
+    return r / (1 - r) if r < 1 else np.inf
 
 
 def supremum(mass: CodewordMass, tol: float, start: Sequence = (), max_boxes: int = MAX_BOXES) -> tuple:
@@ -184,31 +206,44 @@ def by_series(mass: CodewordMass, separated: Separated, tol: float, start: Seque
 
     upper = Search(separated, tol, value, climb, max_boxes).run()
     best, y = max(found, key=lambda each: each[0])
-    if len(mass.exact):  # on these points there is more than c
-        upper = max(upper, mass.highest(y[None])[1] + mass.rounding(value))
-    return max(upper, best), y, best
+    return max(upper, best, raised_on_exact(mass, y)), y, best
 
 
 def by_curvature(mass: CodewordMass, tol: float, start: Sequence, max_boxes: int) -> tuple:
     """`supremum` by the bound on curvature alone, whatever the metrics are."""
     T, low, high = mass.cube()
-    k, middle = len(low), (low + high) / 2
-    centres, half = middle[None], (high - low) / 2 * (1 + ULP)
+    k, middle, inverse = len(low), (low + high) / 2, np.linalg.inv(T)
+    slip = abs(inverse) @ abs(T) @ ((4 * k + 64) * UNIT * np.maximum(abs(low), abs(high)))  # of a centre, by rounding
+    slip += abs(inverse @ T - np.eye(k)) @ np.maximum(abs(low), abs(high))
+    size = T.T @ mass.curvature @ T  # the unit matrix but for rounding, or without prices zero
+    lift = 1.01 * UNIT * (len(mass.metrics) + 4 * k + 4) * (abs(T.T) @ abs(mass.curvature) @ abs(T)).sum(axis=1).max()
+    lift += abs(size).sum(axis=1).max()
+    centres, half = middle[None], (high - low) / 2
     (best, value), upper, seen = mass.highest(mass.ascend(np.vstack([middle @ T.T, *start]))), -np.inf, 0
+    if not np.isfinite(half).all():  # the metrics of some letter are singular but for rounding
+        return np.inf, best, value
     corners = np.stack(np.meshgrid(*[(-0.5, 0.5) if h > 0 else (0.0,) for h in half], indexing="ij"), -1).reshape(-1, k)
-    slip = abs(np.linalg.inv(T)) @ abs(T) @ (k * ULP * np.maximum(abs(low), abs(high)))  # of a centre, by rounding
     while len(centres):
         seen += len(centres)
-        at = mass(centres @ T.T)
+        y = centres @ T.T
+        at = mass(y)
         if at.max() > value:
-            climbed = mass.ascend(centres[[at.argmax()]] @ T.T)
+            climbed = mass.ascend(y[[at.argmax()]])
             best, value = climbed[0], max(at.max(), mass(climbed)[0])
-        bound = at + (half + slip) @ (half + slip)  # W is the unit matrix in these coordinates
+        bound = at + mass.rounding(y, at) + lift * ((half + slip) @ (half + slip))
         open_ = (bound > value + tol) & (seen <= max_boxes) & (half > slip).any()
         upper = max(upper, bound[~open_].max(initial=-np.inf))
         half = half / 2
         centres = (centres[open_][:, None] + corners * 2 * half).reshape(-1, k)
-    return max(upper, value) + mass.rounding(value), best, value
+    return max(upper, value, raised_on_exact(mass, best)), best, value
+
+
+def raised_on_exact(mass: CodewordMass, y: np.ndarray) -> float:
+    """An upper bound of log c on the points of letters at an infinite price, where there is more than c; -inf else."""
+    if not len(mass.exact):
+        return -np.inf
+    top, value = mass.highest(y[None])
+    return value + float(mass.rounding(top[None], np.array([value]))[0])
 
 
 def lower_bound_all_codebooks(
@@ -267,6 +302,7 @@ def lower_bound_all_codebooks(
     y = as_points(problem.y if start is None else start, "start")
     if y.shape[1] != source.x.shape[1]:
         raise ValueError(f"start has dimension {y.shape[1]}; expected {source.x.shape[1]}, that of the source points")
+    a = a - a[source.p.argmax()]  # what all share cancels, and costs no digits
     upper, _, _ = supremum(codeword_mass(problem, given, a), tol * NATS_PER_BIT, y, max_boxes)
     return bound_over(source.p, problem.rows.D, lam, a, upper)
 
@@ -274,13 +310,13 @@ def lower_bound_all_codebooks(
 def bound_over(p: np.ndarray, D: np.ndarray, multipliers: np.ndarray, potentials: np.ndarray, upper: float) -> float:
     """sum_i pi_i a_i - lam . D - upper in bits, rounded down, pi = p / sum p; upper: nats, of c with p for pi.
 
-    A sum of n products errs by (n + 2) u times that of their sizes; p against pi counts once in the gain, once in
-    log c, each time by nu = |sum p - 1| relative to what it multiplies, up to its square.
+    A sum of n products errs by (n + 2) u times that of their sizes, and a by u |a|; p against pi counts once in the
+    gain, once in log c, each time by nu = |sum p - 1| relative to what it multiplies, up to its square.
     """
     a = np.where(p > 0, potentials, 0.0)  # letters of probability zero have no say
     nu = abs(math.fsum([*p, -1.0])) * (1 + 1e-9)
     gain, charge = p @ a, multipliers @ D
-    lost = ((len(p) + 8) * UNIT + 2 * nu) * (p @ abs(a)) + 2 * nu + (len(D) + 8) * UNIT * charge
+    lost = ((len(p) + 9) * UNIT + 2 * nu) * (p @ abs(a)) + 2 * nu + (len(D) + 8) * UNIT * charge
     nats = gain - charge - upper - lost * (1 + 1e-9)
     nats -= 8 * UNIT * (abs(gain) + charge + abs(upper))
     return float(nats / NATS_PER_BIT - 8 * UNIT * abs(nats))
@@ -289,11 +325,12 @@ def bound_over(p: np.ndarray, D: np.ndarray, multipliers: np.ndarray, potentials
 def codeword_mass(problem: Problem, multipliers: np.ndarray, potentials: np.ndarray) -> CodewordMass:
     """The CodewordMass of a problem's source and fidelities at given dual variables, infinite multipliers too.
 
-    Its weights are rounded up: log is within 4 u of itself, and the sum within u.
+    Its weights are rounded up (log is within 4 u of itself, a within u, and the sum within u), its slopes down.
     """
     endless, p, seen = multipliers == np.inf, problem.source.p, problem.source.p > 0
     exact = (problem.rows.weights[endless] > 0).any(axis=0)
-    slopes = np.where(exact, np.inf, problem.rows.slopes(np.where(endless, 0.0, multipliers)))
+    finite = problem.rows.slopes(np.where(endless, 0.0, multipliers)) * (1 - (2 * len(problem.fidelities) + 12) * UNIT)
+    slopes = np.where(exact, np.inf, finite)
     log_p, a = np.log(p[seen]), potentials[seen]
     weights = log_p + a + 8 * UNIT * (abs(log_p) + abs(a))
     return CodewordMass(problem.source.x[seen], problem.metrics, slopes[:, seen], weights)

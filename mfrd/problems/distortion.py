@@ -117,7 +117,8 @@ class mahalanobis:
                 f"covariance has least eigenvalue {smallest:g} and asymmetry "
                 f"{abs(C - C.T).max():g}; expected symmetric positive definite: add a small multiple of the identity"
             )
-        self.__dict__.update(covariance=C, metric=np.linalg.inv(C))
+        below = np.tril(np.linalg.inv(C))  # what Cholesky reads
+        self.__dict__.update(covariance=C, metric=below + np.tril(below, -1).T)
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """d_ij of points x (n, k) and y (m, k), (n, m)."""
