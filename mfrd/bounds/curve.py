@@ -91,6 +91,22 @@ def cross(a: tuple, b: tuple, c: tuple) -> float:
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
+def extrapolated(near: list[tuple[float, Limit]], D: float) -> np.ndarray:
+    """Multipliers at a budget D from those at the one or two before it, (R,): a power of D through them.
+
+    With one before, that of Gaussians: as 1 / D.
+    """
+    at, lam = near[-1][0], near[-1][1].solution.multipliers
+    if at <= D or D <= 0:
+        return lam
+    power = np.ones(len(lam))
+    if len(near) > 1 and near[0][0] > at:
+        before = near[0][1].solution.multipliers
+        both = (before > 0) & (lam > 0)
+        power[both] = np.clip(np.log(lam[both] / before[both]) / np.log(near[0][0] / at), -3, 3)
+    return lam * (at / D) ** power
+
+
 def limit_curve(
     source: Source,
     fidelities: Fidelity | Sequence[Fidelity],
@@ -147,14 +163,15 @@ def limit_curve(
         raise ValueError(f"{name}: budgets are {D_values!r}; expected several, as a list or an array")
     D = np.array([float(d) for d in D_values])
     found: dict[int, Limit] = {}
-    last = None
+    near: list[tuple[float, Limit]] = []  # the budgets before and their limits, in the unit of the search
     for k in np.argsort(-D, kind="stable"):
         at = problem.with_budget(name, float(D[k]))
         few, unit = in_unit(letters_and(at, tol))
         exchange = Exchange(few, tol, progress)
-        if last is not None and last.solution.multipliers.min(initial=0.0) >= 0:
-            exchange.start(last)
+        if near:
+            exchange.start(near[-1][1], extrapolated(near, float(D[k])))
         last = searched(exchange)
+        near = [*near[-1:], (float(D[k]), last)]
         found[int(k)] = in_unit_of(at, last, unit)
         if last.status == "interrupted":
             break

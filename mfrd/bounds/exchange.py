@@ -49,10 +49,13 @@ TIDY = (0.1, 0.03, 0.01)  # in units of that width: codewords so near may be one
 NEAR = 1e-4  # of the source's span: a codeword so near a letter that must be exact is that letter
 ROUGH = 1e-4  # bits, to which the first codebook is solved
 FEW = 64  # codewords that climb to their maxima one by one
+CLIMB = 12  # steps of an ascent: what is not at an isolated maximum then is on a ridge
+LONELY = 0.6  # widths of c that codewords lie apart at the least where Newton's method on all of them arrives
 UNKNOWNS = 200  # codewords, masses and prices that Newton's method moves together
 TRIES = 3  # at taking codewords together
 FALLS = 0.7  # share of the gap before, below which it falls well
 WIDEST = 0.8  # widths of c within which codewords are taken together at most
+WORTH = 0.3  # share of the gap that a proof may leave to be worth its time
 CLOSE = 0.02  # widths of c from a codeword within which another is not new
 APART = 0.1  # widths of c from a codeword within which an old one is not missed
 ROUGH_BOXES = 20_000  # of branch and bound, before the search is over
@@ -306,10 +309,12 @@ class Exchange:
         self.anchors, self.span = np.unique(self.source.x[exact], axis=0), np.ptp(self.source.x, axis=0).max()
         self.progress = tqdm(total=1, disable=not progress, bar_format="{desc} {elapsed}")
 
-    def start(self, neighbour: Limit) -> None:
-        """Start from the codewords, masses and multipliers of the Limit at a neighbouring budget."""
-        self.first = neighbour.encoder.y
-        self.guess = neighbour.solution.multipliers, neighbour.encoder.output_pmf
+    def start(self, neighbour: Limit, multipliers: np.ndarray) -> None:
+        """Start from the codewords and masses of the Limit at a neighbouring budget, and from multipliers, (R,)."""
+        q, y = neighbour.encoder.output_pmf, neighbour.encoder.y
+        if (self.problem.excess_budgets > 0).all():
+            q, y, _ = settle(self.problem, multipliers, q, y, 0.01 * self.tol)
+        self.first, self.guess = y, (multipliers, q / q.sum())
 
     def run(self) -> Limit:
         """The Limit that the rounds reach."""
@@ -321,7 +326,7 @@ class Exchange:
                     y, worst = self.exchange(y, tol)
                     rounds += 1
                 if self.gap > self.tol:
-                    self.prove(self.best, 0.0)
+                    self.prove(self.best, self.best.y, 0.0)
                 if self.gap <= self.tol:
                     self.tidy(self.best)
         except KeyboardInterrupt:
@@ -352,11 +357,12 @@ class Exchange:
                 found, height = self.maxima(point)
                 if height - point.dual < worst - best.dual:
                     best, tops, worst = point, found, height
-        tops = np.vstack([tops, self.prove(best, worst)])
+        tops = np.vstack([tops, self.prove(best, tops, worst)])
         line = f"rate {self.best.solution.rate:.9g} bits, bound {self.proof[0]:.9g}, {len(best.y)} codewords"
         log.debug("limit: %s, log max c %.1e", line, worst)
         self.progress.set_description_str(f"{line}, gap {self.gap:.1e}")
-        falls, self.last = self.gap < FALLS * self.last, self.gap
+        likely = self.best.solution.rate - (best.dual - worst) / NATS_PER_BIT  # the gap that a proof here would leave
+        falls, self.last = likely < FALLS * self.last, min(likely, self.last)
         if exact is not None or (self.problem.rows.D <= 0).any():
             words = [rough.y, self.refined(rough)[1] if exact is None else exact]
             return self.anchored(distinct(np.vstack([*words, tops]), 1e-9 * self.span)), worst
@@ -416,7 +422,7 @@ class Exchange:
     def refined(self, point: "Point") -> tuple[np.ndarray, np.ndarray]:
         """(masses, means) of the used codewords, one for each maximum of c they climb to, where that is."""
         stay = (point.y[:, None] == self.anchors).all(axis=2).any(axis=1)
-        climbed = np.where(stay[:, None], point.y, point.mass.ascend(point.y))
+        climbed = np.where(stay[:, None], point.y, point.mass.ascend(point.y, CLIMB))
         return merged(point.q, climbed, groups(climbed, SAME * point.mass.width))
 
     def stationary(self, point: "Point") -> np.ndarray | None:
@@ -427,7 +433,8 @@ class Exchange:
         """The stationary codewords near y, (m, k), of mass q, or None where Newton's method fails or is too dear."""
         problem, lam = point.problem, point.multipliers
         binds = lam * problem.rows.D > BINDING
-        if (problem.excess_budgets <= 0).any() or y.size + len(y) + binds.sum() > UNKNOWNS:
+        crowded = len(cKDTree(y).query_pairs(LONELY * point.mass.width)) > 0
+        if crowded or (problem.excess_budgets <= 0).any() or y.size + len(y) + binds.sum() > UNKNOWNS:
             return None
         return stationary(problem, binds, q, y, lam)
 
@@ -453,15 +460,19 @@ class Exchange:
         climbed = mass.ascend(np.vstack([seeds, few]), 8 if mass.separated else 30)
         return distinct(climbed, SAME * mass.width), mass(climbed).max()
 
-    def prove(self, point: "Point", worst: float) -> np.ndarray:
-        """A better bound, if there is one, and the maximiser of c as a codeword to add, (1, k), or none."""
+    def prove(self, point: "Point", tops: np.ndarray, worst: float) -> np.ndarray:
+        """A better bound, if there is one, and the maximiser of c as a codeword to add, (1, k), or none.
+
+        tops: (m, k), maxima of c, of which the highest has log c = worst.
+        """
         fine = 0.1 * self.tol * NATS_PER_BIT
         near, boxes = worst <= 0.25 * self.tol * NATS_PER_BIT, MAX_BOXES
-        if point.dual - worst <= self.proof[0] * NATS_PER_BIT:
+        likely = self.best.solution.rate - (point.dual - worst) / NATS_PER_BIT
+        if likely > max(self.tol, WORTH * self.gap):
             return point.y[:0]
         if point.mass.separated is None and not near:
             boxes = ROUGH_BOXES
-        upper, best, _ = supremum(point.mass, fine if near else max(fine, 0.1 * worst), point.y, boxes)
+        upper, best, _ = supremum(point.mass, fine if near else max(fine, 0.1 * worst), tops, boxes)
         bound = bound_over(self.source.p, point.problem.rows.D, point.multipliers, point.a, upper)
         if bound > self.proof[0]:
             self.proof = bound, point.multipliers, point.a

@@ -193,7 +193,7 @@ def supremum(mass: CodewordMass, tol: float, start: Sequence = (), max_boxes: in
 
 def by_series(mass: CodewordMass, separated: Separated, tol: float, start: Sequence, max_boxes: int) -> tuple:
     """`supremum` by Chebyshev series, where the metrics are diagonal in some coordinates."""
-    first = np.vstack([*start, separated.peaks(*GRID[mass.x.shape[1]])])
+    first = np.reshape(start, (-1, mass.x.shape[1])) if len(start) else separated.peaks(*GRID[mass.x.shape[1]])
     y, value = mass.highest(mass.ascend(first[np.argsort(-mass(first))[:CLIMBS]], 8))
     found = [(value, y)]
 

@@ -131,7 +131,7 @@ class Descent:
 
 
 def settle(
-    problem: Problem, lam: np.ndarray, q: np.ndarray, y: np.ndarray, tol: float, steps: int = 8
+    problem: Problem, lam: np.ndarray, q: np.ndarray, y: np.ndarray, tol: float, steps: int = 16
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """(q, y, F) further down F at the prices lam, by damped Newton steps (Levenberg 1944) that never ascend.
 
