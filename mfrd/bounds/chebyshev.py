@@ -22,7 +22,8 @@ diagonal to within eta / 2, their sums to within (G + 9) u, and points within de
     a value  b_i exp(-t), t = sum_a theta (x - u)^2, is off by 4 u t and 2 sqrt(theta t) |delta u|, with
              |delta u| <= 8 u (|centre| + half) of a node; terms of t > 64 are below n e^-64 sup c together, since
              b_i <= c(x_i) <= sup c, and so are those of b_i < e^-64 sup c: in all
-             (n + 400 k) u + n e^-64 + sum_a 128 u sqrt(theta_a) (|centre| + half);
+             (n + 400 k) u + n e^-64 + sum_a 128 u sqrt(theta_a) (|centre| + half), or in place of 16 sqrt(theta_a)
+             sum_i b_i sqrt(2 theta_ia / e) / sup c, since a term's slope is nowhere more;
     p        is off by L^k times that, and its coefficients by k (N + 4) u (4 / pi)^k sup c each;
     a part   T_n is off by (4 n^2 + 10 n + 4) u at a node; N values that are off by e add at most sqrt(2 N) e to the sum
              of the coefficients' sizes, and matrix products N (N + 4) u 4 / pi and (N + 1) u: `worn`;
@@ -39,7 +40,7 @@ from ..problems.rounding import two_sum
 
 UNIT = 2.0**-53
 DEGREE = {1: 24, 2: 20, 3: 14}  # of the series in each variable
-RADII = (0.6, 1.0, 1.6)  # of the Bernstein ellipses tried, in units of sqrt(2 d) / r
+RADII = (0.6, 1.0, 1.6)  # of the Bernstein ellipses tried, in units of sqrt(2 d / theta) / r
 FLAT = 64.0  # nats below which the terms of c are nothing
 SHARE = 0.02  # of the tolerance, that the remainder may take
 AT_ONCE = 4_000_000  # numbers held at once
@@ -82,6 +83,11 @@ class Separated:
         eta = max(ETA, 2 * float((off / root[:, :, None] / root[:, None]).sum(axis=2).max()))
         if eta > 1e-9:
             return None
+        inverse, (about, rest) = np.linalg.inv(T), two_sum(points, -origin)
+        residual = (abs(np.eye(k) - inverse @ T) + 2 * (k + 1) * UNIT * abs(inverse) @ abs(T)).sum(axis=1).max()
+        if residual > 0.01:
+            return None
+        x = about @ inverse.T
         inverse, (about, rest) = np.linalg.inv(T), two_sum(points, -origin)
         residual = (abs(np.eye(k) - inverse @ T) + 2 * (k + 1) * UNIT * abs(inverse) @ abs(T)).sum(axis=1).max()
         if residual > 0.01:
@@ -219,6 +225,12 @@ def distinct_sides(centres: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     return [np.unique(axis, return_inverse=True) for axis in centres.T]
 
 
+def ladder(theta: np.ndarray) -> np.ndarray:
+    """The largest of the slopes theta, (n,), and quarters of them that are far below the one before: (1 to 4,)."""
+    steps = np.quantile(theta, (1.0, 0.75, 0.5, 0.25), method="higher")
+    return steps[np.append(True, (steps[1:] < 0.1 * steps[:-1]) & (steps[1:] > 0))]
+
+
 def children(half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(offsets of the children's centres, (2^s, k); their half-sides), in a box's: its longer sides are halved."""
     split = half >= 0.5 * half.max()
@@ -294,8 +306,8 @@ class Search:
             away = abs(np.subtract.outer(c, x))  # (U, n)
             real.append(np.exp(-theta * np.maximum(away - r, 0) ** 2))
             ellipses.append([])
-            for radius in RADII:
-                rho = max(1.5, radius * np.sqrt(2 * d / theta.max()) / r)
+            for radius in np.outer(RADII, 1 / np.sqrt(ladder(theta))).ravel():
+                rho = max(1.5, radius * np.sqrt(2 * d) / r)
                 shadow, v = r * (rho + 1 / rho) / 2, r * (rho - 1 / rho) / 2
                 with np.errstate(over="ignore"):
                     on_ellipse = np.exp(theta * (v**2 - np.maximum(away - shadow, 0) ** 2))
@@ -308,9 +320,9 @@ class Search:
             crude[part] = self.b @ np.prod(each, axis=0).T
             for a in range(self.k):
                 weighted = self.b * np.prod([np.ones_like(each[a]), *each[:a], *each[a + 1 :]], axis=0)
-                with np.errstate(over="ignore"):
+                with np.errstate(over="ignore", invalid="ignore"):
                     e = [factor * np.einsum("bi,bi->b", on[at[a]], weighted) for factor, on in ellipses[a]]
-                rest[part] += self.series.lebesgue**a * np.min(e, axis=0)
+                rest[part] += self.series.lebesgue**a * np.fmin.reduce(e)
         return crude * (1 + (self.n + 400 * self.k) * UNIT), rest * 1.01
 
     def coefficients(self, centres: np.ndarray, half: np.ndarray) -> np.ndarray:
@@ -329,7 +341,9 @@ class Search:
         """Close boxes on which a series serves, up to `rest`, halving them on the series alone."""
         series, k, N = self.series, self.k, self.series.N
         C = self.coefficients(centres, half)
-        pulls = 2 * np.sqrt(FLAT * self.theta.max(axis=0)) @ (8 * UNIT * (abs(centres).max(axis=0) + half))
+        each = 1.01 * self.b @ np.sqrt(2 / np.e * self.theta) / np.exp(self.best - self.shift)
+        steep = np.minimum(2 * np.sqrt(FLAT * self.theta.max(axis=0)), each)
+        pulls = steep @ (8 * UNIT * (abs(centres).max(axis=0) + half))
         evaluated = (self.n + 400 * k) * UNIT + pulls + self.n * np.exp(-FLAT)
         self.rounding = max(self.rounding, series.lebesgue**k * evaluated + (1.3 * N) ** k * k * (N + 4) * UNIT)
         sizes = series.sizes(C)
@@ -347,7 +361,8 @@ class Search:
             widest = bounds.argmax()
             if bounds[widest] > self.target:
                 self.climb_from(centres[owner[widest]] + place[widest] * half)
-            open_ = (bounds * (1 + self.rounding) > self.target) & (self.boxes > 0) & (size.max() > LEAST)
+            finer = self.boxes > 0 and size.max() > LEAST and self.rounding < self.tol
+            open_ = (bounds * (1 + self.rounding) > self.target) & finer
             self.close(bounds[~open_])
             offsets, share = children(size * half)
             place = (place[open_][:, None] + offsets * size).reshape(-1, k)  # exact, in binary fractions
