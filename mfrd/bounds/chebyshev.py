@@ -88,11 +88,6 @@ class Separated:
         if residual > 0.01:
             return None
         x = about @ inverse.T
-        inverse, (about, rest) = np.linalg.inv(T), two_sum(points, -origin)
-        residual = (abs(np.eye(k) - inverse @ T) + 2 * (k + 1) * UNIT * abs(inverse) @ abs(T)).sum(axis=1).max()
-        if residual > 0.01:
-            return None
-        x = about @ inverse.T
         lost = abs(about - x @ T.T) + 4 * (k + 1) * UNIT * (abs(x) @ abs(T).T + abs(about)) + abs(rest)
         delta = lost @ abs(inverse).T  # |T^-1| is at most 1 + 1.02 residual times that
         delta = 1.01 * (delta + 1.02 * residual * delta.max(axis=1, keepdims=True))
