@@ -1,15 +1,31 @@
-"""The kernels that nbval starts see what the report's kernels see: this tree's module, inline figures, one thread."""
+"""The kernels that nbval starts see what the report's kernels see; two workers, where pytest-xdist is there."""
 
 import os
 from pathlib import Path
 
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(Path(__file__).resolve().parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-)
-os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
-os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+import pytest
+
+from mfrd.report.kernels import environment, profile
+
+ROOT = Path(__file__).resolve().parent
+
+
+def pytest_configure(config):
+    """The environment of nbval's kernels, as long as the tests last."""
+    directory = profile()
+    settled = environment(os.environ, ROOT, directory.__enter__())
+    for name in set(os.environ) - set(settled):
+        del os.environ[name]
+    os.environ.update(settled)
+    config.add_cleanup(lambda: directory.__exit__(None, None, None))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Two workers, and a file stays with one of them, unless the command line says otherwise."""
+    if getattr(config.option, "numprocesses", 0) is None and not hasattr(config, "workerinput"):
+        config.option.numprocesses = 2
+        config.option.dist = "loadfile" if config.option.dist == "no" else config.option.dist
 
 
 def pytest_collection_finish(session):

@@ -19,13 +19,12 @@ from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError, strip_color
 from papermill.execute import execute_notebook
 
+from .kernels import environment, profile
 from .outputs import READS, ReportError, remedied, write_atomic
 from .parameters import source_text, tagged
+from .saved import normalise
 
-# sums of several threads round differently, and notebooks that run at once would fight for the cores
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 QUIET = "--IPKernelApp.log_level=50"  # no notice of TCP ports, nor of a cell cut short by Ctrl-C
-WIDGETS = "application/vnd.jupyter.widget-state+json"
 
 
 class NotebookFailed(ReportError):
@@ -127,17 +126,6 @@ def execute(
         could be written.
     """
     source, output, kernels = source.resolve(), output.resolve(), Kernels() if kernels is None else kernels
-    environment = {
-        **os.environ,
-        "MFRD_OUTPUT": str(output.parent),
-        READS: " ".join(reads(source)),
-        "PYTHONPATH": os.pathsep.join([str(source.parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]),
-        "PYTHONHASHSEED": "0",
-        **dict.fromkeys(ONE_THREAD, "1"),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    }
-    start = {"cwd": str(source.parent), "env": environment}
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # this environment's kernel, not the user's
     place: list = []
 
@@ -148,8 +136,12 @@ def execute(
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         formatted = str(output).replace("{", "{{").replace("}", "}}")  # papermill formats its paths
-        engine = dict(engine_name="mfrd", progress_bar=False, before_cell=before_cell, kernels=kernels, start=start)
-        executed = execute_notebook(read_source(source), formatted, parameters=parameters, **engine)
+        with profile() as directory:
+            seen = environment(os.environ, source.parent.parent, directory)
+            seen |= {"MFRD_OUTPUT": str(output.parent), READS: " ".join(reads(source))}
+            start = {"cwd": str(source.parent), "env": seen}
+            engine = dict(engine_name="mfrd", progress_bar=False, before_cell=before_cell, kernels=kernels, start=start)
+            executed = execute_notebook(read_source(source), formatted, parameters=parameters, **engine)
         return write_notebook(output, normalise(executed))
     except PapermillExecutionError as error:
         trace = strip_color("\n".join(error.traceback)).splitlines()[-25:]
@@ -213,26 +205,6 @@ def _failure(source: Path, place: list, what: str) -> str:
         i, n, heading = place
         where = f"at code cell {i} of {n}" + (f", under {heading!r}" if heading else "")
     return f"{source.stem} failed {where}: {what}"
-
-
-def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Drop from `notebook`, in place, what differs between two runs of one source; returns it.
-
-    That is papermill's record, the random cell and widget ids and the patch version of Python. Widgets are numbered in
-    the order in which the notebook made them, which nbclient keeps.
-    """
-    notebook.metadata.pop("papermill", None)
-    notebook.metadata["language_info"] = {"name": "python"}
-    for number, cell in enumerate(notebook.cells, start=1):
-        cell["id"] = f"cell-{number:03d}"
-        cell.metadata.pop("papermill", None)
-        if cell.metadata.get("tags") == []:
-            del cell.metadata["tags"]
-    text = nbformat.writes(notebook, version=4)
-    made = notebook.metadata.get("widgets", {}).get(WIDGETS, {}).get("state", {})
-    for number, identifier in enumerate(made, start=1):
-        text = text.replace(identifier, f"{number:032x}")
-    return nbformat.reads(text, as_version=4)
 
 
 def write_notebook(path: Path, notebook: nbformat.NotebookNode) -> Path:

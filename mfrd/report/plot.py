@@ -53,7 +53,8 @@ def look(kind: str) -> dict[str, Any]:
 
 
 def use_style() -> None:
-    """Set Matplotlib's parameters for every figure of this repository."""
+    """Set Matplotlib's parameters for every figure of this repository, whatever a matplotlibrc says."""
+    plt.rcdefaults()
     plt.style.use(Path(__file__).with_name("figures.mplstyle"))
 
 

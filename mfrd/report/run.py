@@ -22,6 +22,7 @@ from .execution import Kernels, NotebookFailed, check_kernels, execute, reads, w
 from .outputs import ReportError
 from .parameters import check, declared, defaults
 from .publication import FOLDERS, WORK, check_folders, exclusive, mend, publish
+from .saved import paired
 
 
 def notebook_sources(root: Path) -> list[Path]:
@@ -220,9 +221,7 @@ def refresh(
 
     def after(source: Path, staging: Path) -> str:
         executed = nbformat.read(staging / f"{source.stem}.ipynb", as_version=4)
-        for name in ("text_representation", "cell_metadata_filter", "notebook_metadata_filter"):
-            executed.metadata.get("jupytext", {}).pop(name, None)  # they describe the .py, not the pair
-        return f"refreshed {write_notebook(source.with_suffix('.ipynb'), executed).relative_to(root)}"
+        return f"refreshed {write_notebook(source.with_suffix('.ipynb'), paired(executed)).relative_to(root)}"
 
     schedule = Schedule({source.stem: [] for source in sources}, keep_going)
     _run(root, dict.fromkeys(sources, {}), schedule, root / "runs/refresh", (), after, jobs, stream or sys.stderr)

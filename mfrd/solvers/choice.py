@@ -35,7 +35,7 @@ CONIC_PAIRS = 20_000  # letters times codewords up to which Clarabel answers in 
 @cache
 def announce_fallback() -> None:
     """One line, once a process, where MOSEK cannot be used."""
-    log.warning("%s; solving with Clarabel.", conic.mosek_licence())
+    log.info("%s; solving with Clarabel.", conic.mosek_licence())
 
 
 @cache

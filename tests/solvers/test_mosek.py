@@ -142,9 +142,10 @@ def test_clarabel_solves_the_task_to_the_same_optimum(task):
 def test_auto_falls_back_with_one_line(monkeypatch, caplog):
     monkeypatch.setattr(conic, "mosek_licence", lambda: "MOSEK is installed without a usable licence")
     choice.announce_fallback.cache_clear()
-    with caplog.at_level(logging.WARNING, logger="mfrd"):
+    with caplog.at_level(logging.INFO, logger="mfrd"):
         first, second = mfrd.solve(PROBLEM), mfrd.solve(PROBLEM)
     assert first.solver == second.solver == "clarabel"
+    assert {r.levelname for r in caplog.records} == {"INFO"}  # no red box on the first cell of every notebook
     assert [r.getMessage() for r in caplog.records] == [
         "MOSEK is installed without a usable licence; solving with Clarabel."
     ]
