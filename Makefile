@@ -60,7 +60,7 @@ bench: $(READY)
 	$(PYTHON) benchmarks/trellis.py
 
 lab: $(READY)
-	$(PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks $(ARGS)
+	$(PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks --ServerApp.jpserver_extensions=mfrd.report.saved=True $(ARGS)
 
 clean:
 	rm -rf .venv .venv-fast runs site build *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache .coverage .coverage.*
@@ -79,4 +79,5 @@ clean:
 	  .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock && \
 	  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .; \
 	fi
+	@mkdir -p .venv/etc/jupyter/jupyter_server_config.d && cp mfrd/report/mfrd.json .venv/etc/jupyter/jupyter_server_config.d/
 	@touch $@

@@ -1,7 +1,7 @@
 """Notebooks as they are saved: the same text whoever saves them, by the report or in JupyterLab.
 
-As an extension of Jupyter's server, which an installation of mfrd enables, it sees each notebook of the repository just
-before it is written, and its pair; those of other places it leaves alone.
+As an extension of Jupyter's server, which make enables in its environment by mfrd.json, it sees each notebook of the
+repository just before it is written, and its pair; those of other places it leaves alone.
 """
 
 import re

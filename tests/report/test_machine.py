@@ -147,9 +147,12 @@ def test_notebooks_of_other_places_are_saved_as_they_come(tmp_path):
     assert b"3.11.99" in pair(source)[1]
 
 
-def test_an_installation_enables_the_extension():
+def test_make_enables_the_extension_in_its_environment_and_in_any_other():
     listed = json.loads((ROOT / "mfrd" / "report" / "mfrd.json").read_text())["ServerApp"]["jpserver_extensions"]
-    assert listed == {"mfrd.report.saved": True} and "mfrd/report/mfrd.json" in (ROOT / "pyproject.toml").read_text()
+    assert listed == {"mfrd.report.saved": True}
+    makefile = (ROOT / "Makefile").read_text()
+    assert "cp mfrd/report/mfrd.json .venv/etc/jupyter/jupyter_server_config.d/" in makefile
+    assert "-m jupyterlab" in makefile and "--ServerApp.jpserver_extensions=mfrd.report.saved=True" in makefile
     assert list(ExtensionPackage(name="mfrd.report.saved", enabled=True).extension_points) == ["mfrd.report.saved"]
 
 
