@@ -1,0 +1,148 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 12. Finite blocks: what *n* samples cost
+#
+# *$R(D)$ is a limit. What do $n$ samples cost, coded as one block that keeps its budget in all but a few cases?*
+#
+# A block code has $M$ reproductions for $n$ samples, and a share $\varepsilon$ of blocks may break the budget. Three numbers bound its rate
+# $\tfrac1n \log_2 M$. With $j(x) = a(x) - \lambda \cdot D$ at the optimum, whose mean is $R$ and whose variance $V$ is the *dispersion*,
+#
+# $$\log M \ \ge\ u + \log\Big(P\Big[\sum_{t=1}^n j(X_t) \ge u\Big] - \varepsilon\Big) \quad \text{for every } u$$
+#
+# is proven, with as many budgets as one likes (the *converse*); $R + \sqrt{V/n}\,Q^{-1}(\varepsilon)$ is its *normal approximation*, which proves nothing; and
+# for equally likely letters under Hamming distortion random codes reach what the last curve of the left figure says.
+#
+# A codec as it is used has streams of varying length, and keeps its budget in the mean: such a code is bounded by $R(D)$ at every
+# $n$, and by nothing on this page. To compare like with like, the codec enters here as a block code: it codes blocks of $n$ alone, and a block fails
+# that takes more than $L$ bits or breaks the budget; its rate is the least $(L + 1)/n$ at which at most the share $\varepsilon$ fails, for a code of
+# all streams of up to $L$ bits has fewer than $2^{L+1}$ reproductions.
+
+# %% tags=["parameters"]
+excess: float = 0.1  # the share of blocks that may break the budget
+excess_coin: float = 0.01  # the same for the fair coin
+n_letters: int = 100  # letters of the trimodal source
+D: float = 0.6  # its budget
+D_coin: float = 0.11  # Hamming distortion of a fair coin
+lengths: list = [10, 30, 100, 300, 1000, 3000, 10_000, 100_000, 1_000_000]  # letters a block, for the bounds
+lengths_codec: list = [100, 300, 1000, 3000]  # letters a block, for the codec
+margins: list = [0.0, 0.1, 0.2]  # shares of D that the codec's design leaves
+n_blocks: int = 200  # blocks of each length that the codec is tried on
+seed: int = 12  # of the blocks
+
+# %% tags=["nbval-ignore-output"]
+import numpy as np
+
+import mfrd
+from mfrd.report import outputs, parameters, plot, sources
+
+changed = parameters.changed("12_finite_blocks", globals())  # wrong types are refused here; {} at the published values
+plot.use_style()
+
+# %% [markdown]
+# ## A fair coin, where nearly all is known
+#
+# For a fair coin under Hamming distortion $j$ is constant, so the dispersion is zero and the general converse is $R - \tfrac1n\log_2\tfrac1{1-\varepsilon}$. There a
+# ball of radius $nD$ about a codeword holds the same share of all blocks wherever it lies, which gives a better one, and the random code.
+
+# %%
+coin = mfrd.Problem(mfrd.Source([0, 1], [0.5, 0.5]), [0, 1], mfrd.Fidelity(D_coin, distortion=mfrd.hamming))
+fair = mfrd.solve(coin, "newton")
+coins = [mfrd.finite_blocklength(fair, n, excess_coin) for n in lengths if n <= 10_000]
+for blocks in coins:
+    print(f"n = {blocks.n:6d}: at least {blocks.converse:.4f}, at most {blocks.achievable:.4f} bits; R = {blocks.rate:.4f}")
+
+# %% [markdown]
+# ## The trimodal source, over all codebooks
+#
+# The limit's dual variables are all that is needed.
+
+# %%
+trimodal = sources.trimodal(n_letters)
+limit = mfrd.limit(trimodal, [mfrd.Fidelity(D)])
+bounds = [mfrd.finite_blocklength(limit, n, excess) for n in lengths]
+print(f"R = {limit.rate:.5f} bits, dispersion {bounds[0].dispersion:.4f} bits^2")
+for blocks in bounds:
+    print(f"n = {blocks.n:7d}: at least {blocks.converse:.4f}, normal approximation {blocks.normal:.4f} bits")
+
+# %% [markdown]
+# The codec is that of the exact scalar quantiser, one set of cells that keeps the budget or one somewhat below it, since where it keeps $D$ exactly half of all blocks
+# break it. Its header is sent once and not counted. One set of blocks chooses the design, another is measured.
+
+# %%
+def failing(codec, blocks):
+    """(bits of each block, whether it breaks the budget)."""
+    coded = [codec.encode(block, header=False) for block in blocks]
+    spent = [np.mean((codec.points(block)[:, 0] - block) ** 2) for block in blocks]
+    return np.array([8 * len(stream) for stream in coded]), np.array(spent) > D
+
+
+def least_bits(bits, broken):
+    """The least L with which at most the share `excess` of blocks fails; infinite where too many break the budget."""
+    kept = np.sort(bits[~broken])
+    needed = int(np.ceil((1 - excess) * len(bits)))
+    return kept[needed - 1] if len(kept) >= needed else np.inf
+
+# %%
+def blocks_of(n, stream):
+    """n_blocks blocks of n samples, (n_blocks, n)."""
+    return trimodal.points[mfrd.draw(trimodal, n_blocks * n, [seed, stream])].reshape(n_blocks, n)
+
+
+codecs = [mfrd.Codec(mfrd.ecsq(trimodal, (1 - margin) * D).deterministic()) for margin in margins]
+measured = {}
+for n in lengths_codec:
+    chosen = min(codecs, key=lambda codec: least_bits(*failing(codec, blocks_of(n, 0))))
+    bits, broken = failing(chosen, blocks_of(n, 1))
+    measured[n] = {"margin": margins[codecs.index(chosen)], "bits": (least_bits(bits, broken) + 1) / n, "broken": broken.mean()}
+    print(f"n = {n:6d}: {measured[n]['bits']:.4f} bits a sample with a margin of {measured[n]['margin']:.0%}; {broken.mean():.1%} break D")
+
+# %%
+figure, (left, right) = plot.panels(2, height=2.7)
+sizes = [blocks.n for blocks in coins]
+plot.lines(left, [(sizes, [b.converse for b in coins], "bound", "no code has less"),
+                  (sizes, [b.achievable for b in coins], "convex", "random codes reach"),
+                  (sizes, [fair.rate] * len(coins), "closed form", "$R(D)$")], "letters a block, $n$", "rate (bits a letter)",
+           f"Fair coin, $D = {D_coin}$", log="x")
+plot.lines(right, [(lengths, [b.converse for b in bounds], "bound", "no code has less"),
+                   (lengths, [b.normal for b in bounds], "closed form", "normal approximation"),
+                   (lengths_codec, [m["bits"] for m in measured.values()], "measured", "scalar cells as a block code")],
+           "letters a block, $n$", "rate (bits a sample)", f"Trimodal source, $D = {D}$", log="x")
+right.axhline(limit.rate, color="0.6", linewidth=0.6, zorder=0)
+path = outputs.save_figure(figure, "finite_blocks")
+
+# %% [markdown]
+# **Blocks.** *Left:* a fair coin; between the two curves lies the best block code. *Right:* the trimodal source; the grey line is $R(D)$. The
+# converse approaches it from above once $n$ is in the hundreds, and meets the normal approximation. The codec pays three times: for the margin that
+# keeps nine blocks of ten within the budget, for the longest of the blocks that it keeps, and for cells that are intervals.
+#
+# ## What this shows
+#
+# What a short block costs is proven by the same dual variables that certify $R(D)$.
+
+# %%
+results = {
+    "parameters": parameters.used("12_finite_blocks", globals()),
+    "coin": {"D": D_coin, "excess": excess_coin, "I_bits": fair.rate,
+             "blocks": [{"n": b.n, "converse_bits": b.converse, "achievable_bits": b.achievable} for b in coins]},
+    "trimodal": {"D": D, "excess": excess, "rate_bits": limit.rate, "dispersion_bits2": bounds[0].dispersion,
+                 "blocks": [{"n": b.n, "converse_bits": b.converse, "normal_bits": b.normal} for b in bounds],
+                 "codec": [{"n": n, **m} for n, m in measured.items()]},
+}
+path = outputs.save_results("12_finite_blocks", results, {"coin.I_bits": fair, "trimodal.rate_bits": limit})
+assert all(b.converse <= b.achievable for b in coins), "a converse lies above a code"
+short = {b.n: b.converse for b in bounds}
+assert all(m["bits"] >= short[n] for n, m in measured.items() if n in short), "a code of ours is below the converse"
+print(f"at n = {bounds[-1].n} the converse is within {bounds[-1].normal - bounds[-1].converse:.1e} bits of the normal approximation")
