@@ -1,23 +1,25 @@
 """The kernels that nbval starts see what the report's kernels see; two workers, where pytest-xdist is there."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from mfrd.report.kernels import environment, profile
+from mfrd.report.kernels import PREFIX, environment
 
 ROOT = Path(__file__).resolve().parent
 
 
 def pytest_configure(config):
     """The environment of nbval's kernels, as long as the tests last."""
-    directory = profile()
-    settled = environment(os.environ, ROOT, directory.__enter__())
+    directory = tempfile.mkdtemp(prefix=PREFIX)
+    settled = environment(os.environ, ROOT, directory)
     for name in set(os.environ) - set(settled):
         del os.environ[name]
     os.environ.update(settled)
-    config.add_cleanup(lambda: directory.__exit__(None, None, None))
+    config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -20,6 +20,7 @@ SETTLED = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "PYTHONHASHSEED": "0",
 }
+PREFIX = "mfrd-ipython-"  # of directories for IPython's profiles
 OWN = ("IPYTHON_STARTUP", "LANGUAGE", "PYTHONSTARTUP", "PYTHONWARNINGS")  # of the user's: dropped
 
 
@@ -36,5 +37,5 @@ def environment(given: Mapping[str, str], root: Path, profile: str) -> dict[str,
 @contextmanager
 def profile() -> Iterator[str]:
     """A directory for IPython's profile that lasts as long as the kernel."""
-    with TemporaryDirectory(prefix="mfrd-ipython-", ignore_cleanup_errors=True) as directory:
+    with TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as directory:
         yield directory

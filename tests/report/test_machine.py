@@ -80,7 +80,7 @@ def test_the_tests_own_kernels_see_the_same():
     wanted = kernels.environment(os.environ, ROOT, os.environ["IPYTHONDIR"])
     for name in (*kernels.SETTLED, "IPYTHONDIR"):
         assert os.environ[name] == wanted[name]
-    assert not set(kernels.OWN) & set(os.environ) and "mfrd-ipython-" in os.environ["IPYTHONDIR"]
+    assert not set(kernels.OWN) & set(os.environ) and kernels.PREFIX in os.environ["IPYTHONDIR"]
 
 
 # --- JupyterLab ----------------------------------------------------------------------------------
