@@ -5,6 +5,7 @@ A letter of samples that take many values is the mean of a bin, which holds the 
 so that whatever binning throws away is known, and is part of every distortion.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from .values import real_array
 LETTERS = 10_000  # values of one dimension up to which they are letters: their design takes seconds
 ROWS = 2_000  # the same in more dimensions, where a design compares letters with codewords
 BINS = 1_000  # of one dimension beyond, before any budget is known
+CROWD = 0.99  # of the samples in one bin, from which letters say little of them
 PARTS = 4_000  # equally likely parts of the samples by which their density is judged
 
 
@@ -235,3 +237,14 @@ def axis_edges(column: np.ndarray, rule: Any, axis: int) -> np.ndarray:
             f"expected all inside: widen the edges to {column.min():g} and {column.max():g}, or drop these samples"
         )
     return edges
+
+
+def warn_of_a_crowd(pmf: np.ndarray, binning: Binning | None) -> None:
+    """Warn where one of several bins holds nearly all samples and these differ, as where a few lie far off."""
+    if binning is None or len(pmf) < 2 or pmf.max() < CROWD or not binning.scatter[pmf.argmax()].any():
+        return
+    warnings.warn(
+        f"one of {len(pmf)} bins holds {pmf.max():.2%} of the samples, which differ; expected bins that tell them "
+        "apart: give more, or their edges, or leave out the samples far off",
+        stacklevel=3,
+    )

@@ -125,7 +125,8 @@ class Fidelity:
         if on.dtype != bool:
             if on.dtype.kind not in "iu" or on.ndim != 1 or on.min() < -n or on.max() >= n:
                 raise ValueError(
-                    f"{self.name}: indices are {on!r}; expected a boolean mask ({n},) or integers from 0 to {n - 1}"
+                    f"{self.name}: indices are {np.array2string(on, threshold=8)}; expected a boolean mask ({n},) or "
+                    f"integers from 0 to {n - 1}, of letters: not of samples, nor of moments in time"
                 )
             mask = np.zeros(n, bool)
             mask[on] = True

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import samples as measured
-from .binning import Binning, letters
+from .binning import Binning, letters, warn_of_a_crowd
 from .values import as_points, probabilities, real_array
 
 
@@ -144,6 +144,7 @@ class Source:
         (array([0.1, 1. ]), array([0.5, 0.5]), array([0.01, 0.  ]))
         """
         points, pmf, binning = letters(as_points(samples, "samples"), bins, split)
+        warn_of_a_crowd(pmf, binning)
         return cls(points[:, 0] if np.ndim(samples) == 1 else points, pmf, binning=binning)
 
     @classmethod

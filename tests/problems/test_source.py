@@ -222,3 +222,13 @@ def test_a_source_says_what_it_is_in_one_line():
     assert repr(mfrd.Problem(source, [0.0], mfrd.Fidelity(1.5))) == (
         "Problem(2 letters, 1 codewords, Fidelity(1.5, squared_error, per joint, name 'global'))"
     )
+
+
+@pytest.mark.parametrize("bins", ["auto", 10, np.linspace(0, 1e4, 50)], ids=["auto", "10", "edges"])
+def test_one_bin_that_holds_nearly_all_samples_is_said(bins):
+    samples = np.append(rng.random(6545), 1e4)
+    with pytest.warns(UserWarning, match="one of 2 bins holds 99.98% of the samples, which differ; .* far off"):
+        mfrd.Source.from_samples(samples, bins)
+    mfrd.Source.from_samples(samples)  # of its own accord it takes no such bins
+    mfrd.Source.from_samples(samples, 1)  # asked for
+    mfrd.Source.from_samples(np.append(np.zeros(6545), 1e4), bins)  # letters as they are

@@ -166,3 +166,13 @@ def test_a_mask_and_letters_that_are_masked_are_refused():
         arrays.pack([np.ma.array([0, 1, 2], mask=[0, 0, 1])])
     with pytest.raises(ValueError, match="covariance: 1 of 4 entries are masked"):
         mfrd.mahalanobis(np.ma.array(np.eye(2), mask=[[1, 0], [0, 0]]))
+
+
+def test_a_mask_of_samples_is_told_from_one_of_letters():
+    samples = np.random.default_rng(0).integers(0, 5, 1000)
+    for on, said in (
+        (np.arange(1000) < 100, r"mask has shape \(1000,\); expected \(5,\), one flag a letter: .*stretch of time"),
+        (np.arange(100), r"indices are \[ 0  1  2 \.\.\. 97 98 99\]; expected .*, of letters: not of samples"),
+    ):
+        with pytest.raises(ValueError, match=f"alarm: {said}"):
+            mfrd.Problem(mfrd.Source.from_samples(samples), [0.0], mfrd.Fidelity(1.0, on=on, name="alarm"))
