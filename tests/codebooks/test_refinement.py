@@ -155,6 +155,11 @@ def test_refinement_knows_no_units_and_is_never_worse_than_its_start():
         assert run.solution.rate <= mfrd.solve(problem, "newton").rate + 1e-12
         rates.append(run.solution.rate)
     assert max(rates) - min(rates) < 1e-7 and rates[0] < 0.8508
+    few = {
+        len(mfrd.refine(gaussian_in_units(u, 13, 0.3), step="centroid", max_iter=12, solver="newton").codebook)
+        for u in (1e-9, 1e9)
+    }
+    assert few == {9}  # of 13: merged where they are near in units of the source's spread
 
 
 @pytest.mark.parametrize("seed", range(4))

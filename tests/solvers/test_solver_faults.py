@@ -102,6 +102,31 @@ def test_a_problem_too_large_for_the_conic_backend_goes_to_newton_with_one_line(
     assert [backend.name for backend in choice.fitting(choice.made(["clarabel"]), grey_levels())] == ["clarabel"]
 
 
+def rare_subset():
+    x = mfrd.grid(-4, 4, 929)
+    rare = mfrd.Fidelity(0.02, on=x > 3, per="subset", name="rare")
+    return mfrd.Problem(mfrd.bumps(x, [1], [0], [1]), mfrd.grid(-4, 4, 200), [mfrd.Fidelity(0.3), rare])
+
+
+def in_the_plane():
+    x = mfrd.grid(-3, 3, 14, 2)[:195]
+    return mfrd.Problem(mfrd.bumps(x, [1], [[0, 0]], [1]), x, mfrd.Fidelity(0.5))
+
+
+def absolute():
+    source, budget = (
+        mfrd.bumps(mfrd.grid(-4, 4, 151), [1], [0], [1]),
+        mfrd.Fidelity(0.3, distortion=mfrd.absolute_error),
+    )
+    return mfrd.Problem(source, mfrd.grid(-4, 4, 200), budget)
+
+
+@pytest.mark.parametrize("problem", [rare_subset, in_the_plane, absolute])
+def test_what_took_the_conic_backend_long_is_answered_at_once_by_default(problem, unlicensed):
+    solution = mfrd.solve(problem())
+    assert solution.solver == "newton" and solution.stats.attempts == 1 and abs(solution.gap) < 1e-9
+
+
 def test_the_default_tries_clarabel_once_and_by_name_all_its_settings(unlicensed, monkeypatch):
     tried = []
 
