@@ -574,6 +574,8 @@ def at_rate(problem: Problem, rate: float | Mapping[str, float], tol: float, sec
         return problem.rows.prices(answer.multipliers)[name]
 
     best, proof = search(evaluate, proven, name, bits, 0.0, most, tol)
+    if proof.solution.problem.fidelity(name).D == 0:  # at an infinite price, which proves nothing elsewhere
+        proof = best
     few = spent_of(best.solution.problem, name, best.distortions[name])
     solution, bound = replace(best.solution, problem=few, bits=float(bits)), moved(proof, few.rows.D)
     return replace(
