@@ -20,7 +20,7 @@ help:
 	@echo "make paper     set paper/paper.pdf from results/ and figures/"
 	@echo "make html      export the notebooks to site/, readable without a network"
 	@echo "make refresh   re-execute the paired notebooks in place"
-	@echo "make bench     time the solvers, and a newcomer's first answer; write results/bench.json, forms.json, first_answer.json, trellis.json"
+	@echo "make bench     time the solvers, and a newcomer's first answer; write results/bench.json, forms.json, first_answer.json, trellis.json, limit.json"
 	@echo "make locks     resolve requirements.lock and requirements-oldest.lock anew (uv)"
 	@echo "make lab       open JupyterLab"
 	@echo "make clean     remove .venv, runs/ and caches"
@@ -58,6 +58,7 @@ bench: $(READY)
 	$(PYTHON) benchmarks/bench.py
 	$(PYTHON) benchmarks/first_answer.py
 	$(PYTHON) benchmarks/trellis.py
+	$(PYTHON) benchmarks/limit.py
 
 lab: $(READY)
 	$(PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks --ServerApp.jpserver_extensions=mfrd.report.saved=True $(ARGS)
