@@ -25,9 +25,11 @@
 # is at most one everywhere: then no encoder on any codebook has less rate than $\sum_i p_i a_i - \sum_r \lambda_r D_r$. For one budget
 # this bound is classical; the supremum of $c$ is what has to be proved. The Hessian of $\log c$ is nowhere below $-2 \max_i w_i$ times the unit
 # matrix, so a box with centre $y_0$ and half-diagonal $\rho$ cannot hold a global maximum above $\log c(y_0) + \rho^2 \max_i w_i$. Branch
-# and bound drops a box once that is no more than a tolerance above the best value found, and halves it otherwise. `mfrd.limit` alternates:
-# solve on a codebook, add the $y$ with $c(y) > 1$, drop what no letter uses. It takes squared error and Mahalanobis
-# distances, and boxes limit it to few dimensions. This goes beyond the report.
+# and bound drops a box once that is no more than a tolerance above the best value found, and halves it otherwise. At low distortion $c$ is
+# nearly one everywhere, and that bound needs hopelessly many boxes; a Chebyshev series of $c$ on each box, with a proven remainder, closes
+# boxes as wide as the codewords are apart. `mfrd.limit` alternates: solve on a codebook, add all maxima with $c(y) > 1$, drop what no
+# letter uses, move codewords and masses together. It takes squared error and Mahalanobis distances, in up to three dimensions. This goes
+# beyond the report.
 #
 # *In the [paper](../paper/paper.pdf): section 6.5, Distance to the best codebook.*
 
@@ -39,6 +41,7 @@ D_bifurcation, n_bifurcation = [0.12, 11.5], 60  # the trimodal source
 D, budgets_core, core_radius = 0.6, [0.05, 0.02], 1.0
 D_spike = 1.6
 budgets_2d, core_radius_2d = [[8.0, 1.0], [8.0, 0.15], [4.0, 0.1]], 2.0
+D_plane, n_plane, tolerance_plane = [8.0, 0.5], 16, 1e-5  # the plane source: budgets from and to, bits certified at each
 
 # %% tags=["reads"]
 reads = ["03_refinement", "04_lloyd_max"]
@@ -109,6 +112,37 @@ path = outputs.save_figure(figure, "limit_bifurcation")
 # at first. *Right:* their number. The figure is certified to $10^{-5}$ bits; a codeword of very small mass may be missing
 # or doubled within that, so the exact place of a birth is not.
 #
+# ## R(D) over all codebooks, in the plane
+#
+# The report's source with four modes, in one sweep from coarse to fine, each search warm from the one before. Between two budgets $R$ is
+# certified as well: it is convex, so it lies below the chords of the rates, and what the prices $\lambda_k$ prove at $D_k$ they prove at every $D$:
+#
+# $$R(D) \ge L_k - \lambda_k (D - D_k).$$
+
+# %%
+four = mfrd.bumps(mfrd.grid(-8, 8, 40, 2), [1] * 4, [[-4, -4], [4, -4], [-4, 4], [4, 4]], [1] * 4, floor=0.1)
+curve = mfrd.limit_curve(four, mfrd.Fidelity(1.0), "global", np.geomspace(*D_plane, n_plane), tol=tolerance_plane)
+words = np.array([len(l.codebook) for l in curve])
+between = np.unique(np.append(curve.D, np.geomspace(*D_plane, 20 * n_plane)))
+lower, upper = curve.lower(between), curve.upper(between)
+print(f"{n_plane} budgets from {curve.D[0]:g} to {curve.D[-1]:g}: {words[0]} to {words[-1]} codewords, "
+      f"each within {tolerance_plane:g} bits: {all(l.gap <= tolerance_plane for l in curve)}")
+print(f"between them R is known to {(upper - lower).max():.4f} bits or better")
+
+# %%
+figure, (left, middle, right) = plot.panels(3, height=2.5)
+plot.lines(left, [(between, upper, "convex", "some encoder", {"marker": ""}), (between, lower, "bound", "no codebook beats"),
+                  (curve.D, curve.rates, "measured", "budgets of the sweep")], "distortion $D$", "rate (bits)", "All codebooks", log="x")
+plot.lines(middle, [(between, np.maximum(upper - lower, 1e-9), "bound", "")], "distortion $D$", "bits between the two", "Certified width", log="xy")
+plot.lines(right, [(curve.D, words, "convex", "")], "distortion $D$", "number of codewords", "How many", log="xy")
+path = outputs.save_figure(figure, "limit_plane")
+
+# %% [markdown]
+# **Limit in the plane.** *Left:* the least rate over all codebooks of the source with four modes, enclosed from both sides at every $D$.
+# *Middle:* the width of the enclosure, which is the tolerance at the budgets of the sweep and widest halfway between. *Right:* the number of
+# codewords of an encoder that is within the tolerance of it: it grows faster than $1/D$, the count of a lattice whose spacing is a fixed
+# share of $\sqrt{D}$.
+#
 # ## What the proof looks like
 #
 # At the optimum $c(y)$ is one at each codeword and at most one elsewhere.
@@ -143,7 +177,6 @@ print(f"the limit: {best.rate:.5f} bits, gap below 1e-6: {best.gap <= tolerance}
 # %%
 inside = abs(trimodal.points) < core_radius
 spike = mfrd.bumps(mfrd.grid(-10, 10, 200), [0.2, 0.8, 0.8], [0, -4, 5], [0.2, 3, 4])
-four = mfrd.bumps(mfrd.grid(-8, 8, 40, 2), [1] * 4, [[-4, -4], [4, -4], [-4, 4], [4, 4]], [1] * 4, floor=0.1)
 disc = np.hypot(*four.points.T) < core_radius_2d
 core = lambda D_, on: mfrd.Fidelity(D_, on=on, name="core")
 cases = {"trimodal": (trimodal, [mfrd.Fidelity(D)]), "spike": (spike, [mfrd.Fidelity(D_spike)])}
@@ -155,7 +188,7 @@ certified = {name: mfrd.limit(source, fidelities, tol=tolerance) for name, (sour
 r3, r4 = map(outputs.load_results, reads)
 refined = {("trimodal", "centroid"): r3["refine_1d"], ("trimodal", "from 16"): r4["lloyd_1d"]["convex"],
            ("spike", "15 rounds"): r4["lloyd_spike"]["convex"], ("spike", "settled"): r4["lloyd_spike"]["settled"],
-           ("plane, 8, core 1", "centroid"): r3["refine_2d"]}
+           (f"plane, {budgets_2d[0][0]:g}, core {budgets_2d[0][1]:g}", "centroid"): r3["refine_2d"]}
 refined |= {(f"trimodal, core {c}", step): r3["refine_1d"]["binding"][f"{c} {step}"]
             for c in budgets_core for step in ("centroid", "priced")}
 refined |= {(f"plane, {D_:g}, core {c:g}", step): r3["refine_2d"]["binding"][f"{D_} {c} {step}"]
@@ -203,7 +236,7 @@ def conic_rate(name):
     return mfrd.solve(mfrd.Problem(source, certified[name].codebook, fidelities), solver)
 
 
-checked = ["trimodal", "spike", "trimodal, core 0.05", "trimodal, core 0.02"]
+checked = ["trimodal", "spike", *(f"trimodal, core {c}" for c in budgets_core)]
 checks = {name: conic_rate(name) for name in checked}
 for name, s in checks.items():
     print(f"{name:22s} limit {certified[name].rate:.6f}  conic {s.rate:.6f} bits")
@@ -220,20 +253,25 @@ def keep(limit):
             "masses": limit.encoder.output_pmf, "prices_bits": limit.prices, "distortions": limit.distortions,
             "codewords": len(limit.codebook), "status": limit.status, "I_bits": limit.rate, "solver": "newton"}
 
-
+# %%
 results = {
     "limits": {name: keep(l) for name, l in certified.items()}, "distances": {f"{n}, {h}": row for (n, h), row in rows.items()},
     "gaussian_1d": [{"D": D_, **keep(l), "eight_fixed_bits": s.rate, "closed_form_bits": c}
                     for D_, l, s, c in zip(D_gaussian, limits, fixed, closed)],
     "bifurcation": [{"D": D_, **keep(l)} for D_, l in zip(ladder, tree)],
     "nine_codewords": {"rate_bits": short.rate, "bound_on_all_codebooks_bits": everywhere},
+    "plane": {"sweep": [{"D": D_, "I_bits": l.rate, "lower_bound_bits": l.lower_bound, "gap_bits": l.gap, "codewords": len(l.codebook),
+                         "prices_bits": l.prices, "status": l.status, "solver": "newton"} for D_, l in zip(curve.D, curve)],
+              "widest_bits": (upper - lower).max()},
 }
 
 # %%
 proofs = {f"limits.{name}.rate_bits": l for name, l in certified.items()} | {"nine_codewords.rate_bits": short}
 path = outputs.save_results("05_limit", results, proofs)
-assert all(l.gap <= tolerance for l in [*limits, *certified.values()])
+assert all(l.gap <= tolerance for l in [*limits, *certified.values()]) and all(l.gap <= tolerance_plane for l in curve)
+assert (lower <= upper).all()
 assert all(row["at_most"] > -1e-9 for row in rows.values())
 assert all(abs(s.rate - certified[name].rate) < 2e-6 for name, s in checks.items())
+tight = f"trimodal, core {budgets_core[-1]}"
 print(f"refined trimodal codebook: {rows['trimodal', 'centroid']['at_most']:.6f} bits from the best there is; "
-      f"core 0.02: priced {rows['trimodal, core 0.02', 'priced']['at_most']:.5f}, centroid {rows['trimodal, core 0.02', 'centroid']['at_most']:.5f}")
+      f"{tight}: priced {rows[tight, 'priced']['at_most']:.5f}, centroid {rows[tight, 'centroid']['at_most']:.5f}")
