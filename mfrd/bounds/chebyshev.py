@@ -7,8 +7,9 @@ d in each variable, at the zeros of T_(d+1), is near it. On the Bernstein ellips
 are R = r (rho + 1 / rho) / 2 and v = r (rho - 1 / rho) / 2, a term is at most exp(theta v^2 - theta g^2), with g its
 distance from the ellipse's shadow [-R, R]; with M the sum of these bounds over the box,
     |c - p| <= sum_a L^(a-1) e_a,   e_a = 4 M_a rho^-d / (rho - 1),   L = 1 + (2 / pi) log(d + 1)
-(Trefethen 2013, theorem 8.2; Rivlin 1974 for L at zeros; one variable after the other). Boxes where that is too much are halved before
-they are evaluated, and those dropped on which the sum of the terms' maxima does not reach the best value known.
+(Trefethen 2013, theorem 8.2; Rivlin 1974 for L at zeros; one variable after the other). Boxes where that is too much
+are halved before they are evaluated, and those dropped on which the sum of the terms' maxima does not reach the best
+value known.
 
 On part of a box p has another Chebyshev series, the old one times a small matrix an axis, so that halving on costs
 nothing of the n letters. Since |T_j| <= 1, p is at most the maximum of its terms of total degree two, a quadratic whose
