@@ -177,11 +177,12 @@ class Text:
         """The columns, (N, k)."""
         places = positions(wanted, self.titles, self.file)
         body = self.text.split("\n", self.skip)[self.skip] if self.skip <= self.text.count("\n") else ""
-        body = COMMENT.sub("", body) if COMMENT.search(body) else body
+        body = COMMENT.sub("", body) if "#" in body or "%" in body else body
         if not body:
             raise ValueError(f"{self.file} has no rows of numbers; expected one sample a row, columns parted by commas")
         values = None
-        if len(self.titles) > 1 or not GAP.search(body):
+        gaps = len(self.titles) == 1 and any(f"\n{first}" in f"\n{body}" for first in "\n \t") and GAP.search(body)
+        if not gaps:
             values = self.quickly(body.replace(",", ".") if self.commas else body, places)
         if values is None or np.isinf(values).any() or na == "raise" and np.isnan(values).any():
             values = self.carefully(places, na)

@@ -80,6 +80,7 @@ BAD = {
         "line 3: column 'x' holds ''.*na=\"drop\"",
     ),
     "a blank line in one column": ("x\n1.0\n\n3.0\n", None, "line 3: column 'x' holds ''"),
+    "a blank line below the title": ("x\n\n1.0\n3.0\n", None, "line 2: column 'x' holds ''"),
     "a blank first row": ('""\n1\n2\n', None, "line 1: column '0' holds ''"),
     "a dash": ("x,y\n1,2\n3,-\n", "y", "line 3: column 'y' holds '-'; expected .*na="),
     "infinity": ("x\n1\ninf\n", None, "line 3: column 'x' holds 'inf'; expected a finite number"),
