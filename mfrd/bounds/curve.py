@@ -161,7 +161,7 @@ def limit_curve(
     problem.fidelity(name)
     if not np.iterable(D_values) or isinstance(D_values, str):
         raise ValueError(f"{name}: budgets are {D_values!r}; expected several, as a list or an array")
-    D = np.array([float(d) for d in D_values])
+    D = np.array([problem.with_budget(name, D).fidelity(name).D for D in D_values])
     found: dict[int, Limit] = {}
     near: list[tuple[float, Limit]] = []  # the budgets before and their limits, in the unit of the search
     for k in np.argsort(-D, kind="stable"):

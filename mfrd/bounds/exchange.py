@@ -28,6 +28,7 @@ from ..problems.fidelity import Fidelity, InfeasibleFidelity
 from ..problems.problem import Problem
 from ..problems.source import Source
 from ..problems.units import NATS_PER_BIT
+from ..problems.values import number
 from ..solvers.active_set import solve_dual
 from ..solvers.certificate import dual_encoder, potentials
 from ..solvers.choice import solve
@@ -200,8 +201,8 @@ def limit(
     >>> round(best.rate, 4), bool(best.gap < 1e-6), len(best.codebook)
     (0.4826, True, 4)
     """
-    if seconds is not None and not (isinstance(seconds, (int, float)) and seconds > 0):
-        raise ValueError(f"seconds is {seconds!r}; expected a number > 0, or None for no limit of time")
+    if seconds is not None:
+        seconds = number(seconds, "seconds is", "a number > 0, or None for no limit of time", open=True)
     if prices is not None and rate is not None:
         raise ValueError("prices and rate are both given; expected one of them, or none for the budgets")
     problem = Problem(source, source.points if codebook is None else codebook, fidelities)  # type: ignore[arg-type]
@@ -281,8 +282,7 @@ def letters_and(problem: Problem, tol: float) -> Problem:
     source = problem.source
     if source.x.shape[1] not in SEEDS:
         raise ValueError(f"source has dimension {source.x.shape[1]}; expected 1, 2 or 3: beyond, use mfrd.refine")
-    if not tol > 0:
-        raise ValueError(f"tol is {tol!r}; expected a number > 0, the largest certified gap in bits")
+    number(tol, "tol is", "a number > 0, the largest certified gap in bits", open=True)
     return replace(problem, codebook=source.shaped(np.unique(np.vstack([problem.y, source.x]), axis=0)))
 
 

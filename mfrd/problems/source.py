@@ -8,7 +8,7 @@ import numpy as np
 
 from . import samples as measured
 from .binning import Binning, letters, warn_of_a_crowd
-from .values import as_points, probabilities, real_array
+from .values import as_points, number, probabilities, real_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,13 +259,16 @@ def grid(low: float, high: float, n: int, dimension: int = 1) -> np.ndarray:
     Raises
     ------
     ValueError
-        Where n or dimension is no whole number or less than one.
+        Where n or dimension is no whole number or less than one, or an end no finite number.
     """
     if not all(isinstance(count, (int, np.integer)) and count >= 1 for count in (n, dimension)):
         raise ValueError(
             f"n is {n!r} and dimension {dimension!r}; expected whole numbers, at least one point and one axis"
         )
-    side = np.linspace(low, high, n)
+    ends = (
+        number(end, what, "a finite number", -np.inf, open=True) for end, what in ((low, "low is"), (high, "high is"))
+    )
+    side = np.linspace(*ends, n)
     if dimension == 1:
         return side
     return np.stack(np.meshgrid(*[side] * dimension, indexing="ij"), -1).reshape(-1, dimension)

@@ -22,6 +22,7 @@ from ..problems.problem import Problem
 from ..problems.resolution import refuse
 from ..problems.rows import BudgetRows
 from ..problems.source import Source
+from ..problems.values import number, real_array
 from ..solvers.encoder import Encoder
 from ..solvers.outcome import Stats, Status
 from .cells import from_labels, labels
@@ -299,9 +300,8 @@ def uniform_quantiser(source: Source, step: float, *, offset: float | np.ndarray
     ----------
     Gish and Pierce (1968).
     """
-    if not (np.isscalar(step) and np.isfinite(step) and step > 0):
-        raise ValueError(f"step is {step!r}; expected one positive finite number")
-    centre, k = np.asarray(offset, float), source.x.shape[1]
+    step = number(step, "step is", "one positive finite number", open=True)
+    centre, k = real_array(offset, "offset", "one or (k,), one a coordinate"), source.x.shape[1]
     if centre.shape not in ((), (k,)) or not np.isfinite(centre).all():
         raise ValueError(f"offset is {offset!r}; expected finite numbers, one or ({k},), one a coordinate")
     with np.errstate(over="ignore"):

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..problems.problem import Problem
 from ..problems.units import NATS_PER_BIT
+from ..problems.values import number
 from .active_set import solve_dual
 from .certificate import U, as_they_are
 from .choice import tightened
@@ -93,8 +94,7 @@ def held_prices(problem: Problem, prices: Mapping[str, float]) -> np.ndarray:
     held = np.full(len(problem.rows), np.nan)
     for name, price in prices.items():
         letters = problem.fidelity(name).per == "letter"
-        if not isinstance(price, (int, float, np.integer, np.floating)) or not 0 <= price < np.inf:
-            raise ValueError(f"{name}: price is {price!r}; expected a finite number >= 0, bits per unit distortion")
+        price = number(price, f"{name}: price is", "a finite number >= 0, bits per unit distortion")
         if letters and price > 0:
             said = f'{name}: one price of a fidelity per="letter", which has a price a letter'
             raise ValueError(f'{said}; expected 0, or another form: per="joint" or "subset"')

@@ -176,3 +176,21 @@ def test_a_mask_of_samples_is_told_from_one_of_letters():
     ):
         with pytest.raises(ValueError, match=f"alarm: {said}"):
             mfrd.Problem(mfrd.Source.from_samples(samples), [0.0], mfrd.Fidelity(1.0, on=on, name="alarm"))
+
+
+@pytest.mark.parametrize(
+    "asked, said",
+    [
+        (lambda v: mfrd.limit(SOURCE, mfrd.Fidelity(0.5), tol=v), "tol is"),
+        (lambda v: mfrd.limit(SOURCE, mfrd.Fidelity(0.5), seconds=v), "seconds is"),
+        (lambda v: mfrd.limit_curve(SOURCE, mfrd.Fidelity(0.5), "global", [0.5, v]), "global: budget is"),
+        (lambda v: mfrd.solve_at_prices(PROBLEM, {"global": v}), "global: price is"),
+        (lambda v: mfrd.uniform_quantiser(SOURCE, v), "step is"),
+        (lambda v: mfrd.grid(0, v, 5), "high is"),
+    ],
+)
+@pytest.mark.parametrize("value", [np.ma.masked, "1", 1j, np.nan], ids=repr)
+def test_single_numbers_are_refused_by_name_where_they_are_none(asked, said, value):
+    with pytest.raises(ValueError, match=f"{said} .*; expected"):
+        asked(value)
+    asked(np.array(0.5, np.float32))
