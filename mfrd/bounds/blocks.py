@@ -156,7 +156,8 @@ def tilted(answer: Solution | Limit) -> tuple[np.ndarray, np.ndarray]:
             charge = lam[r] * problem.rows.D[r]
             inside += charge - charge * problem.rows.weights[r, live]
     j = a + inside
-    j = j - p @ j + answer.lower_bound * NATS_PER_BIT
+    proven = answer.lower_bound if isinstance(answer, Limit) else answer.certificate
+    j = j - p @ j + proven * NATS_PER_BIT
     size = abs(a) + abs(inside)
     return p, j - 4 * U * ((len(p) + 16) * (p @ size) + 4 * size + abs(j))
 

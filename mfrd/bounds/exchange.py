@@ -570,8 +570,8 @@ def at_rate(problem: Problem, rate: float | Mapping[str, float], tol: float, sec
         at = problem.with_budget(name, D)
         return limit(at.source, at.fidelities, tol=0.05 * tol, codebook=at.codebook, seconds=left)
 
-    def proven(answer: Limit) -> float:
-        return problem.rows.prices(answer.multipliers)[name]
+    def proven(answer: Limit) -> tuple[float, float]:
+        return answer.lower_bound, problem.rows.prices(answer.multipliers)[name]
 
     best, proof = search(evaluate, proven, name, bits, 0.0, most, tol)
     if proof.solution.problem.fidelity(name).D == 0:  # at an infinite price, which proves nothing elsewhere

@@ -73,8 +73,8 @@ def distortion_at_rate(problem: Problem, name: str, bits: float, *, tol: float =
     def evaluate(D: float) -> Solution:
         return certified(problem.with_budget(name, D), [Newton()], tol)
 
-    def proven(answer: Solution) -> float:
-        return problem.rows.prices(answer.multipliers)[name]
+    def proven(answer: Solution) -> tuple[float, float]:
+        return answer.certificate, problem.rows.prices(answer.multipliers)[name]
 
     best, proof = search(evaluate, proven, name, bits, least, max(least, most), tol)
     best = replace(best, problem=spent_of(best.problem, name, best.distortions[name]))
@@ -94,7 +94,7 @@ def checked_bits(bits: float) -> None:
 
 def search(
     evaluate: Callable[[float], Any],
-    proven: Callable[[Any], float],
+    proven: Callable[[Any], tuple[float, float]],
     name: str,
     bits: float,
     least: float,
@@ -103,9 +103,9 @@ def search(
 ) -> tuple[Any, Any]:
     """(best, proof): the answer at the least budget with a rate of at most `bits`, and that whose tangent proves so.
 
-    evaluate: the answer at a budget, with .rate, .lower_bound and .prices; proven: the price, bits, with which the
-    multipliers of an answer prove its bound; least: the least budget that has an answer; most: one from which the rate
-    no longer falls; tol: bits that may lie between the two ends.
+    evaluate: the answer at a budget, with .rate, .lower_bound and .prices; proven: the bound that the multipliers of an
+    answer prove, below zero too, and their price, bits; least: the least budget that has an answer; most: one from
+    which the rate no longer falls; tol: bits that may lie between the two ends.
     """
     best = evaluate(most)
     at = min(most, best.distortions[name])
@@ -118,7 +118,8 @@ def search(
     proof, bound, price, D = edge, least, np.inf, least + 0.5 * (at - least)
     for _ in range(STEPS):
         answer = evaluate(D)
-        tangent = distortion_bound(D, least, answer.lower_bound - bits, proven(answer))
+        height, slope = proven(answer)
+        tangent = distortion_bound(D, least, height - bits, slope)
         if tangent > bound:
             proof, bound = answer, tangent
         if answer.rate <= bits:

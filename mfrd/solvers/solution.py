@@ -97,7 +97,15 @@ class Solution:
         """The certificate in bits, from the dual variables alone; infinite where infeasible."""
         if self.encoder is None:
             return np.inf
-        bound = max(0.0, lower_bound(self.problem, self.multipliers, self.potentials))
+        return max(0.0, self.certificate)
+
+    @cached_property
+    def certificate(self) -> float:
+        """What .multipliers and .potentials prove, bits, below zero too: a tangent, whose slope bounds other budgets.
+
+        No number where infeasible.
+        """
+        bound = lower_bound(self.problem, self.multipliers, self.potentials) if self.encoder is not None else np.nan
         return min(bound, self.rate) if self.on_edge else bound  # nothing meets such budgets, so all bounds hold
 
     @property
@@ -156,7 +164,7 @@ class Solution:
             f.name: distortion_bound(
                 f.D,
                 float(problem.row_least[problem.rows.owner == k].max(initial=0.0)),
-                self.lower_bound - bits,
+                self.certificate - bits,
                 problem.rows.prices(self.multipliers)[f.name],
             )
             for k, f in enumerate(problem.fidelities)

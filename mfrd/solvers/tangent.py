@@ -125,7 +125,7 @@ def least(problem: Problem, name: str) -> float:
     if len(problem.rows.measures) == 1:
         return alone.fidelity(name).D
     raised, names = together(alone, name)
-    if names != [name]:
+    if names != [name] and together(others)[1]:  # else rounding alone had others raised besides
         raise out_of_reach(others)
     return raised.fidelity(name).D
 

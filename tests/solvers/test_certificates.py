@@ -1,6 +1,7 @@
 """Certificates, judged exactly: what a bound says holds of the problem as given, and so do budgets and refusals."""
 
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -311,6 +312,27 @@ def test_any_multipliers_and_potentials_bound_from_below():
         size = max(1.0, abs(nearest_float(ball)), float(abs(a).max()))
         near.append(nearest_float(ball - arb(value)) / size)
     assert len(near) > 300 and np.quantile(near, 0.9) < 1e-13
+
+
+def test_a_tangent_below_zero_is_not_lifted_to_zero():
+    """Prices that prove less than nothing of R(D) prove no more of D(R) than the least budget, or what is true."""
+    spoilt = 0
+    for index, problem in hard_problems(5, 150):
+        try:
+            solution = mfrd.solve(problem, "newton")
+        except (mfrd.NotCertified, mfrd.InfeasibleFidelity):
+            continue
+        factor = 10.0 ** np.random.default_rng(index).uniform(-1, 6)
+        wrong = replace(solution, multipliers=factor * (solution.multipliers + 1 / problem.units))
+        if solution.on_edge or wrong.certificate >= 0:
+            continue
+        spoilt += 1
+        assert wrong.lower_bound == 0
+        for name, bound in wrong.distortion_bounds.items():
+            if bound > problem.row_least[np.array(problem.rows.names) == name].max():
+                ball = Exact(problem.with_budget(name, bound)).dual(wrong.multipliers, wrong.potentials)
+                assert not arb(solution.rate) > ball, index
+    assert spoilt > 50
 
 
 def test_slack_is_exact_but_for_the_last_rounding_up():
