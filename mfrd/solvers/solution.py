@@ -25,6 +25,19 @@ def distortion_bound(D: float, least: float, short: float, price: float) -> floa
     return max(least * (1 - ROUNDINGS), D + step - ROUNDINGS * (D + abs(step)))
 
 
+def independent(problem: Problem) -> np.ndarray:
+    """The least that each row reaches with Y independent of X, min_j sum_i p_i w_ri d_ij, rounded down, (R,)."""
+    rows, n = problem.rows, problem.n
+    found = np.full(len(rows), np.inf)
+    for block in problem.blocks():
+        for g in range(len(rows.measures)):
+            of_g = rows.measure == g
+            d = np.minimum(problem.distortion(g, block), 1e300)  # no weight on what is forbidden is no weight
+            means = (rows.weights[of_g] * problem.source.p) @ d
+            found[of_g] = np.minimum(found[of_g], means.min(axis=1))
+    return found * (1 - (n + 12) * 2.0**-53)
+
+
 class NotCertified(RuntimeError):
     """No solver returned an answer whose certified gap is within tolerance; the message has each one's reason."""
 
@@ -156,14 +169,17 @@ class Solution:
     def distortion_bounds(self) -> dict[str, float]:
         """What no encoder of at most .bits spends less of, the other budgets as given, by name.
 
-        The certificate proves R(D') >= lower_bound - price (D' - D) for every budget D' of that name.
+        The certificate proves R(D') >= certificate - price (D' - D) for every budget D' of that name; at no bits at all
+        Y is independent of X.
         """
         problem = self.problem
         bits = self.rate if self.bits is None else max(self.bits, self.rate)
         return {
             f.name: distortion_bound(
                 f.D,
-                float(problem.row_least[problem.rows.owner == k].max(initial=0.0)),
+                float(
+                    (independent(problem) if bits == 0 else problem.row_least)[problem.rows.owner == k].max(initial=0.0)
+                ),
                 self.certificate - bits,
                 problem.rows.prices(self.multipliers)[f.name],
             )
