@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ..problems.distortion import absolute_error
 from ..problems.fidelity import Fidelity
 from ..problems.problem import Problem
 from ..problems.source import Source
-from .exchange import Exchange, Limit, in_unit, in_unit_of, letters_and, searched
+from .exchange import Exchange, Limit, in_unit, in_unit_of, letters_and, limit, searched
 
 ULP = 1e-15  # a few units in the last place
 
@@ -81,7 +82,8 @@ class LimitCurve(Sequence):
             rows = found.solution.problem.rows
             price = rows.prices(found.multipliers)[self.name]
             fall = price * (D - at)
-            line = found.lower_bound - fall - 4 * ULP * (abs(found.lower_bound) + price * (abs(D) + at))
+            lost = (4 + len(rows) / 8) * ULP  # a sum of one price a row
+            line = found.lower_bound - fall - lost * (abs(found.lower_bound) + price * (abs(D) + at))
             best = np.maximum(best, np.where(D == at, found.lower_bound, line if at > 0 else 0.0))
         return best
 
@@ -166,6 +168,11 @@ def limit_curve(
     near: list[tuple[float, Limit]] = []  # the budgets before and their limits, in the unit of the search
     for k in np.argsort(-D, kind="stable"):
         at = problem.with_budget(name, float(D[k]))
+        if absolute_error in problem.rows.measures:
+            found[int(k)] = limit(source, at.fidelities, tol=tol, progress=progress)
+            if found[int(k)].status == "interrupted":
+                break
+            continue
         few, unit = in_unit(letters_and(at, tol))
         exchange = Exchange(few, tol, progress)
         if near:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import attrgetter
 from time import perf_counter
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from scipy.spatial import cKDTree
 from tqdm import tqdm
 
 from ..codebooks.stationary import settle, stationary
-from ..problems.distortion import absolute_error, mahalanobis, squared_error
+from ..problems.distortion import absolute_error, mahalanobis, metric, squared_error
 from ..problems.fidelity import Fidelity, InfeasibleFidelity
 from ..problems.problem import Problem
 from ..problems.source import Source
@@ -39,6 +40,7 @@ from ..solvers.inverse import checked_bits, search, spent_of
 from ..solvers.outcome import Stats, Status
 from ..solvers.solution import Solution, distortion_bound
 from ..solvers.tangent import held_prices, solve_at_prices, without
+from .kinked import Kinked
 from .supremum import GRID, MAX_BOXES, bound_over, codeword_mass, supremum
 
 log = logging.getLogger("mfrd")
@@ -57,6 +59,7 @@ TRIES = 3  # at taking codewords together
 FALLS = 0.7  # share of the gap before, below which it falls well
 WIDEST = 0.8  # widths of c within which codewords are taken together at most
 WORTH = 0.3  # share of the gap that a proof may leave to be worth its time
+NARROW = 1e-6  # of the span: maxima of c with kinks nearer than that are one
 CLOSE = 0.02  # widths of c from a codeword within which another is not new
 APART = 0.1  # widths of c from a codeword within which an old one is not missed
 ROUGH_BOXES = 20_000  # of branch and bound, before the search is over
@@ -160,7 +163,7 @@ def limit(
     source : Source
         In one to three dimensions.
     fidelities : Fidelity or sequence of Fidelity
-        With squared error or Mahalanobis; on the line, all with absolute error.
+        With squared error or Mahalanobis; on the line absolute error, too, alone or beside them.
     tol : float
         Largest certified gap, bits.
     codebook : (m,) or (m, k) array, optional
@@ -211,6 +214,8 @@ def limit(
     held = None if prices is None else held_prices(problem, prices)
     if source.x.shape[1] == 1 and all(f.distortion is absolute_error for f in problem.fidelities):
         return on_letters(letters_and(problem, tol), tol, prices)
+    if held is None and kinked(problem):
+        return searched(Beside(letters_and(problem, tol), tol, progress, seconds))
     few, unit = in_unit(letters_and(problem if prices is None else without(problem, prices), tol))
     if held is None:
         return in_unit_of(problem, searched(Exchange(few, tol, progress, seconds)), unit)
@@ -231,6 +236,13 @@ def on_letters(problem: Problem, tol: float, prices: Mapping[str, float] | None 
     solution = replace(found, problem=few, encoder=Encoder(few.source, few.codebook, found.encoder.columns))
     stats = Stats(1, perf_counter() - begun, backend="letters")
     return Limit(solution, found.lower_bound, found.multipliers, found.potentials, Status.OPTIMAL, stats)
+
+
+def kinked(problem: Problem) -> bool:
+    """Whether absolute error stands beside quadratic measures on the line."""
+    measures = problem.rows.measures
+    one = problem.source.x.shape[1] == 1 and absolute_error in measures
+    return one and all(d is absolute_error or metric(d, 1) is not None for d in measures)
 
 
 def scales(problem: Problem, unit: float) -> np.ndarray:
@@ -330,11 +342,14 @@ class Exchange:
                 if self.gap <= self.tol:
                     self.tidy(self.best)
         except KeyboardInterrupt:
-            status, one = Status.INTERRUPTED, 1.0 * (np.arange(self.problem.m) == 0)
-            self.best = self.best or Point(self.problem, self.proof[1], one)  # any encoder within the budgets
+            status, self.best = Status.INTERRUPTED, self.best or self.fallback()
         if self.gap <= self.tol:
             status = Status.OPTIMAL
         return Limit(self.best.solution, *self.proof, status, Stats(rounds, perf_counter() - begun, backend="exchange"))
+
+    def fallback(self) -> Any:
+        """A Point of any encoder within the budgets, before the first round."""
+        return Point(self.problem, self.proof[1], 1.0 * (np.arange(self.problem.m) == 0))
 
     @property
     def gap(self) -> float:
@@ -535,6 +550,55 @@ class AtPrices(Exchange):
     def stationary_near(self, point: "Point", q: np.ndarray, y: np.ndarray) -> np.ndarray | None:
         """None: Newton's method on prices too would move those that are held."""
         return None
+
+
+class Beside(Exchange):
+    """The exchange of a problem on the line with absolute error beside a quadratic one."""
+
+    def exchange(self, y: np.ndarray, tol: float) -> tuple[np.ndarray, float]:
+        """One round: solve on y, (m, 1), look for violators; (the next codebook, log max c)."""
+        found = solve(self.on(y), "newton", tol=min(tol, 0.1 * self.tol))
+        used = found.encoder.support
+        few = self.on(y[used])
+        solution = Solution(
+            few,
+            Encoder(few.source, few.codebook, found.encoder.columns),
+            found.multipliers,
+            found.potentials,
+            Stats(backend="exchange"),
+        )
+        if self.best is None or solution.rate < self.best.solution.rate:
+            self.best = SimpleNamespace(solution=solution)
+        mass = Kinked(self.problem, found.multipliers, found.potentials)
+        tops = mass.peaks()
+        worst = float(mass(tops).max())
+        fine = 0.1 * self.tol * NATS_PER_BIT
+        upper = mass.supremum(max(fine, 0.1 * worst), worst)
+        bound = bound_over(self.source.p, self.problem.rows.D, found.multipliers, found.potentials, upper)
+        if bound > self.proof[0]:
+            self.proof = bound, found.multipliers, found.potentials
+        line = f"rate {self.best.solution.rate:.9g} bits, bound {self.proof[0]:.9g}, {len(used)} codewords"
+        self.progress.set_description_str(f"{line}, gap {self.gap:.1e}")
+        return distinct(np.vstack([y[used], tops[:, None]]), NARROW * self.span), max(worst, 0.0)
+
+    def on(self, y: np.ndarray) -> Problem:
+        """The problem on the codewords y, (m, 1)."""
+        return Problem(self.source, self.source.shaped(y), self.problem.fidelities)
+
+    def prove(self, point: SimpleNamespace, tops: np.ndarray, worst: float) -> np.ndarray:  # type: ignore[override]
+        """Nothing: each round has proved what it can."""
+        return tops[:0]
+
+    def tidy(self, point: SimpleNamespace) -> None:  # type: ignore[override]
+        """Nothing: few codewords are used."""
+
+    def fallback(self) -> SimpleNamespace:
+        """An encoder within all budgets, before the first round: each letter on itself."""
+        letters, which = np.unique(self.source.x, axis=0, return_inverse=True)
+        few, Q = self.on(letters), np.zeros((len(which), len(letters)))
+        Q[np.arange(len(which)), which.ravel()] = 1.0
+        zero = np.zeros(len(self.problem.rows)), np.zeros(self.problem.n)
+        return SimpleNamespace(solution=Solution(few, Encoder(few.source, few.codebook, Q), *zero))
 
 
 def spending(found: Limit, names: tuple[str, ...]) -> Limit:

@@ -465,3 +465,47 @@ def test_absolute_error_on_the_line_is_served_by_letters():
         @ source.p
     )
     assert c.max() <= 1 + 1e-6
+
+
+def beside(seed, n=25):
+    """(source, fidelities): squared error, and absolute error that binds as well on some letters."""
+    rng = np.random.default_rng(seed)
+    source = mfrd.Source(rng.normal(size=n), rng.dirichlet(np.ones(n)))
+    alone = mfrd.limit(source, mfrd.Fidelity(0.3))
+    near = np.abs(np.subtract.outer(source.points, alone.codebook))
+    spent = source.p[:8] @ (alone.encoder.Q * near)[:8].sum(axis=1)
+    tight = mfrd.Fidelity(0.8 * spent, on=range(8), distortion=mfrd.absolute_error, name="near")
+    return source, [mfrd.Fidelity(0.3), tight]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_absolute_error_beside_squared_error_closes(seed):
+    source, fidelities = beside(seed)
+    found = mfrd.limit(source, fidelities)
+    assert found.status == "optimal" and found.gap <= 1e-6 and min(found.prices.values()) > 0.1
+    assert all(found.distortions[f.name] <= f.D * (1 + 1e-12) for f in fidelities)
+    assert not np.isin(found.codebook, source.points).all()
+    every = np.union1d(source.points, np.linspace(source.points.min(), source.points.max(), 2001))
+    dense = mfrd.solve(mfrd.Problem(source, every, fidelities), "newton")
+    assert found.lower_bound <= dense.rate and found.rate <= dense.rate + 1e-6 and dense.rate - found.rate < 1e-5
+    curve = mfrd.limit_curve(source, fidelities, "near", [fidelities[1].D, 2 * fidelities[1].D])
+    assert curve[0].rate == pytest.approx(found.rate, abs=2e-6) and curve[1].rate < found.rate
+
+
+@pytest.mark.parametrize("rounds", [0, 1])
+def test_an_interrupt_beside_absolute_error_returns_what_there_is(monkeypatch, rounds):
+    round_of, calls = exchange.Beside.exchange, []
+
+    def interrupted(search, y, tol):
+        calls.append(1)
+        if len(calls) > rounds:
+            raise KeyboardInterrupt
+        return round_of(search, y, tol)
+
+    monkeypatch.setattr(exchange.Beside, "exchange", interrupted)
+    source, fidelities = beside(0)
+    found = mfrd.limit(source, fidelities)
+    assert found.status == "interrupted" and found.distortions["near"] <= fidelities[1].D
+    monkeypatch.undo()
+    truth = mfrd.limit(source, fidelities)
+    assert found.lower_bound <= truth.rate <= found.rate + 1e-6 and (found.lower_bound > 0) == (rounds == 1)

@@ -12,7 +12,8 @@ from flint import arb, ctx
 from helpers.exact import BITS, Exact, nearest_float, rational
 
 import mfrd
-from mfrd.bounds.supremum import codeword_mass
+from mfrd.bounds.kinked import Kinked
+from mfrd.bounds.supremum import bound_over, codeword_mass
 
 TOL = 1e-8  # bits, that branch and bound may lose
 
@@ -105,3 +106,28 @@ def test_letters_at_an_infinite_price_are_bounded_on_their_points():
             ball = formula(source, fidelities, [0.7, 1e30], a, words)
             assert arb(rational(bound)) < ball, seed
         assert nearest_float(ball) - bound < 1.5 * TOL + 1e-11 * (1 + abs(a - a[source.p.argmax()]).max()), seed
+
+
+def test_kinks_are_bounded_above_what_balls_say():
+    """Squared and absolute error at once, any prices and potentials; between letters c may have steep maxima."""
+    inside = 0
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(2, 9))
+        source = mfrd.Source(rng.normal(size=n) + rng.choice([0.0, 100.0]), rng.dirichlet(np.ones(n)))
+        near = mfrd.Fidelity(0.2, on=rng.random(n) < 0.7, distortion=mfrd.absolute_error, name="near")
+        fidelities, lam = [mfrd.Fidelity(0.3), near], rng.exponential(3.0, 2) * 10.0 ** rng.uniform(-1, 2, 2)
+        problem, a = mfrd.Problem(source, source.points, fidelities), rng.normal(size=n)
+        mass = Kinked(problem, lam, a)
+        tops = mass.peaks()
+        best = tops[mass(tops).argmax()]
+        inside += best not in source.points
+        bound = bound_over(source.p, problem.rows.D, lam, a, mass.supremum(TOL, float(mass(tops).max())))
+        exact = Exact(mfrd.Problem(source, tops, fidelities))
+        away = [[abs(rational(x) - rational(y)) for y in tops] for x in source.points]
+        exact.d = [[[e * e for e in row] for row in away], away]
+        with ctx.workprec(BITS):
+            ball = exact.dual(lam, a)
+            assert arb(rational(bound)) < ball, seed
+        assert nearest_float(ball) - bound < 3 * TOL, seed
+    assert 3 < inside < 22
