@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from math import fsum
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,9 @@ class Fidelity:
     D : float
         The budget, >= 0, in units of the distortion.
     on : array, optional
-        Boolean mask (n,) or distinct indices; None is every letter. Arrays are copied.
+        Of a source of letters: a boolean mask (n,) or distinct indices. Of a density, or of samples on the line: open
+        intervals, (r, 2), that do not overlap, such as [(-0.5, 0.5)]. Of samples: a function (N, k) -> (N,) of bool.
+        None is everything. Arrays are copied.
     per : str
         "joint", "subset" or "letter".
     distortion : function (n, k), (m, k) -> (n, m), or that matrix itself
@@ -61,8 +64,8 @@ class Fidelity:
     Raises
     ------
     ValueError
-        Where D is negative, not finite or no number, `per` unknown, the subset empty, or a distortion matrix holds what
-        is no real number.
+        Where D is negative, not finite or no number, `per` unknown, the subset empty, intervals reversed or
+        overlapping, or a distortion matrix holds what is no real number.
 
     Examples
     --------
@@ -76,7 +79,7 @@ class Fidelity:
 
     D: float
     _: KW_ONLY
-    on: np.ndarray | None = None
+    on: Any = None
     per: str = "joint"
     distortion: Callable | np.ndarray = squared_error
     name: str = ""
@@ -88,13 +91,21 @@ class Fidelity:
             raise ValueError(f"{name}: per={self.per!r}; expected one of {', '.join(FORMS)}")
         if on is not None and np.size(on) == 0:
             raise ValueError(f"{name}: {EMPTY}")
+        if on is not None and not callable(on):
+            on = plain(on, f"{name}: on")
+            on = own(disjoint(on, name) if on.ndim == 2 and on.shape[1] == 2 and on.dtype != bool else on)
         if not callable(d):
             d = own(real_array(d, f"{name}: distortion", "(n, m), source letters by codewords"))
-        self.__dict__.update(D=D, on=None if on is None else own(plain(on, f"{name}: on")), distortion=d, name=name)
+        self.__dict__.update(D=D, on=on, distortion=d, name=name)
 
     def __repr__(self) -> str:
         on = self.on
-        where = "" if on is None else f", on {on.sum() if on.dtype == bool else on.size} letters"
+        if on is None or callable(on):
+            where = "" if on is None else ", on a function"
+        elif on.ndim == 2:
+            where = ", on " + " ".join(f"({a:g}, {b:g})" for a, b in on)
+        else:
+            where = f", on {on.sum() if on.dtype == bool else on.size} letters"
         return f"Fidelity({self.D:g}, {called(self.distortion)}, per {self.per}{where}, name {self.name!r})"
 
     def mask(self, n: int) -> np.ndarray:
@@ -117,6 +128,11 @@ class Fidelity:
         if self.on is None:
             return np.ones(n, bool)
         on = mask = self.on
+        if callable(on) or on.ndim == 2 and on.dtype != bool:
+            raise ValueError(
+                f"{self.name}: the subset is {'a function' if callable(on) else 'intervals'}, for densities and samples; "
+                "expected a mask or indices of the letters of this source: on=(x > a) & (x < b)"
+            )
         if on.dtype == bool and on.shape != (n,):
             raise ValueError(
                 f"{self.name}: mask has shape {on.shape}; expected ({n},), one flag a letter: a subset is stated on "
@@ -166,6 +182,21 @@ class Fidelity:
         rows = np.zeros((len(letters), len(pmf)))
         rows[np.arange(len(letters)), letters] = fsum(pmf) / pmf[letters]
         return rows
+
+
+def disjoint(on: np.ndarray, name: str) -> np.ndarray:
+    """Intervals (r, 2) as ascending floats; a ValueError where they are reversed, empty or overlap."""
+    given = real_array(on, f"{name}: on", "(r, 2), the ends of open intervals")
+    wrong = given[~(given[:, 0] < given[:, 1])]
+    if len(wrong):
+        raise ValueError(f"{name}: interval ({wrong[0, 0]:g}, {wrong[0, 1]:g}); expected ends a < b: give the lower first")
+    given = given[np.argsort(given[:, 0])]
+    for (a, b), (c, d) in zip(given, given[1:]):
+        if c < b:
+            raise ValueError(
+                f"{name}: ({a:g}, {b:g}) and ({c:g}, {d:g}) overlap; expected disjoint intervals: join them"
+            )
+    return given
 
 
 def own(array: np.ndarray) -> np.ndarray:
