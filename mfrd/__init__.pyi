@@ -1,5 +1,6 @@
 from .bounds.blocks import FiniteBlocks, finite_blocklength
 from .bounds.curve import LimitCurve, limit_curve
+from .bounds.density import DensityLimit, shannon_bound
 from .bounds.exchange import Limit, limit
 from .bounds.proof import Proof, prove
 from .bounds.supremum import lower_bound_all_codebooks
@@ -9,6 +10,7 @@ from .coding.check import Check
 from .coding.codec import Codec
 from .coding.container import CorruptStream
 from .coding.stream import Stream, draw, measure
+from .problems.densities import Density
 from .problems.distortion import absolute_error, coordinate, erasure, hamming, mahalanobis, squared_error, weighted
 from .problems.fidelity import Fidelity, InfeasibleFidelity
 from .problems.problem import Problem
@@ -32,6 +34,8 @@ __all__ = [
     "Check",
     "Codec",
     "CorruptStream",
+    "Density",
+    "DensityLimit",
     "Encoder",
     "Fidelity",
     "FiniteBlocks",
@@ -75,6 +79,7 @@ __all__ = [
     "rd_curve",
     "rd_surface",
     "refine",
+    "shannon_bound",
     "solve",
     "solve_at_prices",
     "squared_error",

@@ -5,15 +5,17 @@ reach. And the bound that multipliers lam prove at D_k, they prove at every D: L
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from ..problems.densities import Density
 from ..problems.distortion import absolute_error
 from ..problems.fidelity import Fidelity
 from ..problems.problem import Problem
 from ..problems.source import Source
+from .density import DensityLimit
 from .exchange import Exchange, Limit, in_unit, in_unit_of, letters_and, limit, searched
 
 ULP = 1e-15  # a few units in the last place
@@ -29,7 +31,7 @@ class LimitCurve(Sequence):
         Of the fidelity.
     D : (K,) array
         Its budgets, in units of its distortion.
-    limits : tuple of Limit
+    limits : tuple of Limit, or of DensityLimit
         One a budget.
     rates, lower_bounds : (K,) arrays
         Bits.
@@ -37,7 +39,7 @@ class LimitCurve(Sequence):
 
     name: str
     D: np.ndarray
-    limits: tuple[Limit, ...]
+    limits: tuple[Limit | DensityLimit, ...]
 
     def __len__(self) -> int:
         return len(self.limits)
@@ -45,7 +47,7 @@ class LimitCurve(Sequence):
     def __getitem__(self, k: Any) -> Any:  # noqa: ANN401, D105
         return self.limits[k]
 
-    def __iter__(self) -> Iterator[Limit]:
+    def __iter__(self) -> Iterator[Limit | DensityLimit]:
         return iter(self.limits)
 
     @property
@@ -79,13 +81,20 @@ class LimitCurve(Sequence):
         """Bits below which no encoder into any codebook meets the budget D, (N,) -> (N,): the highest tangent."""
         D, best = np.asarray(D, float), np.zeros(np.shape(D))
         for at, found in zip(self.D, self.limits):
-            rows = found.solution.problem.rows
-            price = rows.prices(found.multipliers)[self.name]
+            price, count = slope_of(found, self.name)
             fall = price * (D - at)
-            lost = (4 + len(rows) / 8) * ULP  # a sum of one price a row
+            lost = (4 + count / 8) * ULP  # a sum of one price a row
             line = found.lower_bound - fall - lost * (abs(found.lower_bound) + price * (abs(D) + at))
             best = np.maximum(best, np.where(D == at, found.lower_bound, line if at > 0 else 0.0))
         return best
+
+
+def slope_of(found: Limit | DensityLimit, name: str) -> tuple[float, int]:
+    """(the price of that name by which the bound of a limit falls, bits per unit distortion; its rows of budgets)."""
+    if isinstance(found, DensityLimit):
+        return found.prices[name], len(found.fidelities)
+    rows = found.solution.problem.rows
+    return rows.prices(found.multipliers)[name], len(rows)
 
 
 def cross(a: tuple, b: tuple, c: tuple) -> float:
@@ -110,7 +119,7 @@ def extrapolated(near: list[tuple[float, Limit]], D: float) -> np.ndarray:
 
 
 def limit_curve(
-    source: Source,
+    source: Source | Density,
     fidelities: Fidelity | Sequence[Fidelity],
     name: str,
     D_values: Sequence[float] | np.ndarray,
@@ -124,7 +133,7 @@ def limit_curve(
 
     Parameters
     ----------
-    source : Source
+    source : Source or Density
         As for `limit`.
     fidelities : Fidelity or sequence of Fidelity
         As for `limit`; the budget of that name is replaced.
@@ -159,11 +168,11 @@ def limit_curve(
     >>> bool(curve.lower(0.3) <= mfrd.limit(source, mfrd.Fidelity(0.3)).rate <= curve.upper(0.3))
     True
     """
+    if isinstance(source, Density):
+        return density_curve(source, fidelities, name, D_values, tol)
     problem = Problem(source, source.shaped(source.mean[None]), fidelities)  # type: ignore[arg-type]
     problem.fidelity(name)
-    if not np.iterable(D_values) or isinstance(D_values, str):
-        raise ValueError(f"{name}: budgets are {D_values!r}; expected several, as a list or an array")
-    D = np.array([problem.with_budget(name, D).fidelity(name).D for D in D_values])
+    D = np.array([problem.with_budget(name, D).fidelity(name).D for D in several(name, D_values)])
     found: dict[int, Limit] = {}
     near: list[tuple[float, Limit]] = []  # the budgets before and their limits, in the unit of the search
     for k in np.argsort(-D, kind="stable"):
@@ -184,3 +193,26 @@ def limit_curve(
             break
     kept = sorted(found)
     return LimitCurve(name, D[kept], tuple(found[k] for k in kept))
+
+
+def several(name: str, D_values: Sequence[float] | np.ndarray) -> Sequence[float] | np.ndarray:
+    """The budgets of a curve, once they are several."""
+    if not np.iterable(D_values) or isinstance(D_values, str):
+        raise ValueError(f"{name}: budgets are {D_values!r}; expected several, as a list or an array")
+    return D_values
+
+
+def density_curve(
+    density: Density,
+    fidelities: Fidelity | Sequence[Fidelity],
+    name: str,
+    D_values: Sequence[float] | np.ndarray,
+    tol: float,
+) -> LimitCurve:
+    """The LimitCurve of a density."""
+    given = (fidelities,) if isinstance(fidelities, Fidelity) else tuple(fidelities)
+    if name not in [f.name for f in given]:
+        raise ValueError(f"no fidelity is named {name!r}; expected one of {', '.join(f.name for f in given)}")
+    asked = [[replace(f, D=D) if f.name == name else f for f in given] for D in several(name, D_values)]
+    budgets = np.array([f.D for fidelities in asked for f in fidelities if f.name == name])
+    return LimitCurve(name, budgets, tuple(limit(density, fidelities, tol=tol) for fidelities in asked))

@@ -11,46 +11,53 @@ for KL(Q_x || q) is on average I(X;Y) plus KL(output || q). Both meet where the 
 Integrals. Between breaks, f and w are those of one formula, and z continues to complex x0 + t with
     z(x0 + t) = z(x0) exp(-w t^2 - 2 w t (x0 - m)) (1 + theta),   m = E_Q Y at x0,
     |theta| <= delta = E_Q[exp(k |Y - m|) - 1 - k |Y - m|] + k |E_Q Y - m|,   k = 2 w |t|:
-where delta < 1, z has no zero, and the integrands have bounds M on the ellipse with foci at the ends of a panel and half
-axes r (rho + 1/rho) / 2 and r (rho - 1/rho) / 2. A polynomial of degree 2 N - 1 is within 2 M rho^(1 - 2N) / (rho - 1)
-of such an integrand (Bernstein 1912), and Gauss's rule of N nodes is exact for it with positive weights of sum 2 r: the
-remainder is at most 8 r M rho^(1 - 2N) / (rho - 1). Panels are halved until that is small. A node in floats is off by
-4 u (|x0| + r), over which an integrand changes by M / (distance to the ellipse) (Cauchy).
+where delta < 1, z has no zero, and the integrands have bounds M on the ellipse with foci at the ends of a panel and
+half axes r (rho + 1/rho) / 2 and r (rho - 1/rho) / 2. A polynomial of degree 2 N - 1 is within
+2 M rho^(1 - 2N) / (rho - 1) of such an integrand (Bernstein 1912), and Gauss's rule of N nodes is exact for it with
+positive weights of sum 2 r: the remainder is at most 8 r M rho^(1 - 2N) / (rho - 1). Panels are halved until that is
+small, or 4 r times the largest value is. A node in floats, and less the origin that c is written about, is off by
+8 u (|x0| + r), over which an integrand changes by M / (distance to the ellipse) times that (Cauchy).
 
 Rounding, u = 2^-53. A term exp(-T), T = s - log q, errs by (8 T + 8) u; sums of m positive terms by (m + 2) u.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from ..problems.densities import TINY, U, Density, precise
-from ..problems.distortion import squared_error
+from ..problems.densities import TINY, Density, Laplace, U, precise
+from ..problems.distortion import absolute_error, squared_error
 from ..problems.fidelity import Fidelity, InfeasibleFidelity
 from ..problems.problem import Problem
 from ..problems.source import Source
 from ..problems.units import NATS_PER_BIT
+from ..problems.values import number, tolerance
 from ..solvers.active_set import solve_on
 from ..solvers.certificate import log_sum
 from ..solvers.outcome import Stats, Status
 from ..solvers.saddle import Saddle
 from ..solvers.solution import NotCertified
+from .absolute import laplace_encoder
 from .supremum import CodewordMass, supremum
 
 NODES, ROUGH = 16, 8  # of Gauss's rule on a panel: for the proof, for the start
 RHOS = (2.5, 3.0, 4.0, 6.0)  # ellipses that are tried
 REMAINDER = 1e-13  # of a panel, nats
-ROUNDS = 30  # of the exchange
+ROUNDS = 40  # of the exchange
+HALVINGS = 3  # of the panels of the start, until what is optimal there is so on the density
 FLOOR = 0.2  # share of the tolerance that codewords are given beside what they have, so that none is missing
 SAME = 1e-4  # codewords nearer than this, in units of the width of c, are one
+BESIDE = (250, 500, 1000)  # codewords on each side of a Laplace density under absolute error, until the gap is small
 FINEST = 20_000  # panels at most
 BEYOND = 0.05  # share of the tolerance that the tails may cost, at TAIL_NATS
 TAIL_NATS = 40.0  # about -log of a tail's probability
 SPACING = 0.9  # codewords of the start, in units of the local root of the distortion
-SAFE = 1e-9  # share of a budget kept free
+RARE = 1e-25  # probability below which the search sees no letter
+IDLE = 1e-9  # nats: a budget worth less does not bind
+SAFE = 1e-9  # share of a budget kept free at first
 BLOCK = 2_000_000  # entries evaluated at once
 
 
@@ -92,7 +99,9 @@ class DensityLimit:
     distortions : dict
         By fidelity name, what the encoder spends at most, in squared units of x.
     multipliers : (K,) array
-        lam, nats per unit distortion of the joint form, one a fidelity.
+        lam of the bound, nats per unit distortion of the joint form, one a fidelity.
+    encoder_multipliers : (K,) array
+        lam of the encoder, a hair above.
     prices : dict
         By fidelity name, bits per unit distortion.
     window : (float, float)
@@ -108,6 +117,7 @@ class DensityLimit:
     codebook: np.ndarray
     weights: np.ndarray
     multipliers: np.ndarray
+    encoder_multipliers: np.ndarray
     rate: float
     lower_bound: float
     distortions: dict[str, float]
@@ -125,10 +135,10 @@ class DensityLimit:
     def prices(self) -> dict[str, float]:
         """Bits per unit distortion of each fidelity, by name."""
         terms = zip(self.fidelities, self.multipliers, self.shares)
-        return {f.name: float(v) * (s if f.per == "subset" else 1.0) / NATS_PER_BIT for f, v, s in terms}
+        return {f.name: float(v * (s if f.per == "subset" else 1.0) / NATS_PER_BIT) for f, v, s in terms}
 
     def slopes(self, x: np.ndarray) -> np.ndarray:
-        """w(x) = sum_k lam_k 1[x in S_k], nats per unit distortion, (N,) -> (N,).
+        """w(x) = sum_k lam_k 1[x in S_k] of the encoder, nats per unit distortion, (N,) -> (N,).
 
         Parameters
         ----------
@@ -139,7 +149,7 @@ class DensityLimit:
         (N,) array
         """
         budgets = [Budget(f.name, f.on, 0.0, 0.0, 1.0) for f in self.fidelities]
-        return summed(self.multipliers, np.array([b.holds(x) for b in budgets]))
+        return summed(self.encoder_multipliers, np.array([b.holds(x) for b in budgets]))
 
     def encoder(self, x: np.ndarray) -> np.ndarray:
         """The encoder: P(Y = y_j | X = x).
@@ -155,7 +165,8 @@ class DensityLimit:
             Rows of sum one.
         """
         x = np.asarray(x, float)
-        exponents = np.log(self.weights) - self.slopes(x)[:, None] * (x[:, None] - self.codebook) ** 2
+        d = self.fidelities[0].distortion(x[:, None], self.codebook[:, None])  # the same for all
+        exponents = np.log(self.weights) - self.slopes(x)[:, None] * d
         Q = np.exp(exponents - exponents.max(axis=1, keepdims=True))
         Q /= Q.sum(axis=1, keepdims=True)
         for beyond, j in ((x < self.window[0], 0), (x > self.window[1], -1)):
@@ -182,7 +193,7 @@ class Coded:
     def beside(self, y: np.ndarray, nats: float) -> "Coded":
         """The same with the codewords y, (n,), added, which share the weight `nats` evenly.
 
-        Where the optimal weights are less, c is below one though codewords are missing; E log z falls by `nats` at most.
+        Where optimal weights are less, c is below one though codewords are missing; E log z falls by `nats` at most.
         """
         weights = np.concatenate([self.q * (1 - nats), np.full(len(y), nats / len(y))])
         return coded(np.concatenate([self.y, y]), weights, self.lam)
@@ -212,20 +223,18 @@ class Tables:
 
 
 def density_limit(density: Density, fidelities: Fidelity | Sequence[Fidelity], tol: float) -> DensityLimit:
-    """The DensityLimit of a density under squared error."""
-    begun, question = perf_counter(), Question.of(density, fidelities, tol)
+    """The DensityLimit of a density under squared error, or of a Laplace density under absolute error."""
+    begun = perf_counter()
+    given = (fidelities,) if isinstance(fidelities, Fidelity) else tuple(fidelities)
+    if any(f.distortion is absolute_error for f in given):
+        return replace(laplace_limit(density.checked(), given, tolerance(tol)), stats=Stats(1, perf_counter() - begun))
+    question = Question.of(density, given, tolerance(tol))
     free = question.free_of_charge()
     if free is not None:
         return replace(free, stats=Stats(0, perf_counter() - begun, backend="one codeword"))
-    best, rounds = None, 0
-    for rounds, (coder, prover) in enumerate(question.proposals(), 1):
-        found = question.judged(coder, prover)
-        if best is None or found.gap < best.gap:
-            best = found
-        if best.gap <= tol:
-            break
+    best, rounds = question.search()
     if best is None:
-        raise NotCertified(f"the exchange found no codebook within {tol:.1e} bits; expected one: raise tol")
+        raise NotCertified(f"no codebook was found within {tol:.1e} bits on letters; expected one: raise tol")
     stats = Stats(rounds, perf_counter() - begun, backend="exchange")
     return replace(best, status=Status.OPTIMAL if best.gap <= tol else Status.STALLED, stats=stats)
 
@@ -245,12 +254,9 @@ class Question:
     member: np.ndarray
 
     @classmethod
-    def of(cls, density: Density, fidelities: Fidelity | Sequence[Fidelity], tol: float) -> "Question":
+    def of(cls, density: Density, given: tuple[Fidelity, ...], tol: float) -> "Question":
         """The Question, with everything checked."""
         density.checked()
-        if not tol > 0:
-            raise ValueError(f"tol is {tol!r}; expected a number > 0, the largest proven gap in bits")
-        given = (fidelities,) if isinstance(fidelities, Fidelity) else tuple(fidelities)
         budgets = [budget(density, f) for f in given]
         names = [f.name for f in given]
         if not given or len(set(names)) < len(names):
@@ -282,72 +288,102 @@ class Question:
             totals = [total(self.density, b, -np.inf, np.inf, y) for b in self.budgets]
             if all(E <= b.low for E, b in zip(totals, self.budgets)):
                 one, upper = np.ones(1), [upper_end(E) for E in totals]
-                return self.result(Coded(np.array([y]), one, np.zeros(len(upper))), 0.0, 0.0, upper, Status.OPTIMAL)
+                return self.result(
+                    Coded(np.array([y]), one, np.zeros(len(upper))),
+                    np.zeros(len(upper)),
+                    0.0,
+                    0.0,
+                    upper,
+                    Status.OPTIMAL,
+                )
         return None
 
-    def result(self, coded: Coded, rate: float, bound: float, spent: Sequence[float], status: Status) -> DensityLimit:
-        """The DensityLimit of these; rate and bound in nats, spent in the joint form."""
+    def result(
+        self, coded: Coded, lam: np.ndarray, rate: float, bound: float, spent: Sequence[float], status: Status
+    ) -> DensityLimit:
+        """The DensityLimit of these; lam: of the bound; rate and bound in nats, spent in the joint form."""
         shares = tuple(b.share for b in self.budgets)
         per = [s if f.per == "subset" else 1.0 for f, s in zip(self.fidelities, shares)]
         spent_by = {f.name: float(E / s) for f, E, s in zip(self.fidelities, spent, per)}
-        rate, bound = rate / NATS_PER_BIT, bound / NATS_PER_BIT
-        kept = self.fidelities, coded.y, coded.q, coded.lam
+        rate, bound = float(rate / NATS_PER_BIT), float(bound / NATS_PER_BIT)
+        kept = self.fidelities, coded.y, coded.q, lam, coded.lam
         return DensityLimit(self.density, *kept, rate, bound, spent_by, shares, self.window, status)
 
     # --- proposals ---------------------------------------------------------------------------
 
-    def proposals(self) -> Iterator[tuple[Coded, Coded]]:
-        """(what makes the encoder, what makes the bound), from the exchange on letters, each better than the one before.
+    def search(self) -> tuple[DensityLimit | None, int]:
+        """(the best DensityLimit of the exchange on letters, its rounds).
 
         It starts from an even codebook, fine enough where the optimal output law is smooth; where that is discrete, the
-        maxima of c are added and codewords without use dropped.
+        maxima of c are added and codewords without use dropped. What is optimal on letters is judged on the density.
         """
+        best, halvings, letters = None, 0, self.letters(0)
         y = everywhere = self.even()
         spare, enough = FLOOR * self.tol * NATS_PER_BIT, 0.3 * self.tol * NATS_PER_BIT
         ends = np.concatenate([self.window[:1], everywhere, self.window[1:]])
-        seeds = np.interp(np.arange(0, len(ends) - 0.9, 0.25), np.arange(len(ends)), ends)[:, None]
-        N, finer = ROUGH, True
-        for _ in range(ROUNDS):
-            if finer:
-                x, region, p = self.letters(N)
-                problem, finer, N = self.on_letters(x, region, p), False, min(2 * N, NODES)
-            problem = replace(problem, codebook=y)
-            problem.check_feasible()
+        seeds = np.interp(np.arange(0, len(ends) - 0.9, 0.25), np.arange(len(ends)), ends)[:, None] - self.origin
+        rounds, kept = 0, 1 - SAFE
+        while rounds < ROUNDS:
+            rounds += 1
+            (x, region, p), problem = letters, self.on_letters(letters, y, kept)
+            if short(problem):
+                y = apart(np.concatenate([y, everywhere]), 0.0)
+                problem = replace(problem, codebook=y)
+                problem.check_feasible()
             saddle = Saddle(problem, np.arange(len(y)))
             point = solve_on(saddle, None, 0.002 * self.tol * NATS_PER_BIT)
-            alive, lam = point.q > spare / len(everywhere), np.maximum(saddle.multipliers(problem, point.lam), 0.0)
+            alive, lam = point.q > spare / len(everywhere), saddle.multipliers(problem, point.lam)
+            lam = np.where(lam * [b.high for b in self.budgets] > IDLE, lam, 0.0)
             coder = coded(y[alive], point.q[alive], lam)
             prover = coder.beside(everywhere, spare)
             w = self.slopes(lam)[region]
-            mass = CodewordMass(x[:, None], np.eye(1)[None], w[None], np.log(p) - prover.log_z(x, w))
+            mass = self.codeword_mass(x, w, np.log(p) - prover.log_z(x, w))
             climbed = mass.ascend(seeds[peaks(mass(seeds))])
             found = mass(climbed)
-            if found.max() <= enough:
-                yield coder, prover
-                finer = True
-            y = apart(np.concatenate([climbed[found > 0, 0], y[alive]]), SAME * mass.width)
+            y = apart(np.concatenate([climbed[found > 0, 0] + self.origin, y[alive]]), SAME * mass.width)
+            if found.max() > enough:
+                continue
+            judged, missing = self.judged(coder, prover, kept)
+            if best is None or judged.gap < best.gap:
+                best = judged
+            if best.gap <= self.tol or halvings == HALVINGS:
+                break
+            halvings, kept = halvings + 1, 1 - 30 * (1 - kept)
+            letters, y = self.letters(halvings), apart(np.append(y, missing), SAME * mass.width)
+        return best, rounds
 
-    def letters(self, N: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(x, region, p): nodes of Gauss's rule of N nodes on panels, (n,), as letters of those probabilities."""
-        x, region, W = nodes(self.rough(self.widths()), N)
+    def letters(self, halvings: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(x, region, p): nodes of Gauss's rule on panels, (n,), as letters with probabilities."""
+        x, region, W = nodes(self.rough(self.widths() / 2**halvings), ROUGH)
         p = W * self.density.pdf(x)
-        seen = p > 0
+        seen = p > RARE
         return x[seen], region[seen], p[seen] / p.sum()
 
-    def on_letters(self, x: np.ndarray, region: np.ndarray, p: np.ndarray) -> Problem:
-        """The problem of letters x, (n,), with probabilities p, and of what the tails leave of each budget."""
-        letters = []
+    def on_letters(self, letters: tuple, y: np.ndarray, kept: float) -> Problem:
+        """The problem of letters (x, region, p) on the codebook y: a share `kept` of budgets less what tails spend."""
+        (x, region, p), left = letters, []
         for b, f, on in zip(self.budgets, self.fidelities, self.member):
             beyond = sum(float(total(self.density, b, *ends, self.near(ends))) for ends in self.tails)
-            if b.low * (1 - SAFE) <= beyond:
-                raise unreachable(b, f)
-            letters.append(Fidelity(b.low * (1 - SAFE) - beyond, on=on[region], name=b.name))
-        return Problem(Source(x, p), x[:1], letters)
+            if b.low * kept <= beyond:
+                raise unreachable(f)
+            left.append(Fidelity(b.low * kept - beyond, on=on[region], name=b.name))
+        return Problem(Source(x, p), y, left)
 
     def even(self) -> np.ndarray:
         """An even codebook on each region, (m,)."""
         cells = zip(self.edges, self.edges[1:], SPACING * self.widths())
-        return np.concatenate([a + (b - a) * (np.arange(n) + 0.5) / n for a, b, s in cells for n in [int(1 + (b - a) / s)]])
+        return np.concatenate(
+            [a + (b - a) * (np.arange(n) + 0.5) / n for a, b, s in cells for n in [int(1 + (b - a) / s)]]
+        )
+
+    @property
+    def origin(self) -> float:
+        """Where c is written about: the middle of the window."""
+        return float(self.edges[0] + self.edges[-1]) / 2
+
+    def codeword_mass(self, x: np.ndarray, w: np.ndarray, log_weights: np.ndarray) -> CodewordMass:
+        """log sum_i exp(log_weights_i - w_i (x_i - y)^2) as a function of y - origin."""
+        return CodewordMass((x - self.origin)[:, None], np.eye(1)[None], w[None], log_weights)
 
     def near(self, tail: tuple[float, float]) -> float:
         """The end of the window next to a tail."""
@@ -356,11 +392,11 @@ class Question:
     def widths(self) -> np.ndarray:
         """The root of the distortion that the budgets leave to a letter of each region, (G,), at most the spread."""
         spread = (self.window[1] - self.window[0]) ** 2 / 12
-        D = [min(b.low / b.share, spread) if b.low > 0 else 0.0 for b in self.budgets]
-        for b, fidelity, left in zip(self.budgets, self.fidelities, D):
-            if left == 0:
-                raise unreachable(b, fidelity)
-        local = np.where(self.member, np.array(D)[:, None], spread)
+        for b, f in zip(self.budgets, self.fidelities):
+            if b.low <= 0:
+                raise unreachable(f)
+        D = np.array([min(b.low / b.share, spread) for b in self.budgets])
+        local = np.where(self.member, D[:, None], spread)
         return np.sqrt(local.min(axis=0))
 
     def rough(self, width: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -381,9 +417,12 @@ class Question:
 
     # --- the proof ---------------------------------------------------------------------------
 
-    def judged(self, coder: Coded, prover: Coded) -> DensityLimit:
-        """The DensityLimit of a proposal, the encoder's prices raised until every budget is kept beyond doubt."""
-        goal, rate = np.array([b.low for b in self.budgets]) * (1 - SAFE), np.inf
+    def judged(self, coder: Coded, prover: Coded, kept: float) -> tuple[DensityLimit, float]:
+        """(the DensityLimit of a proposal, the y of largest c).
+
+        The encoder's prices are raised until every budget is kept beyond doubt.
+        """
+        goal, rate = np.array([b.low for b in self.budgets]) * kept, np.inf
         for _ in range(6):
             panels = self.fine(coder)
             coder = self.priced(coder, panels, goal)
@@ -394,17 +433,16 @@ class Question:
                 rate = self.rate(coder, tables, errors)
                 break
             goal = goal - np.where(over > 0, 2 * over, 0.0)
-        prover = replace(prover, lam=coder.lam)
         panels = self.fine(prover)
-        bound = self.bound(prover, self.tables(prover, nodes(panels, NODES)), self.remainders(prover, panels))
-        return self.result(coder, rate, max(bound, 0.0), spent, Status.STALLED)
+        bound, missing = self.bound(prover, self.tables(prover, nodes(panels, NODES)), self.remainders(prover, panels))
+        return self.result(coder, prover.lam, rate, max(bound, 0.0), spent, Status.STALLED), missing
 
     def slopes(self, lam: np.ndarray) -> np.ndarray:
         """w of each region, (G,)."""
         return summed(lam, self.member)
 
     def priced(self, coded: Coded, panels: tuple, goal: np.ndarray) -> Coded:
-        """The same codebook and weights at the prices at which the budgets that bind spend `goal`, by Newton's method."""
+        """The same codebook and weights at prices at which the budgets that bind spend `goal`, by Newton's method."""
         at, lam = nodes(panels, NODES), coded.lam.copy()
         beyond = np.array([self.tail_spent(coded, b) for b in self.budgets])
         for _ in range(12):
@@ -426,7 +464,9 @@ class Question:
     def fine(self, coded: Coded) -> tuple:
         """Panels (left, right, region, errors (3, P)) on which the remainders of Gauss's rule are small."""
         left, right, region = self.edges[:-1], self.edges[1:], np.arange(len(self.edges) - 1)
-        scale = np.array([min([b.low for b, m in zip(self.budgets, self.member[:, g]) if m], default=1.0) for g in region])
+        scale = np.array(
+            [min([b.low for b, m in zip(self.budgets, self.member[:, g]) if m], default=1.0) for g in region]
+        )
         done: list[tuple] = []
         while len(left):
             if sum(len(d[0]) for d in done) + len(left) > FINEST:
@@ -447,41 +487,44 @@ class Question:
     def remainder(
         self, coded: Coded, left: np.ndarray, right: np.ndarray, region: np.ndarray, floats: bool = False
     ) -> np.ndarray:
-        """Bounds (3, P) on the remainders of f exp(-s_y) / z, -f log z and f d on panels; floats: with that of nodes."""
+        """Bounds (3, P) on the remainders of f exp(-s_y) / z, -f log z, f d on panels; floats: with that of nodes."""
         x0, r, w = (left + right) / 2, (right - left) / 2, self.slopes(coded.lam)[region]
         d = x0[:, None] - coded.y
         exponents = np.log(coded.q) - w[:, None] * d**2
-        high = exponents.max(axis=1)
-        Q = np.exp(exponents - high[:, None])
-        total_ = Q.sum(axis=1)
-        log_z = high + np.log(total_)
-        Q /= total_[:, None]
-        m = Q @ coded.y
-        away, off = abs(coded.y - m[:, None]), 1e-12 * (Q @ abs(coded.y) + abs(m))
-        best = np.full((3, len(x0)), np.inf)
+        log_z = log_sum(exponents, axis=1)
+        log_Q = exponents - log_z[:, None]
+        Q = np.exp(log_Q)
+        turn = -(Q * d).sum(axis=1)  # m - x0
+        away, off = abs(d + turn[:, None]), 1e-12 * (Q * abs(d)).sum(axis=1)
+        with np.errstate(all="ignore"):  # integrand and rule both lie between zero and the largest value
+            least = -log_z + w * r**2 + 2 * w * r * abs(turn)  # -log z at most: log z + w x^2 is convex
+            ceiling = self.ceiling(x0, r, 0 * r)
+            farthest = (abs(d).max(axis=1) + r) ** 2
+            best = 4 * r * ceiling * np.array([np.exp(least), least + 1e-12, farthest])
         for rho in RHOS:
             A, B = r * (rho + 1 / rho) / 2, r * (rho - 1 / rho) / 2
             k = 2 * w * A
             with np.errstate(all="ignore"):
                 t = k[:, None] * away
-                grown = np.exp(np.minimum(t, 700))
-                delta = (Q * (np.expm1(np.minimum(t, 700)) - t)).sum(axis=1) + k * off + 1e-12
+                grown = np.exp(log_Q + t)  # Q exp(k |y - m|)
+                delta = np.where(t < 1, Q * (np.expm1(np.minimum(t, 1)) - t), grown).sum(axis=1) + k * off + 1e-12
                 sure = delta < 0.9
                 loss = -np.log1p(-np.where(sure, delta, 0.5))
                 ceiling = self.ceiling(x0, A, B)
-                turn = w * A**2 + k * abs(m - x0)
+                rise = w * A**2 + k * abs(turn)
                 M = np.array(
                     [
-                        ceiling * np.exp(np.minimum(turn - log_z + loss, 700)),
-                        ceiling * (abs(log_z) + turn + loss),
-                        ceiling * (Q * grown * (abs(d) + A[:, None]) ** 2).sum(axis=1) * np.exp(loss),
+                        ceiling * np.exp(rise - log_z + loss),
+                        ceiling * (abs(log_z) + rise + loss),
+                        ceiling * (grown * (abs(d) + A[:, None]) ** 2).sum(axis=1) * np.exp(loss),
                     ]
                 )
                 error = 8 * r * M * rho ** (1 - 2 * NODES) / (rho - 1)
                 if floats:
-                    error = error + 2 * r * M / (A - r) * 4 * U * (abs(x0) + r)
+                    error = error + 2 * r * M / (A - r) * 8 * U * (abs(x0) + r)
             error[:, ~sure] = np.inf
             error[~np.isfinite(error)] = np.inf
+            best[~np.isfinite(best)] = np.inf
             better = error.max(axis=0) < best.max(axis=0)
             best[:, better] = error[:, better]
         return best * (1 + 1e-6)
@@ -520,7 +563,9 @@ class Question:
 
     def tail_spent(self, coded: Coded, b: Budget) -> float:
         """What the first and the last codeword spend of a budget beyond the window, rounded up."""
-        return sum(upper_end(total(self.density, b, *ends, y)) for ends, y in zip(self.tails, (coded.y[0], coded.y[-1])))
+        return sum(
+            upper_end(total(self.density, b, *ends, y)) for ends, y in zip(self.tails, (coded.y[0], coded.y[-1]))
+        )
 
     def by_region(self, tables: Tables, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(E[d; region], its error), (G,) each."""
@@ -545,7 +590,9 @@ class Question:
         tails = [upper_end(self.density.enclosed(*ends)[0]) for ends in self.tails]
         cost = sum(-np.log(q) * mass for q, mass in zip((coded.q[0], coded.q[-1]), tails))
         excess = coded.q.sum() - 1  # weights of another sum: log of it is what the rate is off by
-        return (gain + off - spare + spare_off + cost + abs(excess) * 1.01) * (1 + 16 * U) + 16 * U * (abs(gain) + spare)
+        return (gain + off - spare + spare_off + cost + abs(excess) * 1.01) * (1 + 16 * U) + 16 * U * (
+            abs(gain) + spare
+        )
 
     def gain(self, tables: Tables, errors: np.ndarray) -> tuple[float, float]:
         """(E[-log z; window], its error), nats."""
@@ -553,22 +600,106 @@ class Question:
         wrong = abs(terms) @ (tables.mass_error + (len(terms) + 4) * U) + tables.mass @ tables.log_z_error
         return float(terms.sum()), float(1.01 * wrong + errors[1].sum())
 
-    def bound(self, coded: Coded, tables: Tables, errors: np.ndarray) -> float:
-        """What no encoder within the budgets goes below, nats."""
+    def bound(self, coded: Coded, tables: Tables, errors: np.ndarray) -> tuple[float, float]:
+        """(what no encoder within the budgets goes below, nats; the y of largest c)."""
         gain, off = self.gain(tables, errors)
         seen = tables.mass > 0
         log_weights = np.log(tables.mass[seen]) - tables.log_z[seen]
         relative = float((tables.mass_error + tables.log_z_error)[seen].max()) + 16 * U * (abs(log_weights).max() + 1)
-        unit = float(tables.w.max()) or 1.0
-        mass = CodewordMass(tables.x[seen, None], np.eye(1)[None], tables.w[None, seen], log_weights)
-        upper, _, _ = supremum(mass, 0.02 * self.tol * NATS_PER_BIT, coded.y[:, None])
+        mass = self.codeword_mass(tables.x[seen], tables.w[seen], log_weights)
+        upper, at, _ = supremum(mass, 0.02 * self.tol * NATS_PER_BIT, coded.y[:, None] - self.origin)
         tails = sum(upper_end(self.density.enclosed(*ends)[0]) for ends in self.tails)
-        hidden = TINY * len(tables.x) * float(np.exp(np.minimum(-tables.log_z, 600)).max()) * unit / unit
+        hidden = TINY * len(tables.x) * float(np.exp(np.minimum(-tables.log_z, 600)).max())
         c = np.exp(upper + 1.01 * relative + 8 * U) + errors[0].sum() + tails + hidden
         charge = float(coded.lam @ np.array([b.high for b in self.budgets]))
-        return gain - off - charge - float(np.log(c)) - 16 * U * (abs(gain) + charge + abs(np.log(c)) + 1)
+        bound = gain - off - charge - float(np.log(c)) - 16 * U * (abs(gain) + charge + abs(np.log(c)) + 1)
+        return bound, float(at[0]) + self.origin
 
 
+def laplace_limit(density: Density, fidelities: tuple[Fidelity, ...], tol: float) -> DensityLimit:
+    """The DensityLimit of a Laplace density under one absolute error (absolute.py)."""
+    law, f = density.parts[0].law, fidelities[0]
+    if (
+        not (len(density.parts) == len(fidelities) == 1 and isinstance(law, Laplace) and f.on is None)
+        or np.isfinite(density.support).any()
+    ):
+        raise ValueError(
+            f"{f.name}: absolute error on {density.name}; expected one budget on a whole Laplace density, whose R(D) "
+            "is known: use mfrd.squared_error, or mfrd.limit of a source of letters"
+        )
+    if f.per == "letter":
+        raise ValueError(LETTER.format(f.name))
+    if f.D == 0:
+        raise unreachable(f)
+    b, one = law.scale, np.ones(1)
+    kept = lambda y, q, lam, rate, bound, spent, reach, status: DensityLimit(
+        density,
+        fidelities,
+        y,
+        q,
+        lam,
+        lam,
+        rate,
+        bound,
+        {f.name: spent},
+        (1.0,),
+        (law.loc - reach, law.loc + reach),
+        status,
+    )
+    if f.D >= b:  # E |X - mean| is b
+        return kept(np.array([law.loc]), one, np.zeros(1), 0.0, 0.0, b, np.inf, Status.OPTIMAL)
+    with precise() as arb:
+        bound = lower_end((arb(b) / arb(f.D)).log() / arb(2).log())
+    for beside in BESIDE:
+        shift = 8 * U * (abs(law.loc) + 30 * b)  # of a codeword by rounding
+        found = laplace_encoder(b, f.D - shift, beside, gauss(NODES))
+        rate = (found.rate + 2 * found.price * shift) / NATS_PER_BIT
+        if rate - bound <= tol:
+            break
+    status = Status.OPTIMAL if rate - bound <= tol else Status.STALLED
+    y, lam = law.loc + found.y, np.array([found.price])
+    return kept(y, found.q, lam, rate, bound, found.spent + shift, found.reach, status)
+
+
+def shannon_bound(density: Density, D: float) -> float:
+    """Shannon's lower bound on R(D) of a density under squared error, bits.
+
+        R(D) >= h(X) - 1/2 log2(2 pi e D), or 0 where that is negative; rounded down.
+
+    Reached as D tends to zero, and by a normal density at every D up to its variance.
+
+    Parameters
+    ----------
+    density : Density
+    D : float
+        Bound on E (X - Y)^2, in squared units of x, > 0.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        Where D is no number > 0 or the density is not proven.
+
+    References
+    ----------
+    Shannon (1959); Linkov (1965) for small D.
+
+    Examples
+    --------
+    >>> import mfrd
+    >>> round(mfrd.shannon_bound(mfrd.Density.laplace(), 0.1), 6)
+    2.056627
+    """
+    D = number(D, "D is", "a number > 0, a bound on the mean squared error", open=True)
+    with precise() as arb:
+        bits = (density.entropy() - ((2 * arb.pi() * D).log() + 1) / 2) / arb(2).log()
+        return max(0.0, lower_end(bits))
+
+
+LETTER = '{}: per="letter" bounds each of uncountably many letters; expected per="joint" or "subset"'
 TOO_FINE = (
     "the budgets are so small that the integrals need more than {} panels; expected larger ones: at such rates "
     "mfrd.shannon_bound is nearly reached"
@@ -583,13 +714,15 @@ def summed(lam: np.ndarray, member: np.ndarray) -> np.ndarray:
 def budget(density: Density, f: Fidelity) -> Budget:
     """The Budget of a Fidelity on a density, checked."""
     if f.per == "letter":
-        raise ValueError(f'{f.name}: per="letter" bounds each of uncountably many letters; expected "joint" or "subset"')
+        raise ValueError(LETTER.format(f.name))
     if f.distortion is not squared_error:
-        raise ValueError(f"{f.name}: a density takes mfrd.squared_error, or mfrd.absolute_error of a Laplace density alone")
+        raise ValueError(
+            f"{f.name}: a density takes mfrd.squared_error, or mfrd.absolute_error of a Laplace density alone"
+        )
     if f.on is not None and (callable(f.on) or np.ndim(f.on) != 2):
         raise ValueError(
-            f"{f.name}: the subset is a {'function' if callable(f.on) else 'mask or indices of letters'}; expected open "
-            "intervals for a density: on=[(a, b), ...]"
+            f"{f.name}: the subset is a {'function' if callable(f.on) else 'mask or indices of letters'}; expected "
+            "open intervals for a density: on=[(a, b), ...]"
         )
     line = Budget(f.name, f.on, 0.0, 0.0, 1.0)
     with precise() as arb:
@@ -601,11 +734,10 @@ def budget(density: Density, f: Fidelity) -> Budget:
         return Budget(f.name, f.on, lower_end(D), upper_end(D), float(share))
 
 
-def unreachable(b: Budget, f: Fidelity) -> InfeasibleFidelity:
+def unreachable(f: Fidelity) -> InfeasibleFidelity:
     """The error of a budget that no encoder of finite rate keeps."""
-    return InfeasibleFidelity(
-        f"{b.name}: {f.D:g} is out of reach of every finite rate of a density; raise D above 0", b.name, f.D, 0.0
-    )
+    said = f"{f.name}: {f.D:g} is out of reach of every finite rate of a density; raise D above 0"
+    return InfeasibleFidelity(said, f.name, f.D, 0.0)
 
 
 def total(density: Density, b: Budget, low: float, high: float, y: float) -> Any:
@@ -615,8 +747,8 @@ def total(density: Density, b: Budget, low: float, high: float, y: float) -> Any
 
 
 def upper_end(ball: Any) -> float:
-    """A float not below a ball."""
-    return float(np.nextafter(float(ball.upper()), np.inf)) if ball.upper() > 0 or ball.upper() < 0 else 0.0
+    """A float not below a ball; that of an exact float is itself."""
+    return -lower_end(-ball)
 
 
 def lower_end(ball: Any) -> float:
@@ -629,6 +761,15 @@ def coded(y: np.ndarray, q: np.ndarray, lam: np.ndarray) -> Coded:
     """Codewords, ascending, with weights over their sum, and prices."""
     order = np.argsort(y)
     return Coded(y[order], q[order] / q.sum(), lam)
+
+
+def short(problem: Problem) -> bool:
+    """Whether the codebook of a problem keeps not all of its budgets."""
+    try:
+        problem.check_feasible()
+    except InfeasibleFidelity:
+        return True
+    return False
 
 
 def peaks(values: np.ndarray) -> np.ndarray:

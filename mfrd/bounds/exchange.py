@@ -24,6 +24,7 @@ from scipy.spatial import cKDTree
 from tqdm import tqdm
 
 from ..codebooks.stationary import settle, stationary
+from ..problems.densities import Density
 from ..problems.distortion import absolute_error, mahalanobis, metric, squared_error
 from ..problems.fidelity import Fidelity, InfeasibleFidelity
 from ..problems.problem import Problem
@@ -41,6 +42,7 @@ from ..solvers.outcome import Stats, Status
 from ..solvers.solution import Solution, distortion_bound
 from ..solvers.tangent import held_prices, solve_at_prices, without
 from .kinked import Kinked
+from .density import DensityLimit, density_limit
 from .supremum import GRID, MAX_BOXES, bound_over, codeword_mass, supremum
 
 log = logging.getLogger("mfrd")
@@ -138,7 +140,7 @@ class Limit:
 
 
 def limit(
-    source: Source,
+    source: Source | Density,
     fidelities: Fidelity | Sequence[Fidelity],
     *,
     tol: float = 1e-6,
@@ -147,7 +149,7 @@ def limit(
     rate: float | Mapping[str, float] | None = None,
     seconds: float | None = None,
     progress: bool = False,
-) -> Limit:
+) -> Any:
     """The least I(X;Y) over all codebooks in R^k and all encoders within the budgets.
 
         min over y_1, y_2, ... in R^k of the rate of mfrd.solve, with a lower bound by branch and bound.
@@ -160,10 +162,11 @@ def limit(
 
     Parameters
     ----------
-    source : Source
-        In one to three dimensions.
+    source : Source or Density
+        In one to three dimensions; a density takes fidelities and tol alone.
     fidelities : Fidelity or sequence of Fidelity
         With squared error or Mahalanobis; on the line absolute error, too, alone or beside them.
+        Of a density: squared error, joint or given the subset, on intervals; or one absolute error on a Laplace density.
     tol : float
         Largest certified gap, bits.
     codebook : (m,) or (m, k) array, optional
@@ -182,16 +185,20 @@ def limit(
 
     Returns
     -------
-    Limit
+    Limit, or DensityLimit of a density
 
     Raises
     ------
+    InfeasibleFidelity
+        Where a budget on a density is zero, or below what its tails spend.
     ValueError
+        Where a density is not proven, its subset no intervals, a budget per letter, or more than tol given with it.
         Where a distortion is not quadratic, the source has more than three dimensions, the codebook has another
         dimension than the source or holds no finite numbers, tol or seconds is not above zero, prices or rate are none,
         or both are given.
     NotCertified
-        Where the two ends of the distortion at a rate do not come within tol.
+        Where the two ends of the distortion at a rate do not come within tol, or the search on a density finds no
+        codebook.
 
     References
     ----------
@@ -204,6 +211,12 @@ def limit(
     >>> round(best.rate, 4), bool(best.gap < 1e-6), len(best.codebook)
     (0.4826, True, 4)
     """
+    if isinstance(source, Density):
+        if any(option is not None for option in (codebook, prices, rate, seconds)):
+            raise ValueError("codebook, prices, rate and seconds are for a source of letters; expected none of them")
+        of_density = density_limit(source, fidelities, tol)
+        warned(of_density, tol)
+        return of_density
     if seconds is not None:
         seconds = number(seconds, "seconds is", "a number > 0, or None for no limit of time", open=True)
     if prices is not None and rate is not None:
@@ -300,11 +313,16 @@ def letters_and(problem: Problem, tol: float) -> Problem:
 
 def searched(exchange: "Exchange") -> Limit:
     """The Limit that an exchange reaches, with a warning where its gap is above tolerance."""
-    found, tol = exchange.run(), exchange.tol
+    found = exchange.run()
+    warned(found, exchange.tol)
+    return found
+
+
+def warned(found: "Limit | DensityLimit", tol: float) -> None:
+    """Log a warning where the gap of a limit is above tol, bits."""
     if found.gap > tol:
         text = "limit: %s with a gap of %.1e bits; expected at most tol = %.1e: go on from its codebook, or raise tol."
         log.warning(text, found.status, found.gap, tol)
-    return found
 
 
 class Exchange:

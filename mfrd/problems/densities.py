@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from scipy import integrate, special
 
+from .values import number
+
 U = 2.0**-53  # half a unit in the last place of one
 BITS = 320  # of the balls: tails cancel to less than a double shows
 TINY = 1e-290  # what underflow can hide of a density
@@ -33,6 +35,7 @@ class Law:
     scale: float
 
     low, symmetric = -np.inf, True  # of the support, in units of t
+    C = 1.0  # of the standard density exp(-h) / C
 
     @property
     def ball_scale(self) -> Any:
@@ -102,20 +105,24 @@ class Law:
         """(1, E T, E T^2) in balls."""
         raise NotImplementedError
 
-    @property
-    def C(self) -> float:
-        """The factor of the standard density exp(-h) / C."""
-        return 1.0
-
     def entropy(self) -> Any:
         """The differential entropy in nats, a ball."""
+        raise NotImplementedError
+
+    def at(self, z: Any, right: bool) -> Any:
+        """f(z) of a complex ball, continued from the right or the left of loc."""
+        t = (z - self.loc) / self.ball_scale
+        return self.standard(t if right or not self.symmetric else -t) / self.ball_scale
+
+    def standard(self, t: Any) -> Any:
+        """exp(-h(t)) / C of a complex ball, continued from t > 0."""
         raise NotImplementedError
 
 
 class Normal(Law):
     """exp(-t^2 / 2) / sqrt(2 pi)."""
 
-    C = np.sqrt(2 * np.pi)  # type: ignore[assignment]
+    C = np.sqrt(2 * np.pi)
 
     def h(self, t: np.ndarray) -> np.ndarray:  # noqa: D102
         return t**2 / 2
@@ -130,7 +137,7 @@ class Normal(Law):
         return beyond, height, c * height + beyond
 
     def ceiling(self, centre: np.ndarray, across: np.ndarray, up: np.ndarray) -> np.ndarray:  # noqa: D102
-        return super().ceiling(centre, across, up) * np.exp(np.minimum((up / self.scale) ** 2 / 2, 700))
+        return super().ceiling(centre, across, up) * np.exp((up / self.scale) ** 2 / 2)
 
     @property
     def totals(self) -> tuple:  # noqa: D102
@@ -143,11 +150,14 @@ class Normal(Law):
 
         return self.ball_scale.log() + ((2 * arb.pi()).log() + 1) / 2
 
+    def standard(self, t: Any) -> Any:  # noqa: D102
+        return (-t * t / 2).exp() / (2 * type(t).pi()).sqrt()
+
 
 class Laplace(Law):
     """exp(-|t|) / 2."""
 
-    C = 2.0  # type: ignore[assignment]
+    C = 2.0
 
     @property
     def breaks(self) -> tuple[float, ...]:  # noqa: D102
@@ -167,7 +177,7 @@ class Laplace(Law):
 
     def ceiling(self, centre: np.ndarray, across: np.ndarray, up: np.ndarray) -> np.ndarray:  # noqa: D102
         nearest = (abs(centre - self.loc) - across) / self.scale  # negative where continued beyond the middle
-        return np.exp(np.minimum(-nearest, 700)) / (2 * self.scale)
+        return np.exp(-nearest) / (2 * self.scale)
 
     @property
     def totals(self) -> tuple:  # noqa: D102
@@ -177,6 +187,9 @@ class Laplace(Law):
 
     def entropy(self) -> Any:  # noqa: D102
         return (2 * self.ball_scale).log() + 1
+
+    def standard(self, t: Any) -> Any:  # noqa: D102
+        return (-t).exp() / 2
 
 
 class Exponential(Law):
@@ -196,7 +209,7 @@ class Exponential(Law):
 
     def ceiling(self, centre: np.ndarray, across: np.ndarray, up: np.ndarray) -> np.ndarray:  # noqa: D102
         least = self.t(centre) - across / self.scale
-        return np.where(centre > self.loc, np.exp(np.minimum(-least, 700)) / self.scale, 0.0)
+        return np.where(centre > self.loc, np.exp(-least) / self.scale, 0.0)
 
     @property
     def totals(self) -> tuple:  # noqa: D102
@@ -206,6 +219,9 @@ class Exponential(Law):
 
     def entropy(self) -> Any:  # noqa: D102
         return self.ball_scale.log() + 1
+
+    def standard(self, t: Any) -> Any:  # noqa: D102
+        return (-t).exp()
 
 
 class Uniform(Law):
@@ -258,6 +274,9 @@ class Uniform(Law):
     def entropy(self) -> Any:  # noqa: D102
         return self.ball_scale.log()
 
+    def standard(self, t: Any) -> Any:  # noqa: D102
+        return type(t)(1)
+
 
 class Logistic(Law):
     """1 / (exp(t / 2) + exp(-t / 2))^2."""
@@ -286,6 +305,9 @@ class Logistic(Law):
 
     def entropy(self) -> Any:  # noqa: D102
         return self.ball_scale.log() + 2
+
+    def standard(self, t: Any) -> Any:  # noqa: D102
+        return (-t).exp() / (1 + (-t).exp()) ** 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -319,8 +341,8 @@ class Density:
         Density.uniform(low, high)   Density.exponential(scale, low)
         Density.mixture([(w, density), ...])    density.truncated(a, b)    Density.of(scipy.stats.norm(0, 1))
 
-    These are exact: what `mfrd.limit` says of them is proven. Any other distribution of SciPy is kept as it is, labelled
-    `.proven` False, and refused where a proof is wanted.
+    These are exact: what `mfrd.limit` says of them is proven. Any other distribution of SciPy is kept as it is,
+    labelled `.proven` False, and refused where a proof is wanted.
 
     Parameters
     ----------
@@ -377,7 +399,7 @@ class Density:
         """1 / (high - low) for low < x < high."""
         from flint import arb
 
-        low, high = number(low, "uniform: low"), number(high, "uniform: high")
+        low, high = finite(low, "uniform: low"), finite(high, "uniform: high")
         if not low < high:
             raise ValueError(f"uniform: from {low:g} to {high:g}; expected low < high: give the lower end first")
         return Density((Part(arb(1), Uniform.between(low, high), -np.inf, np.inf),), f"uniform({low:g}, {high:g})")
@@ -401,10 +423,10 @@ class Density:
             Where there is none, a weight is negative or no number, the sum is another, or a term is not proven.
         """
         terms = list(terms)
-        weights = [number(w, f"mixture: weight {i}") for i, (w, _) in enumerate(terms)]
+        weights = [finite(w, f"mixture: weight {i}") for i, (w, _) in enumerate(terms)]
         if not weights or min(weights) < 0 or abs(sum(weights) - 1) > 1e-9:
             raise ValueError(
-                f"mixture: weights are {weights}; expected numbers >= 0 of sum 1 (within 1e-9): divide them by their sum"
+                f"mixture: weights are {weights}; expected numbers >= 0 of sum 1 (within 1e-9): divide by their sum"
             )
         with precise() as arb:
             total = sum(map(arb, weights), arb(0))
@@ -435,11 +457,14 @@ class Density:
         Raises
         ------
         ValueError
-            Where it is no frozen continuous distribution, or its pdf is negative, not integrable or not of integral one.
+            Where it is no frozen continuous distribution, or its pdf is negative, not integrable or of another integral
+            than one.
         """
-        family = getattr(frozen, "dist", None)
+        family: Any = getattr(frozen, "dist", None)
         if not all(hasattr(family, name) for name in ("_parse_args", "pdf")):
-            raise ValueError(f"{frozen!r} is no frozen continuous distribution; expected such as scipy.stats.norm(0, 2)")
+            raise ValueError(
+                f"{frozen!r} is no frozen continuous distribution; expected such as scipy.stats.norm(0, 2)"
+            )
         shapes, loc, scale = family._parse_args(*frozen.args, **frozen.kwds)
         loc, scale = float(loc), float(scale)
         exact = {
@@ -517,7 +542,8 @@ class Density:
     def support(self) -> tuple[float, float]:
         """The least interval of probability one."""
         if not self.proven:
-            return tuple(map(float, self.frozen.support()))
+            low, high = self.frozen.support()
+            return float(low), float(high)
         ends = [(max(p.low, p.law.support[0]), min(p.high, p.law.support[1])) for p in self.parts]
         return min(low for low, _ in ends), max(high for _, high in ends)
 
@@ -637,6 +663,65 @@ class Density:
             _, first, second = self.enclosed()
             return float(second - first * first)
 
+    def entropy(self) -> Any:
+        """The differential entropy in nats, a ball; of a mixture with infinite tails its lower end alone is proven.
+
+            h = -integral of f log f; beyond a window, -f log f >= -f log sup f.
+
+        Returns
+        -------
+        ball of python-flint
+
+        Raises
+        ------
+        ValueError
+            Where the density is not proven.
+        """
+        self.checked()
+        with precise() as arb:
+            if len(self.parts) == 1 and not np.isfinite([self.parts[0].low, self.parts[0].high]).any():
+                return self.parts[0].law.entropy()
+            share, (low, high) = 1e-15, self.support
+            low = low if np.isfinite(low) else self.quantile(share)
+            high = high if np.isfinite(high) else self.quantile(1 - share)
+            h = arb(0)
+            for a, b in zip([low, *self.breaks, high], [*self.breaks, high]):
+                if a < b:
+                    h += self.entropy_within(a, b)
+            highest = sum((p.ball / p.law.ball_scale for p in self.parts), arb(0))  # above every f(x)
+            for ends in ((-np.inf, low), (high, np.inf)):
+                mass = self.enclosed(*ends)[0]
+                if mass > 0:
+                    h -= mass * highest.log().max(arb(0))
+            return h
+
+    def entropy_within(self, a: float, b: float) -> Any:
+        """-integral of f log f over an interval without breaks, a ball.
+
+        Parameters
+        ----------
+        a, b : float
+            The interval.
+
+        Returns
+        -------
+        ball of python-flint
+        """
+        from flint import acb, ctx
+
+        middle = (a + b) / 2
+        live = [p for p in self.parts if max(p.low, p.law.support[0]) < middle < min(p.high, p.law.support[1])]
+
+        def integrand(z: Any, analytic: bool) -> Any:
+            f = sum((p.ball * p.law.at(z, middle > p.law.loc) for p in live), acb(0))
+            return -f * f.log(analytic=analytic)
+
+        kept, ctx.prec = ctx.prec, 64
+        try:
+            return acb.integral(integrand, a, b, rel_tol=2.0**-50, abs_tol=2.0**-50).real if live else acb(0).real
+        finally:
+            ctx.prec = kept
+
     def quantile(self, share: float) -> float:
         """The x with P(X <= x) = share, by halving.
 
@@ -706,17 +791,15 @@ def one(family: type[Law], name: str, loc: float, scale: float) -> Density:
     """The density of one family."""
     from flint import arb
 
-    loc, scale = number(loc, f"{name}: location"), number(scale, f"{name}: scale")
+    loc, scale = finite(loc, f"{name}: location"), finite(scale, f"{name}: scale")
     if not scale > 0:
         raise ValueError(f"{name}: scale is {scale:g}; expected a number > 0")
     return Density((Part(arb(1), family(loc, scale), -np.inf, np.inf),), f"{name}({loc:g}, {scale:g})")
 
 
-def number(value: Any, what: str) -> float:
+def finite(value: Any, what: str) -> float:
     """`value` as a finite float; `what` names it in the error."""
-    if not isinstance(value, (int, float, np.integer, np.floating)) or not np.isfinite(value):
-        raise ValueError(f"{what} is {value!r}; expected one finite number")
-    return float(value)
+    return number(value, f"{what} is", "one finite number", -np.finfo(float).max)
 
 
 def inverse(law: Law, share: np.ndarray) -> np.ndarray:

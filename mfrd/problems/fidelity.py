@@ -129,9 +129,10 @@ class Fidelity:
             return np.ones(n, bool)
         on = mask = self.on
         if callable(on) or on.ndim == 2 and on.dtype != bool:
+            kind = "a function" if callable(on) else "intervals"
             raise ValueError(
-                f"{self.name}: the subset is {'a function' if callable(on) else 'intervals'}, for densities and samples; "
-                "expected a mask or indices of the letters of this source: on=(x > a) & (x < b)"
+                f"{self.name}: the subset is {kind}, for densities and samples; expected a mask or indices of the "
+                "letters of this source: on=(x > a) & (x < b)"
             )
         if on.dtype == bool and on.shape != (n,):
             raise ValueError(
@@ -189,7 +190,9 @@ def disjoint(on: np.ndarray, name: str) -> np.ndarray:
     given = real_array(on, f"{name}: on", "(r, 2), the ends of open intervals")
     wrong = given[~(given[:, 0] < given[:, 1])]
     if len(wrong):
-        raise ValueError(f"{name}: interval ({wrong[0, 0]:g}, {wrong[0, 1]:g}); expected ends a < b: give the lower first")
+        raise ValueError(
+            f"{name}: interval ({wrong[0, 0]:g}, {wrong[0, 1]:g}); expected ends a < b: give the lower first"
+        )
     given = given[np.argsort(given[:, 0])]
     for (a, b), (c, d) in zip(given, given[1:]):
         if c < b:
