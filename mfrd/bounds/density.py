@@ -207,7 +207,7 @@ class Coded:
 class Tables:
     """At nodes x of weights W, (n,), in the regions `region`: what the integrals are sums of, with bounds on its error.
 
-    mass: W f, its relative error; log_z and its error; d: E_Q (x - Y)^2, its error, and its variance.
+    mass: W f and its error; log_z and its error; d: E_Q (x - Y)^2, its error, and its variance.
     """
 
     x: np.ndarray
@@ -424,7 +424,7 @@ class Question:
         """
         goal, rate = np.array([b.low for b in self.budgets]) * kept, np.inf
         for _ in range(6):
-            panels = self.fine(coder)
+            panels = self.fine(coder, encodes=True)
             coder = self.priced(coder, panels, goal)
             tables, errors = self.tables(coder, nodes(panels, NODES)), self.remainders(coder, panels)
             spent = self.spent(coder, tables, errors)
@@ -433,7 +433,7 @@ class Question:
                 rate = self.rate(coder, tables, errors)
                 break
             goal = goal - np.where(over > 0, 2 * over, 0.0)
-        panels = self.fine(prover)
+        panels = self.fine(prover, encodes=False)
         bound, missing = self.bound(prover, self.tables(prover, nodes(panels, NODES)), self.remainders(prover, panels))
         return self.result(coder, prover.lam, rate, max(bound, 0.0), spent, Status.STALLED), missing
 
@@ -461,8 +461,8 @@ class Question:
             lam = np.maximum(lam + np.clip(step, -0.5 * lam, np.maximum(lam, 1 / goal)), 0)
         return replace(coded, lam=lam)
 
-    def fine(self, coded: Coded) -> tuple:
-        """Panels (left, right, region, errors (3, P)) on which the remainders of Gauss's rule are small."""
+    def fine(self, coded: Coded, *, encodes: bool) -> tuple:
+        """Panels (left, right, region) on which Gauss's rule has small remainders, for an encoder or for a bound."""
         left, right, region = self.edges[:-1], self.edges[1:], np.arange(len(self.edges) - 1)
         scale = np.array(
             [min([b.low for b, m in zip(self.budgets, self.member[:, g]) if m], default=1.0) for g in region]
@@ -472,7 +472,7 @@ class Question:
             if sum(len(d[0]) for d in done) + len(left) > FINEST:
                 raise ValueError(TOO_FINE.format(FINEST))
             errors = self.remainder(coded, left, right, region)
-            worst = np.maximum(errors[:2].max(axis=0), errors[2] / scale[region])
+            worst = np.maximum(errors[1], errors[2] / scale[region] if encodes else errors[0])
             fine = (worst <= REMAINDER) | (right - left <= 8 * U * np.maximum(abs(left), abs(right)))
             done.append((left[fine], right[fine], region[fine]))
             left, right, region = halved(left[~fine], right[~fine], region[~fine])
@@ -541,8 +541,7 @@ class Question:
         """The Tables at nodes (x, region, W)."""
         x, region, W = at
         w, f, wrong = self.slopes(coded.lam)[region], *self.density.pdf_within(x)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            mass_error = np.where(f > 0, wrong / f, 1.0) + 8 * U
+        mass_error = W * (wrong + 8 * U * f)
         m, log_q, out = len(coded.y), np.log(coded.q), np.empty((5, len(x)))
         for i in range(0, len(x), max(1, BLOCK // m)):
             part = slice(i, i + max(1, BLOCK // m))
@@ -570,7 +569,7 @@ class Question:
     def by_region(self, tables: Tables, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(E[d; region], its error), (G,) each."""
         G, terms = len(self.edges) - 1, tables.mass * tables.d
-        wrong = terms * (tables.mass_error + (len(terms) + 4) * U) + tables.mass * tables.d_error
+        wrong = tables.mass_error * tables.d + terms * (len(terms) + 4) * U + tables.mass * tables.d_error
         return np.bincount(tables.region, terms, G), 1.01 * np.bincount(tables.region, wrong, G) + errors[2]
 
     def spent(self, coded: Coded, tables: Tables, errors: np.ndarray) -> list[float]:
@@ -597,19 +596,23 @@ class Question:
     def gain(self, tables: Tables, errors: np.ndarray) -> tuple[float, float]:
         """(E[-log z; window], its error), nats."""
         terms = -tables.mass * tables.log_z
-        wrong = abs(terms) @ (tables.mass_error + (len(terms) + 4) * U) + tables.mass @ tables.log_z_error
+        wrong = tables.mass_error @ abs(tables.log_z) + (len(terms) + 4) * U * abs(terms).sum()
+        wrong += tables.mass @ tables.log_z_error
         return float(terms.sum()), float(1.01 * wrong + errors[1].sum())
 
     def bound(self, coded: Coded, tables: Tables, errors: np.ndarray) -> tuple[float, float]:
         """(what no encoder within the budgets goes below, nats; the y of largest c)."""
         gain, off = self.gain(tables, errors)
-        seen = tables.mass > 0
+        seen = tables.mass_error < 1e-6 * tables.mass
         log_weights = np.log(tables.mass[seen]) - tables.log_z[seen]
-        relative = float((tables.mass_error + tables.log_z_error)[seen].max()) + 16 * U * (abs(log_weights).max() + 1)
+        relative = float((tables.mass_error[seen] / tables.mass[seen] + tables.log_z_error[seen]).max()) + 16 * U * (
+            abs(log_weights).max() + 1
+        )
         mass = self.codeword_mass(tables.x[seen], tables.w[seen], log_weights)
         upper, at, _ = supremum(mass, 0.02 * self.tol * NATS_PER_BIT, coded.y[:, None] - self.origin)
         tails = sum(upper_end(self.density.enclosed(*ends)[0]) for ends in self.tails)
-        hidden = TINY * len(tables.x) * float(np.exp(np.minimum(-tables.log_z, 600)).max())
+        rest = ~seen
+        hidden = 1.01 * np.exp(np.log(tables.mass + tables.mass_error) - tables.log_z + tables.log_z_error)[rest].sum()
         c = np.exp(upper + 1.01 * relative + 8 * U) + errors[0].sum() + tails + hidden
         charge = float(coded.lam @ np.array([b.high for b in self.budgets]))
         bound = gain - off - charge - float(np.log(c)) - 16 * U * (abs(gain) + charge + abs(np.log(c)) + 1)

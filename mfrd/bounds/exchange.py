@@ -41,8 +41,8 @@ from ..solvers.inverse import checked_bits, search, spent_of
 from ..solvers.outcome import Stats, Status
 from ..solvers.solution import Solution, distortion_bound
 from ..solvers.tangent import held_prices, solve_at_prices, without
-from .kinked import Kinked
 from .density import DensityLimit, density_limit
+from .kinked import Kinked
 from .supremum import GRID, MAX_BOXES, bound_over, codeword_mass, supremum
 
 log = logging.getLogger("mfrd")
@@ -166,7 +166,7 @@ def limit(
         In one to three dimensions; a density takes fidelities and tol alone.
     fidelities : Fidelity or sequence of Fidelity
         With squared error or Mahalanobis; on the line absolute error, too, alone or beside them.
-        Of a density: squared error, joint or given the subset, on intervals; or one absolute error on a Laplace density.
+        Of a density: squared error on intervals, joint or given the subset; or one absolute error on a Laplace law.
     tol : float
         Largest certified gap, bits.
     codebook : (m,) or (m, k) array, optional

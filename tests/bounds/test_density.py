@@ -87,6 +87,16 @@ def test_laplace_under_absolute_error_is_enclosed_about_its_closed_form(D):
     assert abs(d.mean() - 2 * D) < 5 * d.std() / len(x) ** 0.5
 
 
+def test_modes_far_apart_cost_a_bit_more():
+    found = mfrd.limit(Density.mixture([(0.5, Density.normal(-50)), (0.5, Density.normal(50))]), Fidelity(0.25))
+    assert found.lower_bound <= 2 <= found.rate and found.gap <= 1e-6
+
+
+def test_a_budget_that_does_not_bind_has_no_price():
+    found = mfrd.limit(Density.normal(), [Fidelity(0.25), core(0.25)])
+    assert found.prices["core"] == 0 and found.lower_bound <= 1 <= found.rate and found.gap <= 1e-6
+
+
 def test_one_codeword_where_it_keeps_every_budget():
     for D in (1.0, 1.5):
         found = mfrd.limit(Density.normal(), Fidelity(D))

@@ -27,6 +27,12 @@ def within(f, w, coded, at, points):
     )
 
 
+def evaluated(question, coded, encodes):
+    """(tables, remainders) on the panels of an encoder or a bound."""
+    panels = question.fine(coded, encodes=encodes)
+    return question.tables(coded, module.nodes(panels, module.NODES)), question.remainders(coded, panels)
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_the_integrals_are_those_of_an_independent_quadrature(seed):
     """Rate and distortion of a random encoder, and the bound's c at one y, by mpmath at 20 digits."""
@@ -36,8 +42,7 @@ def test_the_integrals_are_those_of_an_independent_quadrature(seed):
     density = density.truncated(-2 - rng.random(), 2.5)
     question = module.Question.of(density, BUDGETS, 1e-6)
     coded = module.Coded(np.sort(rng.uniform(-2, 2, 4)), rng.dirichlet(np.ones(4)), rng.uniform(0.3, 2, 2))
-    panels = question.fine(coded)
-    tables, errors = question.tables(coded, module.nodes(panels, module.NODES)), question.remainders(coded, panels)
+    tables, errors = evaluated(question, coded, encodes=True)
     (E, wrong), (gain, off) = question.by_region(tables, errors), question.gain(tables, errors)
     mpmath.mp.dps, at, slopes = 20, float(coded.y[2]) + 0.1, question.slopes(coded.lam)
     f = lambda x: sum(
@@ -49,6 +54,7 @@ def test_the_integrals_are_those_of_an_independent_quadrature(seed):
     found = [within(f, mpmath.mpf(float(w)), coded, at, points) for w, points in zip(slopes, cuts)]
     assert all(abs(mine - d) <= error + 1e-13 for mine, error, (d, _, _) in zip(E, wrong, found))
     assert abs(sum(g for _, g, _ in found) - gain) <= off + 1e-12
+    tables, errors = evaluated(question, coded, encodes=False)
     c = float((tables.mass * np.exp(-tables.log_z - tables.w * (tables.x - at) ** 2)).sum())
     assert abs(sum(m for _, _, m in found) - c) <= errors[0].sum() + 1e-12
     assert max(off, wrong.max(), errors[0].sum()) < 1e-8
