@@ -157,6 +157,9 @@ def limit(
     At given prices, the least I(X;Y) + sum price E, as mfrd.solve_at_prices; at a given rate, the least distortion, as
     mfrd.distortion_at_rate: over all codebooks.
 
+    Of a source of samples that were binned it is the limit of the letters: a code for the samples at distortion D takes
+    at least that of the letters at (sqrt(D) + sqrt(v))^2, v the mean of source.within.
+
     A KeyboardInterrupt ends the search and returns what it has, with its true gap and status "interrupted". A warning
     with the gap is logged where it ends above tol.
 

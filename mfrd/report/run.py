@@ -196,16 +196,26 @@ def report(
     def after(source: Path, staging: Path) -> str:
         if parameters:
             said = " ".join(f"{name}={value}" for name, value in overrides[source].items()) or "no parameter of its own"
-            return f"with {said}: kept in runs/{source.stem}/, figures/ and results/ untouched"
+            return (
+                f"with {said}: kept in runs/{source.stem}/, figures/ and results/ untouched{outcome(source, staging)}"
+            )
         paths = published[source] = publish(root, staging)
         figures = sum(path.parts[0] == "figures" for path in paths)
         results = ", ".join(str(path) for path in paths if path.parts[0] == "results") or "no results"
-        return f"published {figures} figure{'s' * (figures != 1)}, {results}"
+        return f"published {figures} figure{'s' * (figures != 1)}, {results}{outcome(source, staging)}"
 
     schedule = Schedule({source.stem: [] if parameters else reads(source) for source in sources}, keep_going)
     folders = () if parameters else FOLDERS
     _run(root, overrides, schedule, root / "runs", folders, after, jobs, stream or sys.stderr)
     return [path for source in sources for path in published.get(source, [])]
+
+
+def outcome(source: Path, staging: Path) -> str:
+    """What the cell tagged `outcome` of an executed notebook printed, on a line of its own; nothing where none is."""
+    executed = nbformat.read(staging / f"{source.stem}.ipynb", as_version=4)
+    cells = [cell for cell in executed.cells if "outcome" in cell.metadata.get("tags", [])]
+    text = "".join(output.get("text", "") for cell in cells for output in cell.outputs)
+    return f"\n  {text.strip()}" if text.strip() else ""
 
 
 def refresh(
