@@ -91,7 +91,7 @@ class Codec:
             raise ValueError(f"{len(used)} codewords are in use; expected at most 2^20")
         self.known, order = written(encoder, of_letter.astype(np.int64), used)
         self.used, of_letter = used[order], np.argsort(order)[of_letter]
-        self.take(self.known.piece)
+        self._take(self.known.piece)
         source, x = encoder.source, encoder.source.x
         self.nearest = nearest_letter(x, of_letter.astype(np.int32), source.p, source.binning)
         self.low, self.high = reach(encoder)
@@ -101,7 +101,7 @@ class Codec:
             said = f"letters {first} and {i} are the same point {x[i]}, coded as different codewords; expected one"
             raise ValueError(f"{said}, as samples cannot tell them apart: merge them, or give both the same budget")
 
-    def take(self, header: bytes) -> None:
+    def _take(self, header: bytes) -> None:
         """Take over the codebook and the model of a header, by which this codec decodes."""
         self.header, self.codebook = header, self.known.codebook
         self.counts = counts_of(self.known.levels)
@@ -131,7 +131,7 @@ class Codec:
         if reader.buffer or any(len(piece) for piece in reader.pieces):
             raise CorruptStream(f"bytes follow the header at byte {reader.offset}; expected none")
         codec.encoder, codec.outside, codec.known = None, "refuse", reader.parsed
-        codec.take(bytes(header))
+        codec._take(bytes(header))
         return codec
 
     def cells(self, samples: np.ndarray) -> np.ndarray:
@@ -244,7 +244,7 @@ class Codec:
         """
         if not isinstance(frame, (int, np.integer)) or not 1 <= frame <= FRAME:
             raise ValueError(f"frame is {frame!r}; expected a whole number of samples from 1 to {FRAME}")
-        writer = self.writer(header)
+        writer = self._writer(header)
         held: list[np.ndarray] = []
         room, frame = int(frame), int(frame)
         yield writer.start()
@@ -296,7 +296,7 @@ class Codec:
         escapes = 0 if isinstance(self.encoder, Trellis) else int(self.escapes(samples).sum())
         return Check(len(decoded), len(data), escapes, spends, {f.name: f.D for f in wanted})
 
-    def writer(self, header: bool) -> "Writes":
+    def _writer(self, header: bool) -> "Writes":
         """What writes the pieces of one stream."""
         self.points(np.zeros((0, self.codebook.shape[1])))  # a codec from a header refuses
         if not isinstance(self.nearest, Paths):

@@ -22,7 +22,9 @@ class Column:
 
     def __init__(self, budgets: Budgets, cells: np.ndarray, y: np.ndarray) -> None:
         used, self.cells = np.unique(cells, return_inverse=True)
-        self.y = snap(budgets.x, self.cells, y[used], budgets.exact)
+        mean = budgets.source.mean
+        y = (y[used] + mean) - mean  # what a codeword is once written where the source lies
+        self.y = snap(budgets.x, self.cells, y, budgets.exact)
         self.q = np.bincount(self.cells, budgets.p)
         self.rate, self.E = float(entr(self.q).sum()), budgets.distortions(self.cells, self.y)
 

@@ -28,6 +28,7 @@ from .partition import Cells, Constrained, tolerant
 from .quantiser import Quantiser, cheapest_alone, time_share
 from .scalar import NARROW, ecsq
 
+ALONE = "a codeword for each point: what a budget of zero on all letters asks for"
 BEST_FOUND = "best found: multi-start search, an upper bound that only the lower bound judges"
 STARTS = ("columns", "cells", "anneal", "random")
 GAIN = 1e-9  # nats a round must gain to count
@@ -107,7 +108,10 @@ def ecvq(
     source, given = resolved(source, given)
     exact = all(f.D == 0 for f in given) and any(f.on is None for f in given)
     if exact or source.within.any() and len(source.p) > LETTERS:
-        return apart(source, given, bound, began)
+        _, cells = np.unique(source.x + 0.0, axis=0, return_inverse=True)
+        encoder, stats = from_labels(source, cells.ravel()), Stats(0, perf_counter() - began, 1, "a cell a letter")
+        said, status = (ALONE, Status.EXACT) if exact else (NARROW, Status.FOUND)
+        return Quantiser(source, given, ((1.0, encoder),), encoder, said, bound, status, stats)
     search = ColumnSearch(Budgets(source, given), kinds, restarts, np.random.default_rng(rng))
     prices = search.follow(convex) if convex is not None else []
     weights = search.run(prices, rounds, patience)
@@ -120,12 +124,6 @@ def ecvq(
 def everywhere(fidelity: Fidelity) -> bool:
     """Whether a fidelity is one of squared error on all letters, as ecsq takes it."""
     return fidelity.on is None and fidelity.per != "letter" and fidelity.distortion is squared_error
-
-
-def apart(source: Source, fidelities: tuple[Fidelity, ...], bound: Any, began: float) -> Quantiser:
-    """The quantiser with each letter of a source of samples in a cell of its own, as narrow as the budgets ask."""
-    encoder, stats = from_labels(source, np.arange(len(source.p))), Stats(0, perf_counter() - began, 1, "uniform cells")
-    return Quantiser(source, fidelities, ((1.0, encoder),), encoder, NARROW, bound, Status.FOUND, stats)
 
 
 class ColumnSearch:
@@ -190,11 +188,11 @@ class ColumnSearch:
             column = self.settled(self.contiguous_cells(priced), priced)
             now = now * np.exp(STEP * np.clip(column.E / D - 1, -1, 3))
         single = (np.count_nonzero(rows.weights * (p > 0), axis=1) == 1) & ((rows.weights > 0) @ p > 0)
-        radius = np.full(len(p), np.inf)
+        radius, ulp = np.full(len(p), np.inf), 2 * np.spacing(abs(self.budgets.source.x).max())
         for r in np.flatnonzero(single):
             i = int(np.argmax(rows.weights[r] * p))
             most = rows.D[r] / (rows.weights[r, i] * p[i] * self.budgets.metrics[0, 0, 0])
-            radius[i] = min(radius[i], np.sqrt(most) * (1 - 1e-13))
+            radius[i] = min(radius[i], max(np.sqrt(most) * (1 - 1e-13) - ulp, 0.0))
         now = np.where(single, 0.0, prices if single.any() else now)
         for t in range(CLIMB if not single.all() else 1):
             priced = Priced(self.budgets, self.budgets.pin(now) * ~single)

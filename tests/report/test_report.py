@@ -2,6 +2,7 @@
 
 import io
 import re
+from pathlib import Path
 
 import jupytext
 import nbformat
@@ -12,7 +13,16 @@ from jupytext.compare import compare_notebooks
 from mfrd.report import execution, outputs
 from mfrd.report.command import main
 from mfrd.report.execution import NotebookFailed, ReportError, normalise, reads
-from mfrd.report.run import Schedule, assign_parameters, notebook_sources, parse_parameters, refresh, report, select
+from mfrd.report.run import (
+    Schedule,
+    assign_parameters,
+    notebook_sources,
+    outcome,
+    parse_parameters,
+    refresh,
+    report,
+    select,
+)
 
 
 @pytest.fixture
@@ -375,3 +385,13 @@ ipywidgets.VBox([ipywidgets.HBox(sliders), ipywidgets.Image(value=b"x")])"""
 def state_of(notebook):
     """The saved widgets of a notebook, {id: state}."""
     return notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+
+
+def test_what_the_cell_tagged_outcome_printed_is_said_on_the_terminal(tmp_path):
+    printed = nbformat.v4.new_output("stream", text="every budget holds\n")
+    cells = [
+        nbformat.v4.new_code_cell(tags, outputs=[printed], metadata={"tags": [tags]}) for tags in ("other", "outcome")
+    ]
+    for kept, said in ((cells, "\n  every budget holds"), (cells[:1], "")):
+        nbformat.write(nbformat.v4.new_notebook(cells=kept), tmp_path / "01_some.ipynb")
+        assert outcome(Path("notebooks/01_some.py"), tmp_path) == said
