@@ -1,5 +1,6 @@
 """The codec: a deterministic encoder, or a trellis, becomes bytes and back, through a range coder."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
@@ -7,6 +8,7 @@ from itertools import chain
 import numpy as np
 
 from ..problems.fidelity import Fidelity
+from ..problems.resolution import allowed
 from ..problems.source import Source
 from ..problems.values import as_points, plain
 from ..quantisers.cells import labels
@@ -40,7 +42,9 @@ class Codec:
     outside : str, optional
         What becomes of a sample outside the range of the design, which ends half a spacing beyond its letters, or where
         its samples did: "escape" (each coordinate in steps that keep the squared error at the least that the budgets
-        allow anywhere, or exactly where the encoder has no budgets), "refuse", or "clip", as the nearest letter.
+        allow anywhere, or exactly where the encoder has no budgets), "refuse", or "clip", as the nearest letter. The
+        streams of a trellis carry no escapes: samples beyond its letters and codewords by more than its budgets allow
+        are clipped, with a warning that "clip" leaves out, or refused.
 
     Attributes
     ----------
@@ -85,6 +89,9 @@ class Codec:
             self.nearest = paths = Paths(encoder)
             self.codebook, self.counts = paths.layout.codebook, paths.layout.counts
             self.header = TrellisWriter(paths.layout).start()
+            most, x = 2 * np.sqrt(allowed(encoder.source, encoder.line.rows).min()), encoder.source.x
+            self.low = np.minimum(self.codebook.min(axis=0), x.min(axis=0)) - most
+            self.high = np.maximum(self.codebook.max(axis=0), x.max(axis=0)) + most
             return
         used, of_letter = np.unique(labels(encoder), return_inverse=True)
         if len(used) > MOST_CODEWORDS:
@@ -375,7 +382,15 @@ class OfTrellis(TrellisWriter):
 
     def coded(self, codec: Codec, held: list[np.ndarray], last: bool) -> bytes:
         """A frame of the samples held, arrays (N_i, 1), and the end after the last."""
-        frame = self.frame(codec.nearest(np.concatenate(held))) if held else b""
+        points = np.concatenate(held) if held else np.zeros((0, 1))
+        outside = int(codec.escapes(points).sum())
+        if outside and codec.outside != "clip":
+            said = f"{outside} of {len(points)} samples lie beyond the range of the trellis, which has no escapes;"
+            said = f"{said} expected from {codec.low[0]:.6g} to {codec.high[0]:.6g}: design on them, or code by cells"
+            if codec.outside == "refuse":
+                raise ValueError(said)
+            warnings.warn(f'{said}; outside="clip" takes the outermost codewords without a word', stacklevel=5)
+        frame = self.frame(codec.nearest(points)) if held else b""
         return frame + self.end() if last else frame
 
 

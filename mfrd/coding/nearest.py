@@ -6,8 +6,7 @@ from functools import partial
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..problems.binning import Binning
-from ..quantisers.cells import between
+from ..problems.binning import Binning, between
 
 BLOCK = 1 << 14  # samples compared at a time, so that they stay in cache
 FEW = 12  # thresholds that are compared one by one

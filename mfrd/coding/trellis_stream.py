@@ -20,10 +20,10 @@ from collections.abc import Iterator
 import constriction
 import numpy as np
 
-from ..quantisers.cells import between
+from ..problems.binning import between
 from ..quantisers.trellis import Trellis
 from ..quantisers.trellis_codes import LABELS, TrellisCode
-from ..quantisers.trellis_design import SHARES, STEPS, Line
+from ..quantisers.trellis_design import SHARES, STEPS
 from .container import FRAME, PRECISION, CorruptStream, Reader, Writer, model_of, to_words
 from .nearest import Thresholds
 
@@ -150,7 +150,9 @@ class Paths:
             )
         offsets = (trellis.codebook - line.centre).astype(np.float32)
         self.layout = Layout(trellis.code, sizes, trellis.counts, line.centre, offsets)
-        self.pieces = Pieces(line, trellis.multipliers @ line.slopes, self.layout)
+        binning = trellis.source.binning  # a sample has the weights of its bin, where letters are bins
+        middles = between(line.x[:-1], line.x[1:]) if binning is None else binning.thresholds[0] - line.centre
+        self.pieces = Pieces(middles, trellis.multipliers @ line.slopes, self.layout)
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """The codewords of samples (N, 1), (N,) int32."""
@@ -175,14 +177,13 @@ class Paths:
 class Pieces:
     """Intervals of the line on which the weights and the best codeword of each label are constant.
 
-    Between neighbouring letters the weights change midway. Where the weight is theta, a label's codeword at x is
+    Between neighbouring letters the weights change at `middles`. Where the weight is theta, a label's codeword at x is
         argmin_j  theta y_j^2 - 2 theta y_j x - log2 P_j,
     the lower envelope of straight lines. Called with x (N,), yields for each label (costs (N,), codewords (N,)).
     """
 
-    def __init__(self, line: Line, theta: np.ndarray, layout: Layout) -> None:
+    def __init__(self, middles: np.ndarray, theta: np.ndarray, layout: Layout) -> None:
         y, bits = layout.offsets.astype(float), SHARES - np.log2(layout.counts)
-        middles = between(line.x[:-1], line.x[1:])
         changes = np.flatnonzero(np.diff(theta))
         ends = np.concatenate([[-np.inf], middles[changes], [np.inf]])
         weights = theta[np.append(changes, len(theta) - 1)]

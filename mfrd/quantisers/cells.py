@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ..problems.binning import between as between  # thresholds, for who cuts cells
 from ..problems.source import Source
 from ..solvers.encoder import Encoder
 

@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from ..problems.binning import LETTERS
+from ..problems.binning import LETTERS, between
 from ..problems.fidelity import Fidelity
 from ..problems.resolution import resolved
 from ..problems.source import Source
 from ..problems.units import NATS_PER_BIT
 from ..solvers.encoder import Encoder
 from ..solvers.outcome import Stats, Status
-from .cells import between, from_labels
+from .cells import from_labels
 from .partition import Cells, measured
 from .quantiser import Quantiser
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..bounds.exchange import Limit, limit
 from ..problems.fidelity import Fidelity
+from ..problems.resolution import resolved
 from ..problems.source import Source
 from ..problems.units import NATS_PER_BIT
 from .trellis_codes import TrellisCode
@@ -140,7 +141,8 @@ def trellis(
     source : Source
         Of one dimension.
     fidelities : Fidelity or several
-        Squared error or Mahalanobis, of any form, budgets above zero.
+        Squared error or Mahalanobis, of any form, budgets above zero. The bins of a source of samples are cut as finely
+        as they ask, as ecvq does; samples are coded as they are, so that bins add nothing to what is spent.
     states : int
         A power of two from 4 to 4096: 8 for speed, 256 as a rule, more for the last hundredths of a bit. Each doubling
         halves the speed of the encoder; the decoder's is the same for all.
@@ -162,7 +164,7 @@ def trellis(
         Where states is no such power, the source has another dimension, a distortion is not quadratic, both or neither
         of fidelities and rate are given, or bound is one of other budgets.
     InfeasibleFidelity
-        Where a budget is zero.
+        Where a budget is zero, or below what bins that were given add.
 
     References
     ----------
@@ -186,6 +188,9 @@ def trellis(
         fidelities = bound.solution.problem.fidelities
     fidelities = (fidelities,) if isinstance(fidelities, Fidelity) else tuple(fidelities or ())
     line = Line(source, fidelities)
+    if source.within.any():  # bins of samples an eighth of a cell wide, or the budget is refused by name
+        source, fidelities = resolved(source, fidelities)
+        line = Line(source, fidelities)
     bound = limit(source, fidelities) if bound is None else bound
     if not np.array_equal(bound.solution.problem.rows.D, line.rows.D):
         said = f"bound is one for budgets {bound.solution.problem.rows.D}"

@@ -153,3 +153,23 @@ def test_a_budget_may_be_a_number_of_single_precision_or_an_array_without_axes()
     source = mfrd.Source.from_samples(np.arange(100.0))
     found = [mfrd.ecsq(source, D) for D in (np.float32(0.1), np.array(0.1), 0.1)]
     assert found[1].rate == found[2].rate == pytest.approx(found[0].rate, rel=1e-6)
+
+
+def test_a_trellis_takes_samples_by_their_bins_and_says_what_lies_beyond_it():
+    samples = np.random.default_rng(0).laplace(size=40_000)
+    source = mfrd.Source.from_samples(samples, split=(-0.3, 0.3))
+    core = mfrd.Fidelity(0.004, on=abs(source.points) < 0.3, per="subset", name="core")
+    trellis = mfrd.trellis(source, [mfrd.Fidelity(0.1), core], states=8)
+    report = mfrd.Codec(trellis, outside="clip").check(samples, [mfrd.Fidelity(0.1), core])
+    for name, spent in report.distortions.items():
+        assert spent <= report.budgets[name] * 1.03, (name, spent)  # the design's letters are another draw
+    assert trellis.source.within.max() < 0.1 / 16
+    loud = 30 * samples
+    with pytest.warns(UserWarning, match="samples lie beyond the range of the trellis, which has no escapes"):
+        clipped = mfrd.Codec(trellis).encode(loud)
+    assert mfrd.Codec(trellis, outside="clip").encode(loud) == clipped
+    with pytest.raises(ValueError, match="lie beyond the range of the trellis"):
+        mfrd.Codec(trellis, outside="refuse").encode(loud)
+    given = mfrd.Source.from_samples(samples, bins=8)
+    with pytest.raises(mfrd.InfeasibleFidelity, match="what the bins of the samples add by themselves"):
+        mfrd.trellis(given, mfrd.Fidelity(0.05), states=8)
