@@ -7,6 +7,7 @@ since R is convex). Just above, an encoder of at most that rate ends the search.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -70,8 +71,14 @@ def distortion_at_rate(problem: Problem, name: str, bits: float, *, tol: float =
     checked_bits(bits)
     least, most = problem.least(name), problem.most(name)
 
+    warm = Newton()
+
     def evaluate(D: float) -> Solution:
-        return certified(problem.with_budget(name, D), [Newton()], tol)
+        at = problem.with_budget(name, D)
+        if least < D < most:
+            with suppress(NotCertified):  # where codewords of the budget before do not serve this one
+                return certified(at, [warm], tol)
+        return certified(at, [Newton()], tol)
 
     def proven(answer: Solution) -> tuple[float, float]:
         return answer.certificate, problem.rows.prices(answer.multipliers)[name]
@@ -130,7 +137,10 @@ def search(
         if at - bound <= 2 * close / price:
             break
         before, D = D, bound + close / price
-        if not (np.isfinite(price) and least < D < at):
+        if np.isinf(price):  # no rate above is known yet: on to where a Gaussian's law through this one leads, and some
+            law = answer.prices[name] * before * np.log(2)
+            D = before * 2.0 ** -min(1.1 * (bits - answer.rate) / law, 4.0) if law > 0 else least + 0.25 * (at - least)
+        if not bound < D < at:
             D = least + 0.1 * (at - least) if bound <= least else 0.5 * (bound + at)
         if D in (before, bound, at):
             break
