@@ -30,7 +30,12 @@ from mfrd.report.outputs import ReportError, root, write_atomic
 from mfrd.report.parameters import defaults
 
 COMBINATIONS, SEED = 10, 0
-BASE = {"solver": "newton"}  # of a run in which it is not varied, where the notebook takes it
+BASE = {  # in place of the published values, where they are not what is varied: quick sweeps
+    "01_validation": {"solver": "newton"},
+    "02_duals": {"solver": "newton"},
+    "03_refinement": {"solver": "newton", "seeds": 2, "rounds": 1, "n_codewords": 48, "rounds_spike": 5, "n_side": 20},
+    "04_lloyd_max": {"solver": "newton", "n_letters_spike": 101, "rounds_converged": 300, "D_plane": [0.3, 1.0, 4.0]},
+}
 
 # two other values of each parameter: half, double, coarse, tight, slack, empty, one too many
 OTHER = {
@@ -126,16 +131,27 @@ OTHER = {
         "n_random": [1, 80],
         "seed": [1, 2],
     },
+    "11_exercises": {
+        "share": [0.1, 0.5],
+        "D_binary": [0.01, 0.25],
+        "cost": [0.5, 20.0],
+        "n_letters": [40, 160],
+        "n_codewords": [13, 40],
+        "D": [0.1, 3.0],
+        "D_core": [0.005, 0.1],
+        "D_tail": [0.003, 0.5],
+        "core_radius": [0.2, 2.0],
+        "tail_from": [0.0, 4.0],
+    },
 }
 
 
 def settings(notebook: str, known: dict) -> Iterator[dict]:
     """What each run of a notebook sets, {name: value}; known: its published parameters."""
     other = OTHER[notebook]
-    base = {name: value for name, value in BASE.items() if name in known and notebook != "06_solvers"}
+    base = BASE.get(notebook, {})
     for name, values in other.items():
-        for value in values:
-            yield {**base, name: value}
+        yield from ({**base, name: value} for value in values)
     draw = random.Random(SEED)
     for _ in range(COMBINATIONS):
         yield {

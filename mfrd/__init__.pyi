@@ -20,6 +20,7 @@ from .quantisers.quantiser import Quantiser, mixture, uniform_quantiser
 from .quantisers.scalar import Vertex, ecsq, ecsq_hull
 from .quantisers.trellis import Trellis, trellis
 from .quantisers.vector import ecvq
+from .report.explorer import Explorer
 from .solvers.blahut import blahut_arimoto
 from .solvers.certificate import lower_bound
 from .solvers.choice import backends, solve
@@ -37,6 +38,7 @@ __all__ = [
     "Density",
     "DensityLimit",
     "Encoder",
+    "Explorer",
     "Fidelity",
     "FiniteBlocks",
     "InfeasibleFidelity",

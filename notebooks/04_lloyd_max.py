@@ -27,24 +27,36 @@
 # *In the [paper](../paper/paper.pdf): section 6.4, Against Lloyd–Max.*
 
 # %% tags=["parameters"]
-solver, solver_beyond = "clarabel", "newton"  # for the published runs, and for those that go beyond
-seed, n_letters, n_codewords, D, D_core, core_radius = 2, 100, 16, 0.6, 0.6, 1.0
-n_letters_spike, n_codewords_spike, D_spike, D_core_spike = 200, 32, 1.6, 1.6
-merge_mass, merge_distance, rounds, rounds_lloyd = 1e-3, 1e-3, 15, 100
-rounds_converged = 5000
-etas = [0.25, 0.1]  # other steps than the centroid's, eta = 1/2
-D_plane = [0.2, 0.25, 0.3, 0.35, 0.42, 0.5, 0.6, 0.8, 1.0, 1.5, 2.5, 4.0]
-lloyd_sizes = [2, 3, 4, 5, 6, 7, 8]
-n_starts = 20  # random starts of Lloyd-Max
+solver: str = "clarabel"  # of the published runs: auto, mosek, clarabel or newton
+solver_beyond: str = "newton"  # of those that go beyond
+seed: int = 2  # of the random initial codebook, and of Lloyd-Max's random starts
+n_letters: int = 100  # letters of the source with three modes, a grid of [-8, 8]
+n_codewords: int = 16  # codewords drawn there
+D: float = 0.6  # global budget there
+D_core: float = 0.6  # budget of the core there
+core_radius: float = 1.0  # the core of both sources is |x| below this
+n_letters_spike: int = 200  # letters of the broad source with a spike, a grid of [-10, 10]
+n_codewords_spike: int = 32  # evenly spaced codewords there
+D_spike: float = 1.6  # global budget there
+D_core_spike: float = 1.6  # budget of the core there
+merge_mass: float = 1e-3  # codewords with less mass are merged
+merge_distance: float = 1e-3  # and those within this squared distance of a heavier one
+rounds: int = 15  # of the published refinements
+rounds_lloyd: int = 100  # of Lloyd-Max beside them
+rounds_converged: int = 5000  # at most, where refinement goes on until nothing moves
+etas: list[float] = [0.25, 0.1]  # other steps than the centroid's, which is one half
+D_plane: list[float] = [0.2, 0.25, 0.3, 0.35, 0.42, 0.5, 0.6, 0.8, 1.0, 1.5, 2.5, 4.0]  # budgets of the curves in the plane
+lloyd_sizes: list[int] = [2, 3, 4, 5, 6, 7, 8]  # sizes of Lloyd-Max there
+n_starts: int = 20  # random starts of Lloyd-Max
 
 # %% tags=["nbval-ignore-output"]
 import numpy as np
 from scipy.optimize import brentq
 
 import mfrd
-from mfrd.report import outputs, parameters, plot
+from mfrd.report import outputs, parameters, plot, sources
 
-changed = parameters.changed("04_lloyd_max", globals())  # wrong types are refused here; {} at the published values
+changed = parameters.changed("04_lloyd_max", globals())
 plot.use_style()
 published = {"step": "centroid", "merge_mass": merge_mass, "merge_distance": merge_distance, "solver": solver}
 print("backends, in the order they are tried:", *mfrd.backends(solver))
@@ -52,14 +64,14 @@ print("backends, in the order they are tried:", *mfrd.backends(solver))
 # %% [markdown]
 # ## Equal codebook size, as published
 #
-# The trimodal source of notebook 3, this time from 16 random codewords. Lloyd–Max gets as many codewords as refinement
+# The trimodal source of notebook 3, in the report from 16 random codewords. Lloyd–Max gets as many codewords as refinement
 # leaves, evenly spaced at the start.
 
 # %%
-trimodal = mfrd.bumps(mfrd.grid(-8, 8, n_letters), [0.25] * 3, [-5, -1, 2.5], [0.3, 0.6, 0.4], floor=0.015625)
+trimodal = sources.trimodal(n_letters)
 inside = abs(trimodal.points) < core_radius
 budgets = [mfrd.Fidelity(D), mfrd.Fidelity(D_core, on=inside, name="core")]
-initial = np.sort(np.random.default_rng(seed).uniform(-8, 8, n_codewords))
+initial = sources.drawn(seed, n_codewords)  # uniform on [-8, 8], sorted
 first = mfrd.Problem(trimodal, initial, budgets)
 run = mfrd.refine(first, max_iter=rounds, **published)
 convex, m = run.solution.encoder, len(run.codebook)
@@ -117,12 +129,13 @@ for eta, r in by_step.items():
 # %% [markdown]
 # ## The spike
 #
-# The second source, $D = 1.6$ from 32 evenly spaced codewords. After the published 15 rounds refinement has not settled: $I$ is
+# The second source, in the report at $D = 1.6$ from 32 evenly spaced codewords. After its published 15 rounds refinement has not settled: $I$ is
 # final to three digits after the point, but $H(Y)$ still moves, and with it the quantiser that rounds the encoder to its likeliest codeword.
-# We go on until nothing moves, with the Newton backend, for the values beside.
+# So we also go on from there until nothing moves, with the Newton backend. The table has both: the report's rows, and below them those
+# of the refinement that was left to settle.
 
 # %%
-spike = mfrd.bumps(mfrd.grid(-10, 10, n_letters_spike), [0.2, 0.8, 0.8], [0, -4, 5], [0.2, 3, 4])
+spike = sources.spike(n_letters_spike)
 inside_spike = abs(spike.points) < core_radius
 spike_problem = mfrd.Problem(spike, mfrd.grid(-10, 10, n_codewords_spike),
                              [mfrd.Fidelity(D_spike), mfrd.Fidelity(D_core_spike, on=inside_spike, name="core")])
@@ -138,16 +151,17 @@ def rounded(encoder):
 
 
 settled, m_settled = spike_settled.solution.encoder, len(spike_settled.codebook)
-table({f"convex, 15 rounds, {m_spike} codewords": point(spike_convex), "  rounded to the likeliest": point(rounded(spike_convex)),
-       f"convex, settled, {m_settled} codewords": point(settled), "  rounded to the likeliest ": point(rounded(settled)),
+taken, more = len(spike_run.history) - 1, len(spike_settled.history) - 1
+how = "settled" if spike_settled.converged else f"{taken + more} rounds"
+table({f"convex, {taken} rounds, {m_spike} codewords": point(spike_convex), "  rounded to the likeliest": point(rounded(spike_convex)),
+       f"convex, {how}, {m_settled} codewords": point(settled), "  rounded to the likeliest ": point(rounded(settled)),
        f"Lloyd-Max, {m_spike} codewords": point(spike_lloyd)})
-print(f"converged: {spike_run.converged} after {len(spike_run.history) - 1} rounds, "
-      f"{spike_settled.converged} after {len(spike_settled.history) - 1} more")
+print(f"{spike_run.status} after {taken} rounds, {spike_settled.status} after {more} more")
 
 # %%
 figure, axes = plot.panels(2, height=2.3)
 highest = mass(spike_convex, spike_lloyd)
-plot.codebook_1d(axes[0], spike_convex, "convex", "convex", "Convex, 15 rounds", inside_spike, highest)
+plot.codebook_1d(axes[0], spike_convex, "convex", "convex", f"Convex, {taken} rounds", inside_spike, highest)
 plot.codebook_1d(axes[1], spike_lloyd, "lloyd", "Lloyd–Max", "Lloyd–Max", highest=highest)
 path = outputs.save_figure(figure, "fig12_lloyd_spike")
 
@@ -161,21 +175,28 @@ path = outputs.save_figure(figure, "fig12_lloyd_spike")
 # its rate equals Lloyd–Max's. Only the global budget is kept, since Lloyd–Max knows no other.
 
 # %%
-start = mfrd.grid(-8, 8, n_codewords)
+lloyd_D, even = point(lloyd)["D"], mfrd.grid(-8, 8, n_codewords)
+coarse = mfrd.Problem(trimodal, even, [mfrd.Fidelity(lloyd_D)]).least("global") > lloyd_D
+start = np.union1d(even, lloyd.codebook) if coarse else even  # where even codewords are too coarse, Lloyd-Max's besides
+least = mfrd.Problem(trimodal, start, [mfrd.Fidelity(lloyd_D)]).least("global")
 settings = {"merge_distance": merge_distance, "max_iter": 1000, "solver": solver_beyond}
 refined = lambda D: mfrd.refine(mfrd.Problem(trimodal, start, [mfrd.Fidelity(D)]), **settings).solution
-same_D = refined(point(lloyd)["D"])
+same_D = refined(lloyd_D)
+
+# %%
 excess_rate = lambda D: refined(D).rate - lloyd.rate
-D_same_rate = brentq(excess_rate, 0.25, point(lloyd)["D"], xtol=1e-5)
+below = [D_ for k in range(1, 8) if (D_ := lloyd_D * 0.55**k) > least]
+low = next((D_ for D_ in below if excess_rate(D_) > 0), least)
+D_same_rate = lloyd_D if excess_rate(lloyd_D) >= 0 else low if excess_rate(low) <= 0 else brentq(excess_rate, low, lloyd_D, xtol=1e-5)
 same_rate = refined(D_same_rate)
 table({f"Lloyd-Max, {m} codewords": point(lloyd), "convex at equal distortion": point(same_D.encoder),
        "convex at equal rate": point(same_rate.encoder)})
-print(f"at equal distortion I(X;Y) is lower by {lloyd.rate - same_D.rate:.4f} bits; "
-      f"at equal rate D is lower by {point(lloyd)['D'] - D_same_rate:.4f}")
+print(f"at equal distortion I(X;Y) is {lloyd.rate - same_D.rate:+.4f} bits lower; "
+      f"at equal rate D is {lloyd_D - D_same_rate:+.4f} lower")
 
 # %% [markdown]
 # The convex rate wins at equal distortion and at equal rate, but what it counts is $I(X;Y)$, which a code of long blocks
-# approaches and a symbol-by-symbol code does not. Its own $H(Y)$ at equal distortion is *above* Lloyd–Max's:
+# approaches and a symbol-by-symbol code does not. Its own $H(Y)$ at equal distortion is *above* Lloyd–Max's in the report's problem:
 
 # %%
 print(f"H(Y) at equal distortion: convex {same_D.encoder.output_entropy:.4f}, Lloyd-Max {lloyd.output_entropy:.4f} bits")
@@ -187,16 +208,21 @@ print(f"H(Y) at equal distortion: convex {same_D.encoder.output_entropy:.4f}, Ll
 
 # %%
 plane = [mfrd.limit(trimodal, mfrd.Fidelity(D_)).solution for D_ in D_plane]
-apart = {"I": refined(D_plane[0]).rate - plane[0].rate,
-         "H(Y)": refined(D_plane[0]).encoder.output_entropy - plane[0].encoder.output_entropy}
-print(f"at D = {D_plane[0]:g} the refined codebook's encoder less the limit's: I {apart['I']:+.0e} bits, H(Y) {apart['H(Y)']:+.2f} bits")
+D_apart = next((D_ for D_ in D_plane if D_ > least), None)  # the first that the refinement's codebook reaches
+apart = {"I": np.nan, "H(Y)": np.nan}
+if D_apart is not None:
+    ours, best = refined(D_apart), plane[D_plane.index(D_apart)]
+    apart = {"I": ours.rate - best.rate, "H(Y)": ours.encoder.output_entropy - best.encoder.output_entropy}
+    print(f"at D = {D_apart:g} the refined codebook's encoder less the limit's: I {apart['I']:+.0e} bits, H(Y) {apart['H(Y)']:+.2f} bits")
 
 # %%
 quantisers = [point(mfrd.lloyd_max(trimodal, k, initial=evenly(8, k))) for k in lloyd_sizes]
+run_of = lloyd_sizes == list(range(lloyd_sizes[0], lloyd_sizes[-1] + 1)) and len(lloyd_sizes) > 2
+sizes = f"{lloyd_sizes[0]}, \\dots, {lloyd_sizes[-1]}" if run_of else ", ".join(map(str, lloyd_sizes))
 figure, (ax,) = plot.panels(1, width=0.6 * plot.PAGE, height=3.0)
 plot.lines(ax, [(D_plane, [s.encoder.output_entropy for s in plane], "entropy", "limit's encoder, $H(Y)$"),
                 (D_plane, [s.rate for s in plane], "convex", "limit's encoder, $I(X;Y)$"),
-                ([q["D"] for q in quantisers], [q["H_Y_bits"] for q in quantisers], "lloyd", "Lloyd–Max, $m = 2, \\dots, 8$")],
+                ([q["D"] for q in quantisers], [q["H_Y_bits"] for q in quantisers], "lloyd", f"Lloyd–Max, $m = {sizes}$")],
            "distortion $D$", "bits", log="x")
 path = outputs.save_figure(figure, "fig07_plane")
 
@@ -219,15 +245,16 @@ def keep(solution):
 
 # %%
 results = {
+    "parameters": parameters.used("04_lloyd_max", globals()),
     "lloyd_1d": {"codewords": m, "budgets": {"global": D, "core": D_core},
                  "convex": {**keep(run.solution), "converged": run.converged, "codebook": run.codebook},
                  "lloyd_max": {**point(lloyd), "codebook": lloyd.codebook,
                                "random_starts": {"starts": n_starts, "least_D": ends.min(), "largest_D": ends.max()}},
                  "equal_distortion": keep(same_D), "equal_rate": keep(same_rate),
                  "by_step": {f"{eta:g}": keep(r.solution) | {"rounds": len(r.history) - 1, "converged": r.converged} for eta, r in by_step.items()},
-                 "refined_less_limit_bits": {"D": D_plane[0], "I": float(f"{apart['I']:.1g}"), "H_Y": float(f"{apart['H(Y)']:.2f}")},
+                 "refined_less_limit_bits": {"D": D_apart, "I": float(f"{apart['I']:.1g}"), "H_Y": float(f"{apart['H(Y)']:.2f}")},
                  "saving_at_equal_distortion_bits": lloyd.rate - same_D.rate,
-                 "saving_at_equal_rate_D": point(lloyd)["D"] - D_same_rate,
+                 "saving_at_equal_rate_D": lloyd_D - D_same_rate,
                  "plane": {"convex": [{**keep(s), "solver": "newton"} for s in plane], "lloyd_max": [{"m": k, **q} for k, q in zip(lloyd_sizes, quantisers)]}},
 }
 
@@ -245,8 +272,9 @@ results |= {
 proofs = {"convex": run.solution, "equal_distortion": same_D, "equal_rate": same_rate}
 path = outputs.save_results("04_lloyd_max", results, {f"lloyd_1d.{name}.I_bits": s for name, s in proofs.items()})
 certified = [run.solution, spike_run.solution, spike_settled.solution, same_D, same_rate, *plane, *(r.solution for r in by_step.values())]
-assert max(s.gap for s in certified) < 1e-6
-assert all(r.converged and abs(r.solution.rate - run.solution.rate) < 1e-5 for r in by_step.values())
-assert same_D.rate < lloyd.rate and D_same_rate < point(lloyd)["D"]
-print(f"equal size: {run.solution.rate:.4f} bits at D = {D:.4f} against {lloyd.rate:.4f} at {point(lloyd)['D']:.4f}; "
+assert max(s.gap for s in certified) <= 1e-6, "a rate is not certified"
+bound = mfrd.limit(trimodal, mfrd.Fidelity(lloyd_D)).lower_bound
+assert bound <= min(lloyd.rate, same_D.rate) + 1e-12, "an encoder beats the limit over all codebooks"
+assert all(abs(q["I_bits"] - q["H_Y_bits"]) < 1e-12 for q in [*quantisers, point(lloyd)]), "a quantiser tosses coins"
+print(f"equal size: {run.solution.rate:.4f} bits at D = {D:.4f} against {lloyd.rate:.4f} at {lloyd_D:.4f}; "
       f"equal distortion: {same_D.rate:.4f}")

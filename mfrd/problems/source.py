@@ -1,5 +1,6 @@
 """The source: points x_i in R^k with probabilities p_i, given or measured."""
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ class Source:
     pmf : (n,) array
         Non-negative, sums to one within 1e-9, or within its own rounding where it is of float32, and is then
         normalised to it. Zeros are allowed.
+    names : sequence of str, optional
+        What the letters are called, (n,), distinct: pictures write them, and `mask` takes them.
     binning : Binning, optional
         What `from_samples` keeps of the samples: each letter's bin, and how they spread inside it.
 
@@ -48,11 +51,15 @@ class Source:
     >>> coin = mfrd.Source([-1.0, 1.0], [0.25, 0.75])
     >>> coin.mean, coin.covariance
     (array([0.5]), array([[0.75]]))
+    >>> weather = mfrd.Source([0, 1, 2], [0.6, 0.3, 0.1], names=["sun", "rain", "snow"])
+    >>> mfrd.Fidelity(0.01, on=weather.mask("snow"), distortion=mfrd.hamming, name="snow")
+    Fidelity(0.01, per joint, on 1 letters, name 'snow')
     """
 
     points: np.ndarray
     pmf: np.ndarray
     _: KW_ONLY
+    names: Sequence[str] | None = None
     binning: Binning | None = None
 
     def __post_init__(self) -> None:
@@ -65,6 +72,12 @@ class Source:
                 "measure them in a larger unit"
             )
         p = probabilities(self.pmf, len(x))
+        if self.names is not None:
+            names = tuple(self.names)
+            if len(names) != len(x) or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
+                said = f"names are {len(names)}, {len(set(names))} of them distinct"
+                raise ValueError(f"{said}; expected {len(x)} distinct strings, one a letter")
+            self.__dict__.update(names=names)
         self.__dict__.update(points=np.array(self.points, float), pmf=p / p.sum())
 
     @classmethod
@@ -196,6 +209,28 @@ class Source:
             row that may be titles or a sample, and as `from_samples`.
         """
         return cls.from_samples(measured.read(path, columns, header=header, na=na), bins, split=split)
+
+    def mask(self, *names: str) -> np.ndarray:
+        """The letters of these names, as what `Fidelity(on=...)` takes.
+
+        Parameters
+        ----------
+        *names : str
+
+        Returns
+        -------
+        (n,) array of bool
+
+        Raises
+        ------
+        ValueError
+            Where the source has no such name.
+        """
+        unknown = sorted(set(names) - set(self.names or ()))
+        if unknown:
+            known = ", ".join(self.names) if self.names else "none, give it names="
+            raise ValueError(f"no letter is named {', '.join(unknown)}; known: {known}")
+        return np.isin(self.names, names)
 
     @property
     def x(self) -> np.ndarray:

@@ -99,10 +99,16 @@ def plane(schemes: dict[str, list], kinds: dict[str, tuple], bound: list) -> Fig
     lines(left, rates, "distortion $D$", "rate (bits a sample)", "Rate", log="x")
     lines(right, above, "distortion $D$", "rate over the bound (bits)", "Over the bound", log="x")
     right.axhline(0, **{**LOOKS["bound"], "linewidth": 1.2})
-    handles, labels = left.get_legend_handles_labels()
-    left.get_legend().remove()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    shared_legend(figure, left)
     return figure
+
+
+def shared_legend(figure: Figure, ax: Axes, ncols: int = 4) -> None:
+    """The legend of one panel under all of them, where it covers no mark."""
+    handles, labels = ax.get_legend_handles_labels()
+    if ax.get_legend() is not None:
+        ax.get_legend().remove()
+    figure.legend(handles, labels, loc="outside lower center", ncols=ncols)
 
 
 def logarithmic(ax: Axes, axis: str) -> None:
@@ -141,6 +147,76 @@ def codebook_1d(
     stems.set_ylabel("output mass $q_j$", color=look["color"])
     stems.spines["right"].set_visible(True)
     return stems
+
+
+def encoder(ax: Axes, encoder: Encoder, title: str = "") -> Axes:
+    """The encoder as a map of Q(y|x): a column a letter, a row a codeword, dark where the letter goes often.
+
+    On a line, letters and codewords in ascending order; in the plane, in their own. Names of letters are written
+    where the source has them.
+    """
+    source, n, m = encoder.source, len(encoder.source.p), len(encoder.y)
+    on_line = source.x.shape[1] == 1
+    rows = np.argsort(encoder.y[:, 0], kind="stable") if on_line else np.arange(m)
+    columns = np.argsort(source.x[:, 0], kind="stable") if on_line else np.arange(n)
+    ax.imshow(
+        encoder.Q.T[np.ix_(rows, columns)], origin="lower", aspect="auto", vmin=0, vmax=1, interpolation="nearest"
+    )
+    letters = source.names or [f"{x:.3g}" if on_line else str(i) for i, x in enumerate(source.x[:, 0])]
+    codewords = [f"{y:.3g}" if on_line else str(j) for j, y in enumerate(encoder.y[:, 0])]
+    for axis, count, order, labels in ((ax.xaxis, n, columns, letters), (ax.yaxis, m, rows, codewords)):
+        shown = np.unique(np.linspace(0, count - 1, min(count, 7)).round().astype(int))
+        shown = np.arange(n) if axis is ax.xaxis and source.names else shown
+        axis.set_ticks(shown, [labels[order[k]] for k in shown])
+    ax.set(xlabel="letter $x$", ylabel="codeword $y$", title=title)
+    return ax
+
+
+def cells(ax: Axes, encoder: Encoder, title: str = "", kind: str = "convex") -> Axes:
+    """A codebook with its cells: where each codeword is the likeliest, in alternating shades, and the codewords.
+
+    On a line over the outline of the source, stems as high as the masses, both to the scale of the largest; on a square
+    grid of the plane as a map, codewords with area in proportion to the mass.
+    """
+    source, likeliest = encoder.source, encoder.Q.argmax(axis=1)
+    q, look_ = encoder.output_pmf, look(kind)
+    used = q > 1e-4 * q.max()
+    if source.x.shape[1] == 2:
+        side = int(round(np.sqrt(len(source.p))))
+        place = np.argsort(np.argsort(encoder.y @ [1.0, 0.618], kind="stable"))[likeliest]  # neighbours differ in shade
+        grid = np.column_stack([source.x, place % 3]).T.reshape(3, side, side)
+        ax.pcolormesh(*grid, shading="nearest", rasterized=True, vmin=-0.5, vmax=5)
+        marks = dict(facecolor="none", edgecolor=look_["color"], marker=look_["marker"] or "o", linewidth=1.2)
+        ax.scatter(*encoder.y[used].T, s=20 + 300 * q[used], **marks)
+        ax.set(xlabel="$x_1$", ylabel="$x_2$", title=title, aspect="equal")
+        return ax
+    order = np.argsort(source.x[:, 0], kind="stable")
+    x, p, cell = source.x[order, 0], source.p[order], likeliest[order]
+    starts = np.flatnonzero(np.r_[True, cell[1:] != cell[:-1]])
+    edges = np.r_[x[0], (x[starts[1:]] + x[starts[1:] - 1]) / 2, x[-1]]
+    for k, (left, right) in enumerate(zip(edges, edges[1:])):
+        ax.axvspan(left, right, color=look_["color"], alpha=(0.08, 0.2)[k % 2], linewidth=0)
+    ax.step(x, p / p.max(), color=GREY, linewidth=0.7, where="mid")
+    ax.vlines(encoder.y[used, 0], 0, q[used] / q.max(), color=look_["color"], linewidth=1.2)
+    ax.plot(encoder.y[used, 0], q[used] / q.max(), look_["marker"] or "o", color=look_["color"])
+    ax.set(xlabel="$x$", ylabel="mass, to the largest", title=title, ylim=(0, 1.1), xlim=(x[0], x[-1]))
+    return ax
+
+
+def curve(ax: Axes, solutions: Sequence[Any], name: str = "global", label: str = "", kind: str = "convex") -> Axes:
+    """The rates of a sweep over a budget, with their certified band: what is shaded holds the least rate.
+
+    solutions: of `rd_curve` or `limit_curve`, name: the fidelity that was swept; budgets out of reach leave a gap.
+    The band is drawn at least as wide as a line, for most are narrower than any.
+    """
+    D = [
+        s.problem.fidelity(name).D if hasattr(s, "problem") else s.solution.problem.fidelity(name).D for s in solutions
+    ]
+    rates = np.array([s.rate if np.isfinite(s.rate) else np.nan for s in solutions])
+    low = np.array([s.lower_bound if np.isfinite(s.lower_bound) else np.nan for s in solutions])
+    line = lines(ax, [(D, rates, kind, label)], f"budget $D$, {name}", "rate (bits)")
+    ax.fill_between(D, low, rates, color=look(kind)["color"], alpha=0.3, linewidth=1.0)
+    return line
 
 
 def rug(ax: Axes, y: np.ndarray, kind: str, label: str, level: float) -> None:

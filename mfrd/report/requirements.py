@@ -244,10 +244,46 @@ def solvers(g: Given) -> None:
     g.whole(0, "seed")
 
 
+def limits(g: Given) -> None:
+    """05_limit."""
+    g.solver("solver")
+    g.whole(2, "n_bifurcation")
+    g.above(0, "tolerance", "D_gaussian", "D", "D_spike", "budgets_core", "budgets_2d", "core_radius_2d")
+    g.range("D_bifurcation")
+    for pair in g.budgets_2d:
+        if not isinstance(pair, list) or len(pair) != 2:
+            g.refuse("budgets_2d", "pairs [D, budget of the disc]")
+    g.core("core_radius", sources.trimodal(100).points)
+    g.core("core_radius_2d", sources.four_modes(40).points)
+
+
+def exercises(g: Given) -> None:
+    """11_exercises."""
+    g.each(lambda p: 0 < p <= 0.5, "a probability above 0 and at most 0.5, that of the rarer letter", "share")
+    g.above(0, "D_binary", "cost", "D", "D_core", "D_tail")
+    if not g.D_binary < g.share:
+        g.refuse(
+            "D_binary", f"less than {g.share:g}, the share of the rarer letter, at which the rate is zero: lower it"
+        )
+    g.whole(8, "n_letters")
+    g.whole(2, "n_codewords")
+    x = grid(-6, 6, g.n_letters)
+    core, y = g.core("core_radius", x), grid(-6, 6, g.n_codewords)
+    if not g.tail_from < 6:
+        g.refuse("tail_from", "less than 6, where the letters end: lower it")
+    laplacian = Source(x, np.exp(-abs(x)) / np.exp(-abs(x)).sum())
+    rows = [Fidelity(1e9), Fidelity(1e9, on=core, name="core"), Fidelity(1e9, on=x > g.tail_from, name="tail")]
+    problem = Problem(laplacian, y, rows)
+    for name, of in (("D", "global"), ("D_core", "core"), ("D_tail", "tail")):
+        g.reach(name, problem, of, "raise it, or n_codewords", 0.999 * getattr(g, name))
+
+
 REQUIREMENTS: dict[str, Callable[[Given], None]] = {
     "01_validation": validation,
     "02_duals": duals,
     "03_refinement": refinement,
     "04_lloyd_max": lloyd,
+    "05_limit": limits,
     "06_solvers": solvers,
+    "11_exercises": exercises,
 }

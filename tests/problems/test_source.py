@@ -232,3 +232,18 @@ def test_one_bin_that_holds_nearly_all_samples_is_said(bins):
     mfrd.Source.from_samples(samples)  # of its own accord it takes no such bins
     mfrd.Source.from_samples(samples, 1)  # asked for
     mfrd.Source.from_samples(np.append(np.zeros(6545), 1e4), bins)  # letters as they are
+
+
+def test_letters_have_names():
+    weather = mfrd.Source([0, 1, 2], [0.6, 0.3, 0.1], names=["sun", "rain", "snow"])
+    assert weather.names == ("sun", "rain", "snow") and weather.mask("snow", "sun").tolist() == [True, False, True]
+    with pytest.raises(ValueError, match="no letter is named hail; known: sun, rain, snow"):
+        weather.mask("sun", "hail")
+    with pytest.raises(ValueError, match="known: none, give it names="):
+        mfrd.Source([0, 1], [0.5, 0.5]).mask("sun")
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "a"], ["a", 1]])
+def test_names_are_one_a_letter_and_distinct(names):
+    with pytest.raises(ValueError, match="expected 2 distinct strings, one a letter"):
+        mfrd.Source([0, 1], [0.5, 0.5], names=names)

@@ -110,3 +110,47 @@ def test_traces_share_time_and_shade_the_subset():
     assert [line.get_ydata().tolist() for line in (*upper.lines, *lower.lines)] == [list(t), list(2 * t), list(t**2)]
     assert names(upper) == ["signal", "decoded"] and lower.get_legend() is None and lower.get_xlabel() == "s"
     assert same_color(upper.collections[0].get_facecolor()[0][:3], plot.SUBSET["color"])
+
+
+def test_any_number_of_the_same_thing_can_be_told_apart(ax):
+    plot.lines(ax, [([1, 2], [k, k], f"shade {k}", f"{k}") for k in range(12)], "x", "y")
+    looks = [(line.get_color(), line.get_marker(), line.get_linestyle()) for line in ax.lines]
+    assert len(set(looks)) == 12
+
+
+def test_an_encoder_is_a_map_of_letters_to_codewords_in_their_order(ax):
+    weather = mfrd.Source([2.0, 0.0, 1.0], [0.2, 0.5, 0.3], names=["snow", "sun", "rain"])
+    Q = np.array([[0.9, 0.1], [0.0, 1.0], [0.5, 0.5]])
+    plot.encoder(ax, mfrd.Encoder(weather, [1.5, 0.5], Q), "title")
+    assert ax.images[0].get_array().tolist() == [[1.0, 0.5, 0.1], [0.0, 0.5, 0.9]]  # codeword 0.5 below, sun first
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["sun", "rain", "snow"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["0.5", "1.5"]
+
+
+def test_cells_end_where_the_likeliest_codeword_changes(ax):
+    line = mfrd.Source(np.arange(4.0), [0.1, 0.4, 0.4, 0.1])
+    Q = np.array([[1.0, 0], [0.8, 0.2], [0.3, 0.7], [0, 1]])
+    plot.cells(ax, mfrd.Encoder(line, [0.5, 2.5], Q))
+    spans = [patch.get_bbox().intervalx.tolist() for patch in ax.patches]
+    assert spans == [[0.0, 1.5], [1.5, 3.0]] and ax.patches[0].get_alpha() != ax.patches[1].get_alpha()
+    assert ax.lines[-1].get_xdata().tolist() == [0.5, 2.5] and max(ax.lines[-1].get_ydata()) == 1
+
+
+def test_cells_of_the_plane_are_a_map(ax, encoder_2d):
+    plot.cells(ax, encoder_2d)
+    shades = np.asarray(ax.collections[0].get_array()).ravel()
+    likeliest = encoder_2d.Q.argmax(axis=1)
+    for j in np.unique(likeliest):
+        assert len(set(shades[likeliest == j])) == 1
+    assert len(set(shades)) > 1 and len(ax.collections[1].get_offsets()) == (encoder_2d.output_pmf > 1e-4).sum()
+
+
+def test_a_curve_has_its_certified_band_and_a_gap_where_nothing_is_feasible(ax):
+    sweep = mfrd.rd_curve(gaussian_problem(), "global", [1e-4, 0.5, 1.0], solver="newton")
+    plot.curve(ax, sweep, label="eight codewords")
+    (line,), (band,) = ax.lines, ax.collections
+    assert np.isnan(line.get_ydata()[0]) and line.get_ydata()[1:].tolist() == [s.rate for s in sweep[1:]]
+    assert line.get_xdata().tolist() == [1e-4, 0.5, 1.0] and names(ax) == ["eight codewords"]
+    corners = band.get_paths()[0].vertices
+    for s, D in zip(sweep[1:], (0.5, 1.0)):
+        assert {s.rate, s.lower_bound} <= set(corners[corners[:, 0] == D, 1])
