@@ -10,7 +10,7 @@ READY := .venv/.ready
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help report test locks refresh claims verify paper html bench lab clean
+.PHONY: help report test locks refresh claims verify paper html bench parameters lab clean
 
 help:
 	@echo "make report    run every notebook; write figures/, results/ and the paper"
@@ -21,6 +21,7 @@ help:
 	@echo "make html      export the notebooks to site/, readable without a network"
 	@echo "make refresh   re-execute the paired notebooks in place"
 	@echo "make bench     time the solvers, and a newcomer's first answer; write results/bench.json, forms.json, first_answer.json, trellis.json, limit.json"
+	@echo "make parameters  run every notebook at other parameters; write results/parameters.json"
 	@echo "make locks     resolve requirements.lock and requirements-oldest.lock anew (uv)"
 	@echo "make lab       open JupyterLab"
 	@echo "make clean     remove .venv, runs/ and caches"
@@ -59,6 +60,10 @@ bench: $(READY)
 	$(PYTHON) benchmarks/first_answer.py
 	$(PYTHON) benchmarks/trellis.py
 	$(PYTHON) benchmarks/limit.py
+
+# every notebook at other parameters; some of them with ARGS='01 02'
+parameters: $(READY)
+	$(PYTHON) benchmarks/parameters.py $(ARGS)
 
 lab: $(READY)
 	$(PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks --ServerApp.jpserver_extensions=mfrd.report.saved=True $(ARGS)

@@ -153,7 +153,7 @@ alone = mfrd.Problem(laplacian, codebook, [mfrd.Fidelity(D)])
 convex = mfrd.solve(alone, "newton", tol=1e-9)
 lam, d = convex.multipliers[0], alone.distortion(0)
 A, q, history = np.exp(-lam * d), np.full(n_codewords, 1 / n_codewords), []
-for update in range(200):
+for _ in range(200):
     z = A @ q
     here = mfrd.Encoder(laplacian, codebook, q * A / z[:, None])
     D_here = laplacian.p @ here.distortion(mfrd.squared_error)

@@ -122,8 +122,10 @@ def test_notebook_has_one_parameters_cell(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_a_cell_has_at_most_fifteen_lines(path):
-    code = [cell.source.split("\n") for cell in jupytext.read(path, fmt="py:percent").cells if cell.cell_type == "code"]
-    assert [lines[0] for lines in code if len(lines) > 15] == []
+    """But for that of the parameters, which has a line for each, with its type and its help."""
+    code = [cell for cell in jupytext.read(path, fmt="py:percent").cells if cell.cell_type == "code"]
+    lines = [cell.source.split("\n") for cell in code if "parameters" not in cell.metadata.get("tags", [])]
+    assert [cell[0] for cell in lines if len(cell) > 15] == []
 
 
 def module_of(path):
