@@ -34,6 +34,7 @@ BASE = {  # in place of the published values, where they are not what is varied:
     "01_validation": {"solver": "newton"},
     "02_duals": {"solver": "newton"},
     "03_refinement": {"solver": "newton", "seeds": 2, "rounds": 1, "n_codewords": 48, "rounds_spike": 5, "n_side": 20},
+    "05_limit": {"solver": "newton", "n_bifurcation": 4, "D_gaussian": [0.8, 0.3], "n_plane": 3},
     "04_lloyd_max": {"solver": "newton", "n_letters_spike": 101, "rounds_converged": 300, "D_plane": [0.3, 1.0, 4.0]},
 }
 
@@ -124,6 +125,22 @@ OTHER = {
         "D_plane": [[1.0], [0.05, 0.1, 20.0]],
         "lloyd_sizes": [[1], [3, 5, 10]],
         "n_starts": [1, 50],
+    },
+    "05_limit": {
+        "solver": ["auto", "newton"],
+        "tolerance": [1e-5, 1e-7],
+        "D_gaussian": [[0.5], [1.2, 0.6, 0.05]],
+        "D_bifurcation": [[0.5, 2.0], [1.0, 30.0]],
+        "n_bifurcation": [2, 20],
+        "D": [0.3, 2.0],
+        "budgets_core": [[0.05], [0.1, 0.03]],
+        "core_radius": [0.5, 2.0],
+        "D_spike": [0.8, 40.0],
+        "budgets_2d": [[[8.0, 1.0]], [[6.0, 0.2], [8.0, 0.15]]],
+        "core_radius_2d": [1.0, 3.0],
+        "D_plane": [[4.0, 1.0], [2.0, 20.0]],
+        "n_plane": [2, 8],
+        "tolerance_plane": [1e-4, 1e-6],
     },
     "06_solvers": {
         "solver": ["newton", "clarabel"],

@@ -208,6 +208,24 @@ def used(notebook: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     return {name: namespace[name] for name in defaults(root() / "notebooks" / f"{notebook}.py")}
 
 
+def made_for(results: Mapping[str, Any], **own: Any) -> bool:
+    """Whether results were made at these values of parameters.
+
+    Parameters
+    ----------
+    results : dict
+        Of another notebook, which keeps its `used`; of one that does not, nothing is known.
+    **own
+        The values by name.
+
+    Returns
+    -------
+    bool
+    """
+    there = results.get("parameters", {})
+    return all(name in there and same(there[name], value) for name, value in own.items())
+
+
 def same(value: Any, default: Any) -> bool:
     """Whether two parameters are equal, lists as tuples."""
     if isinstance(value, (list, tuple)) and isinstance(default, (list, tuple)):

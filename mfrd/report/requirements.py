@@ -247,9 +247,11 @@ def solvers(g: Given) -> None:
 def limits(g: Given) -> None:
     """05_limit."""
     g.solver("solver")
-    g.whole(2, "n_bifurcation")
-    g.above(0, "tolerance", "D_gaussian", "D", "D_spike", "budgets_core", "budgets_2d", "core_radius_2d")
+    g.whole(2, "n_bifurcation", "n_plane")
+    g.above(0, "tolerance", "tolerance_plane", "D_plane", "D_gaussian", "D", "D_spike", "budgets_core", "budgets_2d", "core_radius_2d")
     g.range("D_bifurcation")
+    if len(g.D_plane) != 2 or g.D_plane[0] == g.D_plane[1]:
+        g.refuse("D_plane", "two budgets that differ, the first and the last: change them")
     for pair in g.budgets_2d:
         if not isinstance(pair, list) or len(pair) != 2:
             g.refuse("budgets_2d", "pairs [D, budget of the disc]")
