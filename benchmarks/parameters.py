@@ -194,7 +194,8 @@ def run(path: Path, given: dict, folder: str) -> dict:
                 exec(compile(cell.source, f"cell {index}", "exec"), namespace)
                 namespace.update(given if index == own else {})
     except Exception as error:
-        refused = isinstance(error, ReportError) and index == own + 1 and "parameter " in str(error)
+        asks = next(k for k in range(own + 1, len(code)) if "reads" not in code[k].metadata.get("tags", []))
+        refused = isinstance(error, ReportError) and index == asks and "parameter " in str(error)
         outcome, said = "refused" if refused else "died", f"{type(error).__name__}: {error}"
         if not refused:
             at = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith("cell ")][-1:]

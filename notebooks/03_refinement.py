@@ -368,7 +368,9 @@ def keep(refinement):
 history = lambda r: [{"I_bits": s.rate, "H_Y_bits": s.output_entropy, "H_Y_given_X_bits": s.conditional_entropy,
                       "distortions": s.distortions, "codewords": s.codewords} for s in r.history]
 label = lambda *key: " ".join(f"{part}" for part in key)
-off_centroid = lambda r: (abs(r.solution.encoder.Q.T @ (trimodal.p * trimodal.points) / r.solution.encoder.output_pmf - r.codebook)).max()
+def off_centroid(r):
+    e, used = r.solution.encoder, r.solution.encoder.output_pmf > 0  # a word that no letter is sent to has no centroid
+    return abs((e.Q.T @ (trimodal.p * trimodal.points))[used] / e.output_pmf[used] - r.codebook[used]).max()
 
 # %%
 two_digits = lambda values: [float(f"{v:.2f}") for v in values]  # an encoder's H(Y) is not what its backend certifies

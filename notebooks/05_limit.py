@@ -33,9 +33,6 @@
 #
 # *In the [paper](../paper/paper.pdf): section 6.5, Distance to the best codebook.*
 
-# %% tags=["reads"]
-reads = ["03_refinement", "04_lloyd_max"]
-
 # %% tags=["parameters"]
 solver: str = "clarabel"  # for the check of each limit on its own codebook: auto, mosek, clarabel or newton
 tolerance: float = 1e-6  # to which limits are certified, bits
@@ -51,6 +48,9 @@ core_radius_2d: float = 2.0  # radius of the disc
 D_plane: list[float] = [8.0, 0.5]  # first and last budget of the whole curve in the plane
 n_plane: int = 16  # budgets of that curve
 tolerance_plane: float = 1e-5  # to which each of them is certified, bits
+
+# %% tags=["reads"]
+reads = ["03_refinement", "04_lloyd_max"]
 
 # %% tags=["nbval-ignore-output"]
 import numpy as np

@@ -248,7 +248,18 @@ def limits(g: Given) -> None:
     """05_limit."""
     g.solver("solver")
     g.whole(2, "n_bifurcation", "n_plane")
-    g.above(0, "tolerance", "tolerance_plane", "D_plane", "D_gaussian", "D", "D_spike", "budgets_core", "budgets_2d", "core_radius_2d")
+    g.above(
+        0,
+        "tolerance",
+        "tolerance_plane",
+        "D_plane",
+        "D_gaussian",
+        "D",
+        "D_spike",
+        "budgets_core",
+        "budgets_2d",
+        "core_radius_2d",
+    )
     g.range("D_bifurcation")
     if len(g.D_plane) != 2 or g.D_plane[0] == g.D_plane[1]:
         g.refuse("D_plane", "two budgets that differ, the first and the last: change them")
