@@ -91,6 +91,7 @@ class DensityLimit:
     Attributes
     ----------
     density : Density
+    fidelities : tuple of Fidelity
     codebook, weights : (m,) arrays
         y_j, ascending, and q_j.
     rate, lower_bound, gap : float
@@ -104,6 +105,8 @@ class DensityLimit:
         lam of the encoder, a hair above.
     prices : dict
         By fidelity name, bits per unit distortion.
+    shares : tuple of float
+        P(S), rounded, one a fidelity.
     window : (float, float)
         L, R: beyond, the encoder sends the first or the last codeword.
     status : Status

@@ -376,27 +376,115 @@ class Density:
 
     @staticmethod
     def normal(mean: float = 0.0, std: float = 1.0) -> "Density":
-        """N(mean, std^2)."""
+        """N(mean, std^2).
+
+        Parameters
+        ----------
+        mean : float
+            Its place.
+        std : float
+            > 0, in units of x.
+
+
+        Returns
+        -------
+        Density
+
+        Raises
+        ------
+        ValueError
+            Where a number is not finite or the scale not above zero.
+        """
         return one(Normal, "normal", mean, std)
 
     @staticmethod
     def laplace(mean: float = 0.0, scale: float = 1.0) -> "Density":
-        """exp(-|x - mean| / scale) / (2 scale), of variance 2 scale^2."""
+        """exp(-|x - mean| / scale) / (2 scale), of variance 2 scale^2.
+
+        Parameters
+        ----------
+        mean : float
+            Its place.
+        scale : float
+            > 0, in units of x.
+
+
+        Returns
+        -------
+        Density
+
+        Raises
+        ------
+        ValueError
+            Where a number is not finite or the scale not above zero.
+        """
         return one(Laplace, "laplace", mean, scale)
 
     @staticmethod
     def exponential(scale: float = 1.0, low: float = 0.0) -> "Density":
-        """exp(-(x - low) / scale) / scale for x > low."""
+        """exp(-(x - low) / scale) / scale for x > low, of variance scale^2.
+
+        Parameters
+        ----------
+        scale : float
+            > 0, in units of x.
+        low : float
+            Where it begins.
+
+
+        Returns
+        -------
+        Density
+
+        Raises
+        ------
+        ValueError
+            Where a number is not finite or the scale not above zero.
+        """
         return one(Exponential, "exponential", low, scale)
 
     @staticmethod
     def logistic(mean: float = 0.0, scale: float = 1.0) -> "Density":
-        """1 / (4 scale cosh^2((x - mean) / (2 scale))), of variance (pi scale)^2 / 3."""
+        """1 / (4 scale cosh^2((x - mean) / (2 scale))), of variance (pi scale)^2 / 3.
+
+        Parameters
+        ----------
+        mean : float
+            Its place.
+        scale : float
+            > 0, in units of x.
+
+
+        Returns
+        -------
+        Density
+
+        Raises
+        ------
+        ValueError
+            Where a number is not finite or the scale not above zero.
+        """
         return one(Logistic, "logistic", mean, scale)
 
     @staticmethod
     def uniform(low: float = 0.0, high: float = 1.0) -> "Density":
-        """1 / (high - low) for low < x < high."""
+        """1 / (high - low) for low < x < high.
+
+        Parameters
+        ----------
+        low, high : float
+            Its ends.
+
+
+        Returns
+        -------
+        Density
+
+        Raises
+        ------
+        ValueError
+            Where a number is not finite or the ends are not in order.
+        """
         from flint import arb
 
         low, high = finite(low, "uniform: low"), finite(high, "uniform: high")
@@ -740,22 +828,12 @@ class Density:
         reach = max(p.law.scale for p in self.parts)
         low = low if np.isfinite(low) else min(p.law.loc for p in self.parts) - 800 * reach
         high = high if np.isfinite(high) else max(p.law.loc for p in self.parts) + 800 * reach
-        upper = lambda x: sum(p.weight * self.beyond(p, x) for p in self.parts)
+        upper = lambda x: sum(p.weight * beyond(p, x) for p in self.parts)
         for _ in range(200):
             middle = (low + high) / 2
             above = self.cdf(np.array(middle)) >= share if share <= 0.5 else upper(middle) <= 1 - share
             low, high = (low, middle) if above else (middle, high)
         return high
-
-    @staticmethod
-    def beyond(part: Part, x: float) -> float:
-        """P(X > x) of a part but for its weight, with the digits of a small number where it is symmetric."""
-        law = part.law
-        F = lambda x: law.below(np.asarray(law.t(x)))
-        G = (lambda x: F(2 * law.loc - x)) if law.symmetric else (lambda x: 1 - F(x))
-        if isinstance(law, Exponential):
-            G = lambda x: np.exp(-max(law.t(x), 0.0))
-        return float(G(min(max(x, part.low), part.high)) - G(part.high))
 
     def sample(self, N: int, seed: int) -> np.ndarray:
         """Independent draws, (N,), by the inverse of each part's cdf.
@@ -774,7 +852,7 @@ class Density:
         rng = np.random.default_rng(seed)
         if not self.proven:
             return self.frozen.rvs(N, random_state=rng)
-        weights = np.array([p.weight * (self.beyond(p, p.low)) for p in self.parts])
+        weights = np.array([p.weight * (beyond(p, p.low)) for p in self.parts])
         of, share = rng.choice(len(weights), N, p=weights / weights.sum()), rng.random(N)
         x = np.empty(N)
         for k, p in enumerate(self.parts):
@@ -785,6 +863,16 @@ class Density:
     def __repr__(self) -> str:
         said = "" if self.proven else ", not proven"
         return f"Density({self.name}, mean {self.mean:.6g}, variance {self.variance:.6g}{said})"
+
+
+def beyond(part: Part, x: float) -> float:
+    """P(X > x) of a part but for its weight, with the digits of a small number."""
+    law = part.law
+    F = lambda x: law.below(np.asarray(law.t(x)))
+    G = (lambda x: F(2 * law.loc - x)) if law.symmetric else (lambda x: 1 - F(x))
+    if isinstance(law, Exponential):
+        G = lambda x: np.exp(-max(law.t(x), 0.0))
+    return float(G(min(max(x, part.low), part.high)) - G(part.high))
 
 
 def one(family: type[Law], name: str, loc: float, scale: float) -> Density:
