@@ -279,8 +279,8 @@ class Design:
         return score, tables.updated(shares), self.repriced(tables.multipliers, E, R)
 
     def ended(self, code: TrellisCode, words: Codewords, multipliers: np.ndarray) -> Start:
-        """Where a start ends once its budgets are met; bits for distortions below its budgets are no merit there."""
-        words, multipliers = self.tuned(code, words, multipliers, *END)
+        """Where a start ends once its budgets are nearly met; bits for distortions below them are no merit there."""
+        words, multipliers = self.tuned(code, words, multipliers, *END, rises=0)
         trial = self.trial(code, words, multipliers, *END)
         spare = max(0.0, bound_at(self.bound, trial.E) - self.bound.lower_bound) if self.rate is None else 0.0
         return trial.score + spare + self.owed(trial.E, CLOSE), words, multipliers
@@ -315,18 +315,18 @@ class Design:
         return Codewords(y, labels, counts / (1 << SHARES))
 
     def tuned(
-        self, code: TrellisCode, words: Codewords, multipliers: np.ndarray, N: int, steps: int
+        self, code: TrellisCode, words: Codewords, multipliers: np.ndarray, N: int, steps: int, rises: int = RISES
     ) -> tuple[Codewords, np.ndarray]:
         """Codewords as streams have them, and multipliers that meet the budgets on N letters with room for chance.
 
         First the codewords move too, as some budgets heed them alone; then they stay, and each multiplier takes its own
-        secant step, on logarithms. For budgets that stay exceeded multipliers only rise; where few codewords are near,
-        as for rare letters, codewords join at these letters.
+        secant step, on logarithms. For budgets that stay exceeded multipliers only rise, in at most `rises` rounds; where
+        few codewords are near, as for rare letters, codewords join at these letters.
         """
         floor = np.log(LEAST * self.natural)
         u, gain = np.maximum(np.log(multipliers), floor), np.full(len(self.D), 1.5)
         before, best, words = None, (np.inf, np.inf, words, multipliers), self.deployed(words)
-        for at in range(ROUNDS + RISES):
+        for at in range(ROUNDS + rises):
             trial = self.trial(code, words, np.exp(u), N, steps)
             miss, near = trial.miss, trial.near
             idle = np.exp(u) < 1e-3 * self.natural
@@ -345,7 +345,7 @@ class Design:
                 u = np.maximum(u + np.clip(miss if moving else gain * miss, -1.0, 1.0), floor)
                 words = self.deployed(trial.moved) if moving else words
             elif at == ROUNDS - 1:
-                if best[1] <= 1:  # nothing is exceeded
+                if best[1] <= 2.5:  # nothing is exceeded by more than half a standard error, which ROOM can spare
                     break
                 words, u = best[2], np.log(best[3])
             else:

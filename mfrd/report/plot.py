@@ -21,7 +21,7 @@ from ..solvers.encoder import Encoder
 
 COLUMN, PAGE = 3.4, 7.0  # inches, one and two columns of the paper
 INK, GREY, PALE = "#222222", "#8a8a8a", "#d9d9d9"
-BLUE, ORANGE, GREEN, RED, PINK, _, _, _, _, SKY = seaborn.color_palette("colorblind").as_hex()
+BLUE, ORANGE, GREEN, RED, PINK, BROWN, _, _, _, SKY = seaborn.color_palette("colorblind").as_hex()
 LOOKS = {  # what a thing looks like, wherever it appears
     "convex": dict(color=BLUE, marker="o", linestyle="-"),
     "closed form": dict(color=INK, marker="", linestyle="--"),
@@ -34,6 +34,7 @@ LOOKS = {  # what a thing looks like, wherever it appears
     "entropy": dict(color=PINK, marker="D", linestyle="-"),
     "noise": dict(color=ORANGE, marker="v", linestyle="-"),
     "quantiser": dict(color=SKY, marker="v", linestyle="-"),
+    "trellis": dict(color=BROWN, marker="p", linestyle="-"),
     "annealed": dict(color=GREEN, marker="P", linestyle="none"),
     "measured": dict(color=INK, marker="x", linestyle="none"),
     "plain": dict(color=GREY, marker=".", linestyle="none"),

@@ -111,6 +111,19 @@ def entropy_near_rate(**runs: dict) -> Finding:
     return Finding(len(near) == len(over), dict(over, near=" or the ".join(near)), condition=bool(near))
 
 
+def practical_streams(scalar: list, trellis: list, scalar_core: list, trellis_core: list, states: int) -> Finding:
+    """What streams lie above the bound, as a share of it: of scalar quantisers and of trellises."""
+    ones, paths = (
+        np.array([row["bits"] / row["lower_bound_bits"] - 1 for row in rows])
+        for rows in (scalar + scalar_core, trellis + trellis_core)
+    )
+    far = [row["D"] for row, over in zip(scalar + scalar_core, ones) if over > ADJECTIVE]
+    most = max((row["D"] for row in scalar if row["D"] < min(far, default=np.inf)), default=0.0)
+    spans = {name: (over.min(), over.max()) for name, over in (("scalar", ones), ("trellis", paths))}
+    near = {name: span[1] <= ADJECTIVE for name, span in spans.items()}
+    return Finding(near["scalar"], dict(spans, states=states, most=most), condition=near["trellis"])
+
+
 def fidelity_met(line: dict) -> Finding:
     """Distortions against both budgets, and the subset's price."""
     b, price, met = line["budgets"], line["prices_bits"]["core"], meets(line["distortions"], line["budgets"])
