@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.special import entr
 
 from ..bounds.exchange import Limit, limit
 from ..problems.fidelity import Fidelity
@@ -136,6 +137,11 @@ def trellis(
 
         min E[-log2 P(Y | superset)]  s.t.  E_r = E[w_r(X) d_r(X, Y)] <= D_r  for each row r.
 
+    For points in the plane a product of trellises, a coordinate each, would forgo what one coordinate says of the
+    other: 0.17 bits a point on four modes of unequal places, at D = 2 as at D = 4, where mfrd.ecvq is 0.34 and 0.007
+    above the bound. It pays at fine distortions alone, and subsets that no coordinate decides would tie it together
+    again, so sources of more dimensions are refused.
+
     Parameters
     ----------
     source : Source
@@ -162,7 +168,8 @@ def trellis(
     ------
     ValueError
         Where states is no such power, the source has another dimension, a distortion is not quadratic, both or neither
-        of fidelities and rate are given, or bound is one of other budgets.
+        of fidelities and rate are given, rate is not between 0 and the bits of exact letters, or bound is one of other
+        budgets.
     InfeasibleFidelity
         Where a budget is zero, or below what bins that were given add.
 
@@ -225,6 +232,11 @@ def limit_at_rate(source: Source, rate: float) -> Limit:
     variance = float(np.trace(source.covariance))
     if not variance > 0:
         raise ValueError("the source has one letter; expected several, since one costs no bits: give fidelities")
+    masses = np.bincount(np.unique(source.x, return_inverse=True)[1].ravel(), source.p)
+    entropy = float(entr(masses).sum() / NATS_PER_BIT)
+    if rate >= entropy:
+        said = f"rate is {rate:g} bits a sample; expected less than {entropy:.6g}, those of every letter exactly"
+        raise ValueError(f"{said}: mfrd.ecvq keeps letters exactly")
     u = np.log(variance) - 2 * NATS_PER_BIT * rate
     for _ in range(8):
         found = limit(source, Fidelity(float(np.exp(min(u, np.log(0.999 * variance))))))

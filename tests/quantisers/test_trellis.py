@@ -285,6 +285,11 @@ def test_rates_near_zero_are_no_cliff(D):
     assert 0 < quantiser.gap < 0.05
 
 
+def test_a_rate_at_which_every_letter_would_be_exact_is_refused():
+    with pytest.raises(ValueError, match="rate is 2 bits a sample; expected less than 2, .*: mfrd.ecvq"):
+        mfrd.trellis(mfrd.Source([0.0, 1.0, 2.0, 4.0], np.full(4, 0.25)), rate=2.0)
+
+
 @pytest.mark.parametrize("rate", [0, -1.0, np.inf, np.nan])
 def test_rates_that_are_none_are_refused(rate):
     with pytest.raises(ValueError, match="expected a number of bits a sample > 0"):
