@@ -320,8 +320,8 @@ class Design:
         """Codewords as streams have them, and multipliers that meet the budgets on N letters with room for chance.
 
         First the codewords move too, as some budgets heed them alone; then they stay, and each multiplier takes its own
-        secant step, on logarithms. For budgets that stay exceeded multipliers only rise, in at most `rises` rounds; where
-        few codewords are near, as for rare letters, codewords join at these letters.
+        secant step, on logarithms. For budgets that stay exceeded multipliers only rise, in at most `rises` rounds;
+        where few codewords are near, as for rare letters, codewords join at these letters.
         """
         floor = np.log(LEAST * self.natural)
         u, gain = np.maximum(np.log(multipliers), floor), np.full(len(self.D), 1.5)
