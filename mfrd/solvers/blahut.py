@@ -79,9 +79,7 @@ def blahut_arimoto(problem: Problem, *, tol: float = 1e-7, max_iterations: int =
     if alone.min() <= D:  # it meets the budget: the rate is zero
         return solution(one, 0.0, encoder_at(barred, one, 1.0))
     Q_low = np.tile(one, (problem.n, 1))
-    if (
-        problem.edges.forbidden is not None
-    ):  # what is forbidden costs bits at any slope, and is all where D is the least
+    if problem.edges.forbidden is not None:  # it costs bits at any slope, and is all where D is the least
         q, updates = fixed_point(p, barred, 1.0, tol * NATS_PER_BIT / 2, max_iterations)
         slopes, Q_low = 1, encoder_at(barred, q, 1.0)
         if problem.edges.found or p @ (Q_low * cost).sum(axis=1) <= D:
@@ -139,7 +137,8 @@ def encoder_at(cost: np.ndarray, q: np.ndarray, lam: float) -> np.ndarray:
 def chord(p: np.ndarray, cost: np.ndarray, Q_low: np.ndarray, Q_high: np.ndarray) -> float:
     """The slope of the chord between two encoders, nats per unit distortion."""
     E_low, E_high = (p @ (Q * cost).sum(axis=1) for Q in (Q_low, Q_high))
-    I_low, I_high = (p @ rel_entr(Q, p @ Q).sum(axis=1) for Q in (Q_low, Q_high))
+    used = [(Q, p @ Q > 0) for Q in (Q_low, Q_high)]  # of a mass that underflows nothing is sent
+    I_low, I_high = (p @ rel_entr(Q[:, on], (p @ Q)[on]).sum(axis=1) for Q, on in used)
     return float((I_high - I_low) / (E_low - E_high))
 
 

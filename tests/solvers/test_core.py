@@ -57,6 +57,13 @@ def test_blahut_arimoto_agrees(D):
     assert conic.prices["global"] == pytest.approx(blahut.prices["global"], rel=1e-3)
 
 
+def test_blahut_arimoto_answers_where_masses_underflow():
+    """The report's trimodal source on 64 even codewords: most of their masses fall below the least float."""
+    problem = mfrd.Problem(trimodal_source(), mfrd.grid(-8, 8, 64), [mfrd.Fidelity(0.6)])
+    newton, blahut = mfrd.solve(problem, "newton"), mfrd.blahut_arimoto(problem, tol=1e-7)
+    assert abs(newton.rate - blahut.rate) <= newton.gap + blahut.gap and blahut.gap <= 1e-7
+
+
 def test_report_problems_that_defeat_the_primal_forms():
     x = mfrd.grid(-8, 8, 100)
     core = mfrd.Fidelity(0.02, on=abs(x) < 1, name="core")
