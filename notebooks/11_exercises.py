@@ -25,7 +25,7 @@
 #
 # Rates are in bits, exponents in nats (notebook 2 has the table).
 #
-# *In the [paper](../paper/paper.pdf): section 3, Certificates, has the inequality of exercise 3.*
+# *In the [paper](../paper/paper.pdf): section 3, Duality and certificate.*
 
 # %% tags=["parameters"]
 share: float = 0.3  # probability of the rarer letter of the binary source

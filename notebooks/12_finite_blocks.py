@@ -29,6 +29,8 @@
 # $n$, and by nothing on this page. To compare like with like, the codec enters here as a block code: it codes blocks of $n$ alone, and a block fails
 # that takes more than $L$ bits or breaks the budget; its rate is the least $(L + 1)/n$ at which at most the share $\varepsilon$ fails, for a code of
 # all streams of up to $L$ bits has fewer than $2^{L+1}$ reproductions.
+#
+# *In the [paper](../paper/paper.pdf): section 6.9, Finite blocks.*
 
 # %% tags=["parameters"]
 excess: float = 0.1  # the share of blocks that may break the budget

@@ -61,9 +61,18 @@ class LimitCurve(Sequence):
         return np.array([found.lower_bound for found in self])
 
     def upper(self, D: np.ndarray) -> np.ndarray:
-        """Bits within which some encoder meets the budget D, (N,) -> (N,): the lower hull of the rates.
+        """Bits within which some encoder meets the budget: the lower hull of the rates.
 
         Infinite below the least budget of the curve; above the largest, the rate there.
+
+        Parameters
+        ----------
+        D : (N,) array
+            Budgets of the fidelity that varies.
+
+        Returns
+        -------
+        (N,) array
         """
         order = np.lexsort((self.rates, self.D))
         hull: list[tuple[float, float]] = []
@@ -78,7 +87,17 @@ class LimitCurve(Sequence):
         return bits + ULP * r[0] * ((D > x[0]) & (D < x[-1]))
 
     def lower(self, D: np.ndarray) -> np.ndarray:
-        """Bits below which no encoder into any codebook meets the budget D, (N,) -> (N,): the highest tangent."""
+        """Bits below which no encoder into any codebook meets the budget: the highest tangent.
+
+        Parameters
+        ----------
+        D : (N,) array
+            Budgets of the fidelity that varies.
+
+        Returns
+        -------
+        (N,) array
+        """
         D, best = np.asarray(D, float), np.zeros(np.shape(D))
         for at, found in zip(self.D, self.limits):
             price, count = slope_of(found, self.name)

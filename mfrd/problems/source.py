@@ -53,7 +53,7 @@ class Source:
     (array([0.5]), array([[0.75]]))
     >>> weather = mfrd.Source([0, 1, 2], [0.6, 0.3, 0.1], names=["sun", "rain", "snow"])
     >>> mfrd.Fidelity(0.01, on=weather.mask("snow"), distortion=mfrd.hamming, name="snow")
-    Fidelity(0.01, per joint, on 1 letters, name 'snow')
+    Fidelity(0.01, hamming, per joint, on 1 letters, name 'snow')
     """
 
     points: np.ndarray

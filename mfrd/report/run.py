@@ -93,7 +93,9 @@ def assign_parameters(sources: list[Path], parameters: dict[str, Any]) -> list[d
     for path in sources:
         default = defaults(path)
         check(path.stem, parameters, default)
-        requirements.check(path.stem, {**default, **{name: parameters[name] for name in default if name in parameters}})
+        if parameters:
+            given = {name: parameters[name] for name in default if name in parameters}
+            requirements.check(path.stem, {**default, **given})
     return [{name: value for name, value in parameters.items() if name in names} for names in known]
 
 

@@ -12,6 +12,7 @@ from helpers.cases import gaussian_problem
 from threadpoolctl import threadpool_limits
 
 import mfrd
+from mfrd.report.kernels import SETTLED
 
 D = [0.01, *np.linspace(0.07, 1.5, 44)]  # three runs, the first budget infeasible
 
@@ -144,7 +145,9 @@ def killer(folder, test_process):
     return Measure()
 
 
-def test_a_cluster_that_loses_a_worker_gives_the_serial_surface(tmp_path):
+def test_a_cluster_that_loses_a_worker_gives_the_serial_surface(tmp_path, monkeypatch):
+    for name in SETTLED:  # Dask sets some of these for its workers and leaves them set
+        monkeypatch.setenv(name, os.environ.get(name, SETTLED[name]))
     from dask.distributed import Client, LocalCluster
 
     measure = killer(tmp_path, os.getpid())
