@@ -124,6 +124,7 @@ NOTEBOOK_ONLY = {
     "fig04_draws": "eight draws end at one rate to all digits shown, which a sentence says",
     "fig05_refine_2d_history": "the plane's rounds look as those of the line do, which the paper shows",
     "fig19_whole": "at the size of a page it shows no more than the region of interest, which the paper has",
+    "fig21_streams_core": "the paper says in numbers what it shows: the gaps beside a core's budget",
     "fig20_explorer": "a still of an interactive widget, which says nothing that other figures do not",
 }
 
