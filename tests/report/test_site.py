@@ -73,7 +73,18 @@ def test_every_formula_of_the_notebooks_is_in_its_page(pages):
 
 
 # what functions return; nobody builds them
-RESULTS = {"AnnealingStep", "Check", "DensityLimit", "FiniteBlocks", "Limit", "LimitCurve", "Solution", "Stream", "Trellis", "Vertex"}
+RESULTS = {
+    "AnnealingStep",
+    "Check",
+    "DensityLimit",
+    "FiniteBlocks",
+    "Limit",
+    "LimitCurve",
+    "Solution",
+    "Stream",
+    "Trellis",
+    "Vertex",
+}
 
 
 def entry(page, name):
