@@ -32,7 +32,7 @@ report: $(READY)
 	$(PYTHON) -m mfrd report $(ARGS)
 
 test: $(READY)
-	$(PYTHON) -m pytest $(if $(ARGS),$(ARGS),--cov)
+	$(PYTHON) -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile --cov)
 
 # the newest and the least versions that pyproject.toml allows; uv keeps what is locked and fits
 locks:

@@ -24,8 +24,12 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
-    """Two workers, and a file stays with one of them, unless the command line says otherwise."""
-    if getattr(config.option, "numprocesses", 0) is None and not hasattr(config, "workerinput"):
+    """Two workers, and a file stays with one of them, unless the command line says otherwise.
+
+    pytest-cov asks for workers before this file is read: `make test`, which counts lines, names them itself.
+    """
+    counted = getattr(config.option, "cov_source", None)
+    if getattr(config.option, "numprocesses", 0) is None and not hasattr(config, "workerinput") and not counted:
         config.option.numprocesses = 2
         config.option.dist = "loadfile" if config.option.dist == "no" else config.option.dist
 
