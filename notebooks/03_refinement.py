@@ -399,6 +399,9 @@ results = {
 # %%
 proofs = {"refine_1d.initial.I_bits": mfrd.solve(problem, solver), "refine_1d.I_bits": run.solution, "refine_2d.I_bits": run_2d.solution}
 proofs |= {f"refine_1d.binding.{label(*key)}.I_bits": r.solution for key, r in bound.items()}
+proofs |= {f"refine_1d.binding.{label(D_, 'centroid')}.initial.I_bits": mfrd.solve(problem.with_budget("core", D_), solver_beyond) for D_ in binding_1d}
+proofs |= {f"refine_1d.merging.{label(*key)}.I_bits": r.solution for key, r in ablation.items()}
+proofs |= {f"refine_2d.binding.{label(*key)}.I_bits": r.solution for key, r in bound_2d.items()}
 path = outputs.save_results("03_refinement", results, proofs)
 every = [run, spike_run, run_2d, *runs.values(), *bound.values(), *bound_2d.values(), *ablation.values(), *unmerged.values()]
 assert max(r.solution.gap for r in every) <= 1e-6, "a rate is not certified"

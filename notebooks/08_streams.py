@@ -131,7 +131,7 @@ def measured(quantisers, *others):
 exact, exact_streams = measured({D_: mfrd.ecsq(trimodal, D_) for D_ in D_plane})
 coded, coded_streams = measured({D_: trellis(D_) for D_ in D_plane})
 rows_256 = [row["256"] for name, row in bench["table"].items() if name in ("trimodal 0.3", "trimodal 0.6", "trimodal 1.0")]
-more_states = [(row["distortions"]["global"], row["bits"], row["bits"] - row["gap"]) for row in rows_256]
+more_states = sorted((row["distortions"]["global"], row["bits"], row["bits"] - row["gap"]) for row in rows_256)
 schemes = {"ecsq": exact, "trellis": coded, **({} if changed else {"trellis 256": more_states})}
 kinds = {"ecsq": ("quantiser", "ECSQ"), "trellis": ("trellis", f"trellis, {states} states"),
          "trellis 256": ("trellis", "trellis, 256 states", {"marker": "*", "linestyle": ":", "zorder": 3})}

@@ -121,7 +121,7 @@ plot.lines(left, [(sizes, [b.converse for b in coins], "bound", "no code has les
 plot.lines(right, [(lengths, [b.converse for b in bounds], "bound", "no code has less"),
                    (lengths, [b.normal for b in bounds], "closed form", "normal approximation"),
                    (lengths_codec, [m["bits"] for m in measured.values()], "measured", "scalar cells as a block code")],
-           "letters a block, $n$", "rate (bits a sample)", f"Trimodal source, $D = {D}$", log="x")
+           "letters a block, $n$", "rate (bits a sample)", f"Source with three modes, $D = {D}$", log="x")
 right.axhline(limit.rate, color="0.6", linewidth=0.6, zorder=0)
 path = outputs.save_figure(figure, "finite_blocks")
 

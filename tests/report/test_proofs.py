@@ -18,7 +18,9 @@ PRINTED = {  # notebook: where the rates stand that are printed as numbers
         f"gaussian_1d_mixed_fidelity.{sweep}.{k}.I_bits" for sweep in ("sweep", "sweep_without_core") for k in (0, 29)
     ],
     "03_refinement": ["refine_1d.initial.I_bits", "refine_1d.I_bits", "refine_2d.I_bits"]
-    + [f"refine_1d.binding.{D} {step}.I_bits" for D in (0.05, 0.02) for step in ("centroid", "priced")],
+    + [f"refine_1d.binding.{D} {step}.I_bits" for D in (0.05, 0.02) for step in ("centroid", "priced")]
+    + ["refine_1d.binding.0.02 centroid.initial.I_bits", "refine_1d.merging.0.1 0.001.I_bits"]
+    + [f"refine_2d.binding.8.0 0.15 {step}.I_bits" for step in ("centroid", "priced")],
     "04_lloyd_max": [f"lloyd_1d.{name}.I_bits" for name in ("convex", "equal_distortion", "equal_rate")],
     "05_limit": ["limits.trimodal.rate_bits", "limits.trimodal, core 0.05.rate_bits", "nine_codewords.rate_bits"],
     "07_quantisers": ["trimodal.lower_bound_bits", "core.at_D.ecvq.lower_bound_bits"],
