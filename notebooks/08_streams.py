@@ -92,9 +92,10 @@ def trellis(D, *others):
 
 @cache
 def searched(D, *others):
-    """The best scalar quantiser that a search from annealed starts finds within the budgets."""
+    """The best scalar quantiser that a search that is not told of contiguous cells finds within the budgets."""
     known = limit(D, *others)
-    return mfrd.ecvq(trimodal, [mfrd.Fidelity(D), *others], convex=known, bound=known, rng=seed, restarts=restarts)
+    return mfrd.ecvq(trimodal, [mfrd.Fidelity(D), *others], convex=known, bound=known, rng=seed, restarts=restarts,
+                     starts=("columns", "anneal", "random"))
 
 
 many_sizes = [mfrd.lloyd_max(trimodal, m, initial="even") for m in range(1, 25)]

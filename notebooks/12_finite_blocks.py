@@ -22,7 +22,7 @@
 #
 # $$\log M \ \ge\ u + \log\Big(P\Big[\sum_{t=1}^n j(X_t) \ge u\Big] - \varepsilon\Big) \quad \text{for every } u$$
 #
-# is proven, with as many budgets as one likes (the *converse*); $R + \sqrt{V/n}\,Q^{-1}(\varepsilon)$ is its *normal approximation*, which proves nothing; and
+# is proven, with as many budgets as one likes (the *converse*); $R + \sqrt{V/n}\,z_\varepsilon$, with $z_\varepsilon$ the point that a standard normal variable exceeds with probability $\varepsilon$, is its *normal approximation*, which proves nothing; and
 # for equally likely letters under Hamming distortion random codes reach what the last curve of the left figure says.
 #
 # A codec as it is used has streams of varying length, and keeps its budget in the mean: such a code is bounded by $R(D)$ at every

@@ -81,7 +81,8 @@ def ecvq(
     Returns
     -------
     Quantiser
-        At most R + 1 parts for R budget rows, status "found"; every budget met to rounding. Y_t is a function of the
+        At most R + 1 parts for R budget rows, status "found"; every budget met to rounding. On the line with one budget
+        of squared error on all letters, and the default starts, it is that of `ecsq`. Y_t is a function of the
         point: letters that are the same point share a codeword, whatever their budgets.
 
     Raises
