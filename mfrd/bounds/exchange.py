@@ -645,7 +645,7 @@ def at_rate(problem: Problem, rate: float | Mapping[str, float], tol: float, sec
     if len(asked) != 1:
         raise ValueError(f"rate is {rate!r}; expected one number of bits, or one by fidelity name")
     ((name, bits),) = asked.items()
-    checked_bits(bits)
+    bits = checked_bits(bits)
     end = None if seconds is None else perf_counter() + seconds
     codewords = letters_and(problem, tol)
     most = without(codewords, [name]).fidelity(name).D
@@ -662,7 +662,7 @@ def at_rate(problem: Problem, rate: float | Mapping[str, float], tol: float, sec
     if proof.solution.problem.fidelity(name).D == 0:  # at an infinite price, which proves nothing elsewhere
         proof = best
     few = spent_of(best.solution.problem, name, best.distortions[name])
-    solution, bound = replace(best.solution, problem=few, bits=float(bits)), moved(proof, few.rows.D)
+    solution, bound = replace(best.solution, problem=few, bits=bits), moved(proof, few.rows.D)
     return replace(
         best, solution=solution, lower_bound=bound, multipliers=proof.multipliers, potentials=proof.potentials
     )

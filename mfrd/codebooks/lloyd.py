@@ -4,7 +4,7 @@ import numpy as np
 
 from ..problems.distortion import squared_error
 from ..problems.source import Source
-from ..problems.values import as_points
+from ..problems.values import as_points, number
 from ..solvers.encoder import Encoder
 from .contiguous import best_cells
 
@@ -71,6 +71,7 @@ def lloyd_max(
         raise ValueError(f"m is {m!r}; expected an integer from 1 to {letters}, the letters of positive probability")
     if not isinstance(starts, (int, np.integer)) or starts < 1:
         raise ValueError(f"starts is {starts!r}; expected a whole number of draws, at least 1")
+    tol = number(tol, "tol is", "a number of standard deviations >= 0")
     if initial is None and k == 1:
         return on_a_line(source, m)
     if initial is None:

@@ -16,6 +16,7 @@ import numpy as np
 from ..problems.distortion import squared_error
 from ..problems.fidelity import InfeasibleFidelity
 from ..problems.problem import Problem
+from ..problems.values import number
 from ..solvers.choice import solve
 from ..solvers.encoder import Encoder
 from ..solvers.feasibility import interior
@@ -168,6 +169,7 @@ def refine(
     spread = float(np.trace(problem.source.covariance))
     merge_distance = NEAR * spread if merge_distance is None else merge_distance
     check_options(problem, step, eta, merge_mass, merge_distance, max_iter)
+    tol = number(tol, "tol is", "a number of standard deviations >= 0")
     begun, status, still = perf_counter(), Status.EXHAUSTED, tol * np.sqrt(spread)
     solution = first = solve(problem, solver)
     history: tuple[Step, ...] = (record(solution),)

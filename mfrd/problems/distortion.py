@@ -12,7 +12,7 @@ import numpy as np
 
 from .values import real_array
 
-ASYMMETRY = 1e-10  # of the largest entry of a covariance, up to which it is symmetric but for rounding
+ASYMMETRY = 1e-10  # of two standard deviations, up to which a covariance is symmetric but for rounding
 
 
 def squared_error(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -112,7 +112,8 @@ class mahalanobis:
         if C.ndim != 2 or C.shape[0] != C.shape[1] or not np.isfinite(C).all():
             raise ValueError(f"covariance has shape {C.shape}; expected a finite (k, k) matrix, as numpy.cov(x.T)")
         smallest = np.linalg.eigvalsh((C + C.T) / 2)[0]
-        if abs(C - C.T).max() > ASYMMETRY * abs(C).max() or smallest <= 0:
+        sizes = np.sqrt(abs(np.outer(C.diagonal(), C.diagonal())))  # of entries, in the units of their axes
+        if (abs(C - C.T) > ASYMMETRY * sizes).any() or smallest <= 0:
             raise ValueError(
                 f"covariance has least eigenvalue {smallest:g} and asymmetry "
                 f"{abs(C - C.T).max():g}; expected symmetric positive definite: add a small multiple of the identity"

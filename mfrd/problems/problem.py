@@ -24,7 +24,7 @@ from .fidelity import Fidelity, InfeasibleFidelity
 from .rounding import exact_dot, exact_sum, two_sum, up
 from .rows import BudgetRows
 from .source import Source
-from .values import as_points
+from .values import as_points, real_array
 
 BLOCK = 500_000  # entries of a distortion block: 4 MB stay in the cache, twice as fast as 32
 ALL = slice(None)
@@ -153,8 +153,9 @@ class Problem:
         measure = self.rows.measures[g]
         if not callable(measure):
             return measure[:, columns]
-        d = np.asarray(measure(self.source.x, self.y[columns]), float)
         name = self.rows.names[np.argmax(self.rows.measure == g)]
+        returned = measure(self.source.x, self.y[columns])
+        d = real_array(returned, f"{name}: distortion returned", "(n, m), source letters by codewords")
         return self.checked(name, d, np.arange(self.m)[columns], "returned")
 
     def checked(self, name: str, d: np.ndarray, columns: np.ndarray, how: str) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..problems.problem import Problem
+from ..problems.values import number, tolerance
 from .active_set import Newton
 from .choice import certified
 from .outcome import TOLERANCE
@@ -68,7 +69,7 @@ def distortion_at_rate(problem: Problem, name: str, bits: float, *, tol: float =
     >>> round(found.distortions["global"], 6), round(found.distortion_bounds["global"], 6)
     (0.110028, 0.110028)
     """
-    checked_bits(bits)
+    bits, tol = checked_bits(bits), tolerance(tol)
     least, most = problem.least(name), problem.most(name)
 
     warm = Newton()
@@ -93,10 +94,9 @@ def spent_of(problem: Problem, name: str, spent: float) -> Problem:
     return problem.with_budget(name, spent) if spent < (1 - IDLE) * problem.fidelity(name).D else problem
 
 
-def checked_bits(bits: float) -> None:
-    """Raise ValueError where a rate is none."""
-    if not isinstance(bits, (int, float, np.integer, np.floating)) or not 0 <= bits < np.inf:
-        raise ValueError(f"bits is {bits!r}; expected a finite number >= 0, the rate I(X;Y) at most")
+def checked_bits(bits: float) -> float:
+    """A rate as a float; a ValueError where it is none."""
+    return number(bits, "bits is", "a finite number >= 0, the rate I(X;Y) at most")
 
 
 def search(

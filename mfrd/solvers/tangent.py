@@ -12,7 +12,7 @@ import numpy as np
 
 from ..problems.problem import Problem
 from ..problems.units import NATS_PER_BIT
-from ..problems.values import number
+from ..problems.values import number, tolerance
 from .active_set import solve_dual
 from .certificate import U, as_they_are
 from .choice import tightened
@@ -66,7 +66,7 @@ def solve_at_prices(problem: Problem, prices: Mapping[str, float], *, tol: float
     >>> round(solution.distortions["global"], 6), round(solution.rate, 6), bool(solution.gap < 1e-9)
     (0.2, 0.278072, True)
     """
-    held, start = held_prices(problem, prices), time.perf_counter()
+    held, start, tol = held_prices(problem, prices), time.perf_counter(), tolerance(tol)
     slack = without(problem, prices)
     interior(slack)
     proposal, _ = solve_dual(slack, held=held)

@@ -194,3 +194,41 @@ def test_single_numbers_are_refused_by_name_where_they_are_none(asked, said, val
     with pytest.raises(ValueError, match=f"{said} .*; expected"):
         asked(value)
     asked(np.array(0.5, np.float32))
+
+
+@pytest.mark.parametrize(
+    "spoilt, said", [(lambda d: 1j * d, "complex"), (lambda d: np.ma.masked_greater(d, 0.5), "mask")]
+)
+def test_what_a_distortion_function_returns_is_checked_as_a_matrix_is(spoilt, said):
+    measure = lambda x, y: spoilt(abs(x - y.T))
+    problem = mfrd.Problem(mfrd.Source([0, 1], [0.5, 0.5]), [0.0, 1.0], mfrd.Fidelity(0.1, distortion=measure))
+    with pytest.raises(ValueError, match=f"global: distortion returned.*{said}"):
+        mfrd.solve(problem, "newton")
+
+
+@pytest.mark.parametrize("tol", [-1.0, float("nan")])
+def test_tolerances_that_are_none_are_refused_by_every_search(tol):
+    source = mfrd.Source([0.0, 1.0, 3.0], [0.3, 0.3, 0.4])
+    problem = mfrd.Problem(source, [0.0, 1.0, 3.0], mfrd.Fidelity(0.2))
+    for call in (
+        lambda: mfrd.solve_at_prices(problem, {"global": 1.0}, tol=tol),
+        lambda: mfrd.distortion_at_rate(problem, "global", 0.5, tol=tol),
+        lambda: mfrd.refine(problem, tol=tol),
+        lambda: mfrd.lloyd_max(source, 2, tol=tol),
+    ):
+        with pytest.raises(ValueError, match="tol is"):
+            call()
+
+
+def test_a_rate_in_single_precision_is_that_number():
+    source = mfrd.Source([0.0, 1.0], [0.3, 0.7])
+    problem = mfrd.Problem(source, [0.0, 1.0], mfrd.Fidelity(0.1, distortion=mfrd.hamming))
+    one, other = (mfrd.distortion_at_rate(problem, "global", bits) for bits in (0.5, np.float32(0.5)))
+    assert one.distortions == other.distortions
+
+
+def test_symmetry_does_not_depend_on_the_units_of_the_axes():
+    for C in ([[1.0, 0.9], [0.0, 1.0]], [[1e10, 0.9], [0.0, 1e-10]]):
+        with pytest.raises(ValueError, match="asymmetry"):
+            mfrd.mahalanobis(C)
+    assert mfrd.mahalanobis([[1e10, 0.9], [0.9 * (1 + 1e-12), 1e-10]]).covariance.shape == (2, 2)
