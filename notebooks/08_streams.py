@@ -97,7 +97,7 @@ def searched(D, *others):
     return mfrd.ecvq(trimodal, [mfrd.Fidelity(D), *others], convex=known, bound=known, rng=seed, restarts=restarts,
                      starts=("columns", "anneal", "random"))
 
-
+# %%
 many_sizes = [mfrd.lloyd_max(trimodal, m, initial="even") for m in range(1, 25)]
 many_steps = [mfrd.uniform_quantiser(trimodal, step) for step in np.geomspace(0.2, 16, 120)]
 
