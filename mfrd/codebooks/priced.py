@@ -14,7 +14,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..problems.fidelity import Fidelity
-from ..problems.problem import Problem
+from ..problems.problem import at_the_mean
 from ..problems.source import Source
 
 NO_BITS = 800.0  # nats that a codeword of the least probability does not cost
@@ -65,7 +65,7 @@ class Budgets:
     """
 
     def __init__(self, source: Source, fidelities: Fidelity | Sequence[Fidelity]):
-        problem = Problem(source, source.shaped(source.mean[None]), fidelities)  # type: ignore[arg-type]
+        problem = at_the_mean(source, fidelities)
         self.source, self.metrics = source, problem.metrics
         _, first, which = np.unique(source.x + 0.0, axis=0, return_index=True, return_inverse=True)
         order = np.argsort(first)  # distinct points in the order in which they occur: without equal ones, that of x

@@ -145,7 +145,7 @@ class erasure:
     Raises
     ------
     ValueError
-        Where the symbol is not finite, or the points have another dimension.
+        Where the symbol is no finite number, or the points have another dimension.
 
     References
     ----------
@@ -163,7 +163,7 @@ class erasure:
     symbol: Any
 
     def __post_init__(self) -> None:
-        symbol = np.atleast_1d(np.asarray(self.symbol, float))
+        symbol = np.atleast_1d(real_array(self.symbol, "symbol", "a number, or (k,) of them"))
         if symbol.ndim != 1 or not np.isfinite(symbol).all():
             raise ValueError(f"symbol is {self.symbol!r}; expected a finite number, or (k,) of them")
         self.__dict__.update(symbol=symbol)

@@ -31,6 +31,24 @@ ALL = slice(None)
 Columns: TypeAlias = slice | np.ndarray  # which codewords
 
 
+def at_the_mean(source: Source, fidelities: Fidelity | Sequence[Fidelity]) -> "Problem":
+    """The problem of one codeword, the mean, where codewords are to be chosen; raises ValueError of matrices."""
+    given = [fidelities] if isinstance(fidelities, Fidelity) else fidelities
+    if isinstance(given, Sequence):
+        check_quadratic([f for f in given if isinstance(f, Fidelity) and not callable(f.distortion)], source.x.shape[1])
+    return Problem(source, source.shaped(source.mean[None]), given)
+
+
+def check_quadratic(fidelities: Sequence[Fidelity], k: int) -> None:
+    """Raise ValueError where a measure of points in R^k is neither squared error nor Mahalanobis."""
+    for f in fidelities:
+        if metric(f.distortion, k) is None:
+            raise ValueError(
+                f"{f.name}: distortion {called(f.distortion)} is not quadratic in all coordinates; "
+                "free codewords need squared_error or mahalanobis: solve this measure on a fixed codebook"
+            )
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Problem:
     """min I(X;Y) over encoders of `source` into `codebook`, subject to `fidelities`.
@@ -104,12 +122,7 @@ class Problem:
         Raises ValueError where a measure is neither squared error nor Mahalanobis.
         """
         k = self.source.x.shape[1]
-        for f in self.fidelities:
-            if metric(f.distortion, k) is None:
-                raise ValueError(
-                    f"{f.name}: distortion {called(f.distortion)} is not quadratic in all coordinates; "
-                    "free codewords need squared_error or mahalanobis: solve this measure on a fixed codebook"
-                )
+        check_quadratic(self.fidelities, k)
         return np.array([metric(d, k) for d in self.rows.measures])
 
     def distortion(self, g: int, columns: Columns = ALL) -> np.ndarray:

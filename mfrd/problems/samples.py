@@ -30,6 +30,7 @@ COMMENT = re.compile(r"^[ \t]*[#%].*\n?", re.MULTILINE)
 SINGLE = re.compile(r"\s*'[^']*'\s*([,;\t]|$)")  # a first cell in single quotes
 FLAGS = re.MULTILINE | re.IGNORECASE
 GAP = re.compile(r"^[ \t]*\n", re.MULTILINE)
+COUNT = re.compile(r"\s*[+-]?\.?\d")  # what a number begins with
 TIME = re.compile(r"\d[\d:./T+\- Z]*")  # a time or a date, which a first row of samples may begin with
 NA = ("raise", "drop")
 
@@ -164,8 +165,11 @@ class Text:
         if texts:
             stays = bool(numbers) and all(below[place] == "text" for place in texts)
             times = all(TIME.fullmatch(first[0][place].strip()) for place in texts)
-            if not stays or not times and not any(re.search(r"[.,eE]", cell) for cell in numbers):
+            spoilt = not times and "text" not in below and all(map(COUNT.match, first[0]))
+            if not spoilt and (not stays or not times and not any(re.search(r"[.,eE]", cell) for cell in numbers)):
                 return True
+        elif counted(first):
+            pass
         elif numbers or len(kinds) == 1:
             return len(kinds) > 1 and not first[0][0].strip() and len(numbers) == len(kinds) - 1
         raise ValueError(
@@ -231,6 +235,13 @@ class Text:
                 values.append(value)
             found.append(values)
         return np.array(found).reshape(-1, len(places))
+
+
+def counted(rows: list[list[str]]) -> bool:
+    """Whether the first row counts the columns from 0, as pandas titles them, over rows of fractions alone."""
+    first = [cell.strip() for cell in rows[0]]
+    fractions = all(re.search(r"[.,eE]", cell) for row in rows[1:] for cell in row)
+    return len(rows) > 1 and first == list(map(str, range(len(first)))) and fractions
 
 
 def delimiter(head: list[str], quote: str) -> str:

@@ -5,6 +5,7 @@ numbers, text, objects that are no real numbers, tables with named columns, and 
 Times are taken as counts of their own unit.
 """
 
+import math
 import warnings
 from decimal import Decimal
 from numbers import Real
@@ -62,10 +63,26 @@ def unreal(given: np.ndarray) -> str | None:
         return f"it has named columns {', '.join(given.dtype.names or ())}: choose one by its name"
     if kind == "O":
         for place, item in np.ndenumerate(given):
-            if not isinstance(item, (Real, Decimal)) or isinstance(item, int) and float(item) != item:
+            if not fits(item):
                 row = f"row {place[0]}" if place else "it"
-                return f"{row} holds {item!r}, of type {type(item).__name__}"
+                return f"{row} holds {shortened(item)}, of type {type(item).__name__}"
     return None
+
+
+def fits(item: Any) -> bool:
+    """Whether an object is a real number that float64 holds, whole numbers exactly, others rounded."""
+    try:
+        return isinstance(item, (Real, Decimal)) and (float(item) == item or not isinstance(item, int))
+    except (OverflowError, ValueError):  # a ratio beyond the largest float; a signalling NaN
+        return False
+
+
+def shortened(item: Any) -> str:
+    """What an object is called in an error, in a line."""
+    if isinstance(item, int) and abs(item) >= 10**40:
+        return f"a number of {int(math.log10(abs(item))) + 1} digits"
+    said = repr(item)
+    return said if len(said) <= 60 else f"{said[:57]}..."
 
 
 def check_exact(whole: np.ndarray, what: str) -> None:

@@ -16,7 +16,7 @@ from ..codebooks.priced import TINY, Budgets, Priced
 from ..problems.binning import LETTERS
 from ..problems.distortion import squared_error
 from ..problems.fidelity import Fidelity
-from ..problems.problem import Problem
+from ..problems.problem import at_the_mean
 from ..problems.resolution import resolved
 from ..problems.source import Source
 from ..solvers.encoder import Encoder
@@ -99,7 +99,7 @@ def ecvq(
     began, kinds = perf_counter(), (starts,) if isinstance(starts, str) else tuple(starts)
     if not kinds or any(kind not in STARTS for kind in kinds):
         raise ValueError(f"starts are {starts!r}; expected some of {', '.join(STARTS)}")
-    checked = Problem(source, source.shaped(source.mean[None]), fidelities)  # type: ignore[arg-type]
+    checked = at_the_mean(source, fidelities)
     given = tuple(checked.fidelities)
     if convex is not None and getattr(convex, "encoder", None) is None:
         said = f"convex is {convex!r}; expected a Solution with an encoder, or a result of mfrd.limit"

@@ -56,7 +56,7 @@ def before_saving(model: dict[str, Any], path: str, contents_manager: Any, **_: 
         for cell in notebook.cells:
             for mark in ("trusted", "execution", "ExecuteTime"):  # what a front end keeps beside a cell it has run
                 cell.metadata.pop(mark, None)
-        model["content"] = paired(normalise(redrawn(notebook, place)))
+        model["content"] = paired(normalise(recounted(redrawn(notebook, place))))
     elif path.endswith(".py") and isinstance(model["content"], str):
         model["content"] = HEADER.sub(lambda head: FILTER_LINES.sub("", head[0]), model["content"])
 
@@ -80,6 +80,23 @@ def redrawn(notebook: nbformat.NotebookNode, place: Path) -> nbformat.NotebookNo
         notebook.metadata["widgets"] = kept.metadata["widgets"]
         for new, old in zip(views(notebook), views(kept)):
             new["model_id"] = old["model_id"]
+    return notebook
+
+
+def recounted(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """`notebook`, changed in place, counted from 1 where all its cells were run once, one after the other.
+
+    A kernel that ran them before counts on.
+    """
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    counts = [cell.get("execution_count") for cell in cells]
+    if not counts or counts[0] in (None, 1) or counts != list(range(counts[0], counts[0] + len(counts))):
+        return notebook
+    for number, cell in enumerate(cells, start=1):
+        cell["execution_count"] = number
+        for output in cell.outputs:
+            if "execution_count" in output:
+                output["execution_count"] = number
     return notebook
 
 

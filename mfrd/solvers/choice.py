@@ -228,6 +228,13 @@ def encoder_and_dual(problem: Problem, proposal: Proposal) -> tuple[Encoder, np.
     if not (np.isfinite(Q).all() and np.isfinite(best).all()):
         raise SolverFailed("returned multipliers and an output pmf from which no encoder follows")
     encoder = Encoder(problem.source, problem.codebook, *repair(problem, Q, support))
+    if encoder.rate < TOLERANCE:  # where a codeword alone keeps the budgets, nothing need be sent, and costs nothing
+        whole, free = np.ones((problem.n, 1)), np.zeros_like(lam)
+        for alone in encoder.support[encoder.columns.any(axis=0), None]:
+            forbidden = problem.never is not None and problem.never[:, alone].any()
+            if not forbidden and (overshoot(problem, whole, alone) <= 0).all():
+                constant = Encoder(problem.source, problem.codebook, whole, alone)
+                return constant, free, as_they_are(problem, free, np.zeros(problem.n), centred=True)
     over = overshoot(problem, encoder.columns, encoder.support) - (ULPS + 1) * np.spacing(problem.rows.D)
     if len(problem.rows.measures) == 1:  # of several, the others may leave less than the slack
         over -= SHARE * problem.excess_budgets

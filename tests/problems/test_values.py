@@ -25,6 +25,7 @@ DOORS = {
     "codebook of an encoder": lambda v: mfrd.Encoder(SOURCE, v, np.eye(3)),
     "initial codebook": lambda v: mfrd.lloyd_max(SOURCE, 3, initial=v),
     "distortion": lambda v: mfrd.Fidelity(0.5, distortion=v).distortion,
+    "symbol": mfrd.erasure,
     "weights": lambda v: mfrd.bumps([0, 1, 3], v, [0, 1, 3], [1, 1, 1]),
     "stds": lambda v: mfrd.bumps([0, 1, 3], [1, 1, 1], [0, 1, 3], v),
     "potentials": lambda v: mfrd.lower_bound(PROBLEM, [1.0], v),
@@ -46,6 +47,8 @@ STRANGERS = {
     "None": ([0.25, None, 0.5], "row 1 holds None, of type NoneType"),
     "too long a whole number": (np.array([2**53 + 1, 0, 1]), "9007199254740993, a whole number that float64 does not"),
     "too long a Python number": ([2**80 + 1, 0, 1], "row 0 holds 12089.*, of type int"),
+    "a number beyond float64": ([10**400, 0, 1], "row 0 holds a number of 401 digits, of type int"),
+    "a ratio beyond float64": ([0, 1, Fraction(10**400, 3)], "row 2 holds Fraction.*, of type Fraction"),
     "named columns": (np.array([(1.0, 2), (2.0, 3)], [("volt", float), ("n", int)]), "named columns volt, n"),
     "ragged": ([[1], [2, 3]], "is no array .*; expected"),
 }

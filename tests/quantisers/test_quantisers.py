@@ -559,6 +559,11 @@ def test_annealing_refuses_what_it_cannot_do():
         mfrd.anneal(solution, max_iter=0)
     with pytest.raises(TypeError, match="solution is Limit; expected mfrd.Solution, as .solution"):
         mfrd.anneal(mfrd.limit(source, mfrd.Fidelity(10.0)))
+    table = mfrd.Fidelity(3.0, distortion=abs(source.points[:, None] - np.arange(-8, 9)))
+    priced = mfrd.solve(mfrd.Problem(source, np.arange(-8.0, 9.0), table), "newton")
+    for search in (lambda: mfrd.anneal(priced), lambda: mfrd.ecvq(source, table), lambda: mfrd.refine(priced.problem)):
+        with pytest.raises(ValueError, match=r"distortion matrix \d+ x 17 is not quadratic .*; free codewords need"):
+            search()
 
 
 def test_annealing_where_a_budget_bounds_letters_of_probability_zero_alone():

@@ -124,19 +124,31 @@ def run_again(notebook):
         view["model_id"] = "f" * 32
 
 
+def run_twice(notebook):
+    """What running all cells leaves where the kernel has run them before: counts that go on."""
+    for cell in (cell for cell in notebook["cells"] if cell["cell_type"] == "code"):
+        cell["execution_count"] += 7
+        for output in (output for output in cell["outputs"] if "execution_count" in output):
+            output["execution_count"] += 7
+
+
 def test_opening_saving_and_running_in_jupyterlab_leaves_both_files_as_they_are(tmp_path, monkeypatch):
     monkeypatch.setattr(saved, "root", lambda: tmp_path)
     cells = "print(n)\nn", "import ipywidgets\nipywidgets.IntSlider(value=3)"
     source = paired_notebook(tmp_path, "01_a", *cells)
     before = pair(source)
     for path in ("notebooks/01_a.ipynb", "notebooks/01_a.py"):
-        for change in (lambda notebook: None, run_again):
+        for change in (lambda notebook: None, run_again, run_twice):
             assert opened_and_saved(tmp_path, path, change=change).get("message") is None
             assert pair(source) == before
     opened_and_saved(
         tmp_path, "notebooks/01_a.ipynb", change=lambda notebook: notebook["cells"][2].update(source="n + 1")
     )
     assert [b"n + 1" in data for data in pair(source)] == [True, True]  # what is edited is saved
+    opened_and_saved(
+        tmp_path, "notebooks/01_a.ipynb", change=lambda notebook: notebook["cells"][1].update(execution_count=9)
+    )
+    assert b'"execution_count": 9' in pair(source)[1]  # a cell that was run again stays so
     opened_and_saved(tmp_path, "notebooks/01_a.ipynb", extension=False)
     assert b"3.11.99" in pair(source)[1] and b"metadata_filter" in pair(source)[0]  # what the extension is for
 

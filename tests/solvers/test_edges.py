@@ -292,3 +292,15 @@ def test_not_certified_gives_the_reasons():
 def test_a_tolerance_that_nothing_meets_is_refused(tol):
     with pytest.raises(ValueError, match=f"tol is {tol!r}; expected a number of bits > 0"):
         mfrd.solve(gaussian_problem(), tol=tol)
+
+
+@pytest.mark.parametrize("solver", ["clarabel", "newton"])
+@pytest.mark.parametrize("factor", [1.0, 1.5, 1e6])
+def test_a_codeword_that_keeps_the_budgets_alone_is_sent_in_no_bits(solver, factor):
+    source, codebook = mfrd.bumps(mfrd.grid(-3, 3, 50), [1.0], [0.0], [1.0]), np.linspace(-2, 2, 7)
+    alone = source.p @ (source.points - codebook[3]) ** 2
+    budgets = [mfrd.Fidelity(factor * alone), mfrd.Fidelity(9.0, on=[0, 49], per="letter", name="ends")]
+    solution = mfrd.solve(mfrd.Problem(source, codebook, budgets), solver)
+    assert solution.rate == solution.lower_bound == 0
+    assert solution.prices == {"global": 0.0, "ends": 0.0}
+    assert solution.distortions["global"] == pytest.approx(alone, rel=1e-12)
