@@ -5,6 +5,7 @@ repository just before it is written, and its pair; those of other places it lea
 """
 
 import re
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ HEADER = re.compile(r"\A# ---\n(?:#.*\n)*?# ---\n")
 def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Drop from `notebook`, in place, what differs between two runs of one source; returns it.
 
-    That is papermill's record, the random cell and widget ids and the patch version of Python. Widgets are numbered in
-    the order in which the notebook made them, which nbclient keeps.
+    That is papermill's record, the random cell and widget ids, the patch version of Python, and which of what a cell
+    printed and what it warned of came first: they race. Widgets are numbered in the order in which the notebook made
+    them, which nbclient keeps.
     """
     notebook.metadata.pop("papermill", None)
     notebook.metadata["language_info"] = {"name": "python"}
@@ -32,11 +34,29 @@ def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         cell.metadata.pop("papermill", None)
         if cell.metadata.get("tags") == []:
             del cell.metadata["tags"]
+        if "outputs" in cell:
+            cell["outputs"] = printed_first(cell.outputs)
     text = nbformat.writes(notebook, version=4)
     made = notebook.metadata.get("widgets", {}).get(WIDGETS, {}).get("state", {})
     for number, identifier in enumerate(made, start=1):
         text = text.replace(identifier, f"{number:032x}")
     return nbformat.reads(text, as_version=4)
+
+
+def printed_first(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Outputs of a cell, one of each stream between two others, what was printed before what was warned of."""
+    ordered: list[nbformat.NotebookNode] = []
+    for stream, group in groupby(outputs, key=lambda output: output.output_type == "stream"):
+        if not stream:
+            ordered += group
+            continue
+        texts: dict[str, str] = {}
+        for output in group:
+            texts[output.name] = texts.get(output.name, "") + "".join(output.text)
+        ordered += [
+            nbformat.v4.new_output("stream", name=name, text=texts[name]) for name in sorted(texts, reverse=True)
+        ]
+    return ordered
 
 
 def paired(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -153,6 +153,15 @@ def test_opening_saving_and_running_in_jupyterlab_leaves_both_files_as_they_are(
     assert b"3.11.99" in pair(source)[1] and b"metadata_filter" in pair(source)[0]  # what the extension is for
 
 
+def test_what_a_cell_prints_comes_before_what_it_warns_of():
+    stream = lambda name, text: nbformat.v4.new_output("stream", name=name, text=text)
+    shown = nbformat.v4.new_output("display_data", {"text/plain": "x"})
+    raced = [stream("stderr", "w"), stream("stdout", "a"), stream("stderr", "v"), stream("stdout", "b")]
+    cell = nbformat.v4.new_code_cell("1", outputs=[*raced, shown, stream("stderr", "u")])
+    notebook = saved.normalise(nbformat.v4.new_notebook(cells=[cell]))
+    assert notebook.cells[0].outputs == [stream("stdout", "ab"), stream("stderr", "wv"), shown, stream("stderr", "u")]
+
+
 def test_notebooks_of_other_places_are_saved_as_they_come(tmp_path):
     source = paired_notebook(tmp_path, "01_a", "n")
     opened_and_saved(tmp_path, "notebooks/01_a.ipynb")
