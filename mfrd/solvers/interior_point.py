@@ -7,16 +7,19 @@ lam_r t_r = 0. With x = (q, lam) and y = (s, t), a step solves the linearised sy
 where r is what the products x y lack and b what the slacks do: one m x m Cholesky a step, then one
 of the R x R Schur complement.
 
+Rows of one letter each have a diagonal V: their dlam = (rhs + B' dq - cross dlam') / diagonal goes into the equations
+of the others first, which adds B diag^-1 B' to H, so that a thousand of them cost little more than none.
+
 E_r falls like exp(-lam_r), so far from the budget (E_r against D_r - t_r beyond a factor of two) its equation is
 log E_r = log(D_r - t_r): the same root, and Newton's step then neither crawls from above nor overshoots from below.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.linalg.blas import dtrsv
+from scipy.linalg.blas import dsyrk, dtrsv
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from .saddle import Saddle, SaddlePoint
@@ -150,10 +153,6 @@ def factorise(
 ) -> Callable | None:
     """The solver r -> (dx, dy) of the linearised system at (x, y), or None where it is singular."""
     m, ratio = saddle.m, y / x
-    factors = cholesky(saddle, at, ratio[:m] + 1e-15)
-    if factors is None:
-        return None
-    L, B, V = factors
     rho, b = 1.0, lack
     E, room = at.E, saddle.D - y[m:]
     log_quotient = np.log(E / room)
@@ -162,12 +161,16 @@ def factorise(
         away &= (room > 1e-3 * saddle.D) & (E > 1e-250)
         rho, b = np.ones(len(x)), lack.copy()
         rho[m:][away], b[m:][away] = (E / room)[away], (E * log_quotient)[away]
-    if saddle.R:
+    stiff = (rho * ratio)[m:] + (attempt.damping * abs(b[m:]) / (1 + x[m:]) if attempt.damping else 0.0)
+    factors = cholesky(saddle, at, ratio[:m] + 1e-15, stiff)
+    if factors is None:
+        return None
+    L, own, B, V, d = factors
+    alone, shared, R = V.alone, V.shared, len(V.shared)
+    if R:
         HB = dpotrs(L, B, lower=1)[0]
-        S = V + B.T @ HB
-        diagonal_of(S)[:] += (rho * ratio)[m:]
-        if attempt.damping:
-            diagonal_of(S)[:] += attempt.damping * abs(b[m:]) / (1 + x[m:])
+        S = V.rest + B.T @ HB
+        diagonal_of(S)[:] += stiff[shared]
         T, failed = dpotrf(S, lower=1, clean=0)
         if failed:
             return None
@@ -175,26 +178,43 @@ def factorise(
 
     def solve(r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rhs = b + rho_x * r
-        dq = dtrsv(L, dtrsv(L, rhs[:m], lower=1), lower=1, trans=1, overwrite_x=1)  # quicker than dpotrs
+        of_q, of_lam = rhs[:m], rhs[m:]
+        if len(alone):
+            first = of_lam[alone] / d
+            of_q, of_lam = of_q - own @ first, of_lam[shared] - first @ V.cross
+        dq = dtrsv(L, dtrsv(L, of_q, lower=1), lower=1, trans=1, overwrite_x=1)  # quicker than dpotrs
         dlam = np.empty(0)
-        if saddle.R:
-            dlam = dpotrs(T, rhs[m:] + B.T @ dq, lower=1)[0]
+        if R:
+            dlam = dpotrs(T, of_lam + B.T @ dq, lower=1)[0]
             dq -= HB @ dlam
         dx = np.concatenate([dq, dlam])
+        if len(alone):
+            dx = np.concatenate([dq, np.empty(saddle.R)])
+            dx[m + shared], dx[m + alone] = dlam, first + (dq @ own - V.cross @ dlam) / d
         return dx, (r - y * dx) / x
 
     return solve
 
 
-def cholesky(saddle: Saddle, at: SaddlePoint, diagonal: np.ndarray) -> tuple | None:
-    """(L, B, V): the lower factor of H + diag(diagonal), raised by rounding's worth until there is one; else None."""
+def cholesky(saddle: Saddle, at: SaddlePoint, diagonal: np.ndarray, stiff: np.ndarray) -> tuple | None:
+    """(L, own, B, V, d) without the rows alone: the lower factor of H + diag(diagonal), or None where there is none.
+
+    own: B of these rows, (m, A), and d: V + stiff of theirs, (A,); B (m, R - A) and V of the others, what those add
+    included. H is raised by rounding's worth until it has a factor.
+    """
     for raised in (0.0, 1e-15, 1e-13, 1e-11, 1e-9):
         H, B, V = saddle.hessian(at)
+        own, d = B[:, :0], stiff[:0]
+        if len(V.alone):
+            own, d = B.T[V.alone].T, V.diagonal + stiff[V.alone]
+            H += dsyrk(1.0, own / np.sqrt(d), lower=1)
+            share = V.cross / d[:, None]
+            B, V = B.T[V.shared].T - own @ share, replace(V, rest=V.rest - V.cross.T @ share)
         of_H = diagonal_of(H)
         of_H += diagonal + raised * of_H.max() if raised else diagonal
         L, failed = dpotrf(H, lower=1, clean=0, overwrite_a=1)
         if not failed:
-            return L, B, V
+            return L, own, B, V, d
     return None
 
 

@@ -8,8 +8,9 @@ Q_ij = q_j A_ij and its means eb_gi = sum_j Q_ij e_g(i, j), the gradients are
 and the Hessian is [[H, B], [B', -V]] with
     H = A' diag(p) A,   B_jr = sum_i p_i w_ri A_ij (e_g(i, j) - eb_gi),
     V_rl = sum_i p_i w_ri w_li Cov_Qi(e_g, e_h).
-Only the G distinct distortion matrices are stored, however many rows the budgets have. What a point (q, lam) leaves to
-its Hessian, its dual value and its encoder is a SaddlePoint; a Saddle holds nothing of it.
+Only the G distinct distortion matrices are stored, however many rows the budgets have. V is diagonal on rows of one
+letter each, so that hundreds of them are eliminated before the others. What a point (q, lam) leaves to its Hessian, its
+dual value and its encoder is a SaddlePoint; a Saddle holds nothing of it.
 """
 
 from copy import copy
@@ -24,16 +25,36 @@ from ..problems.problem import Problem
 INSET_SHARE = 1e-14  # of what each budget leaves, kept free so that rounding leaves the encoder within it
 VARIANCE_FLOOR = 1e-14  # of the squared mean: a variance below it is rounding
 MANY = 3_000_000  # rows of one measure, squared, times letters: from here on their weights are kept sparse
+ALONE = 32  # rows of one letter each from which they are eliminated first
 
 
 @dataclass(frozen=True, eq=False)
 class Measure:
-    """One measure of a saddle: rows, w (rows, n) and w p, dense or sparse, and the excesses e (n, m) over its scale."""
+    """One measure of a saddle: rows, w (rows, n) and w p, dense or sparse, and the excesses e (n, m) over its scale.
+
+    shared: which of the saddle's rows that share letters are its own; w_shared: their weights, (shared, n).
+    """
 
     rows: slice
     w: np.ndarray
     wp: np.ndarray
     e: np.ndarray
+    shared: slice
+    w_shared: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class PriceCurvature:
+    """V, (R, R), of which the rows `alone`, of one letter each, have a diagonal.
+
+    diagonal: theirs, (A,); cross: with the other rows, `shared`, (A, R - A); rest: of these, (R - A, R - A).
+    """
+
+    alone: np.ndarray
+    shared: np.ndarray
+    diagonal: np.ndarray
+    cross: np.ndarray
+    rest: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +98,7 @@ class Saddle:
         self.free = free[np.argsort(g[free], kind="stable")]  # measure by measure
         self.share, self.unit = (w[self.free] > 0) @ problem.source.p, problem.units[self.free]
         self.p, self.root = problem.source.p[letters], np.sqrt(problem.source.p[letters])
+        self.single_out(w[self.free][:, letters])
         self.base = None  # -inf on forbidden pairs, and what held prices cost
         if edges.forbidden is not None:
             self.base = edges.allow(np.zeros((problem.n, len(columns))), columns, -np.inf)[letters]
@@ -91,9 +113,11 @@ class Saddle:
             e /= problem.scale[h]
             w_h = w[self.free[rows]][:, letters]
             least[rows] = w_h @ (self.p * nearest)
-            w_h = sp.csr_array(w_h) if len(w_h) * w_h.size > MANY else w_h
-            if w_h.shape[0]:
-                self.measures.append(Measure(rows, w_h, w_h * self.p, e))
+            if len(w_h):
+                shared = slice(*np.searchsorted(self.shared, [rows.start, rows.stop]))
+                w_shared = w_h[self.shared[shared] - rows.start]
+                w_h, w_shared = (sp.csr_array(v) if len(v) * v.size > MANY else v for v in (w_h, w_shared))
+                self.measures.append(Measure(rows, w_h, w_h * self.p, e, shared, w_shared))
         if held is not None:
             costs = problem.exponents(np.nan_to_num(held), columns)[letters]
             self.base = (0.0 if self.base is None else self.base) - costs
@@ -104,6 +128,18 @@ class Saddle:
         self.ceiling = np.log(min(self.n, self.m)) if held is None else np.inf
         self.scratch = np.empty((self.n, self.m))  # written before it is read, whatever it holds
         self.one_zero = len(self.measures) == 1 and self.base is None  # each letter has a codeword of s = 0
+
+    def single_out(self, w: np.ndarray) -> None:
+        """Set the rows `alone`, each of one letter that no other of them has, and `shared`, the others.
+
+        w: (R, n), weights; letter, own: (A,), the letters of the rows alone and their weights.
+        """
+        one = np.flatnonzero((w > 0).sum(axis=1) == 1)
+        letter, first = np.unique(w[one].argmax(axis=1), return_index=True)
+        letter, self.alone = (letter, one[first]) if len(first) >= ALONE else (letter[:0], one[:0])
+        order = np.argsort(self.alone)
+        self.alone, self.letter = self.alone[order], letter[order]
+        self.own, self.shared = w[self.alone, self.letter], np.setdiff1d(np.arange(len(w)), self.alone)
 
     def restricted(self, keep: np.ndarray) -> "Saddle":
         """The same saddle on some of its codewords, boolean (m,), with the excesses as they are."""
@@ -154,18 +190,29 @@ class Saddle:
         """-sum_i p_i log z_i - lam . D - log max_j c_j, nats: below every rate."""
         return -(self.p @ (at.high + np.log(at.z))) - at.lam @ self.D - np.log(at.c.max())
 
-    def hessian(self, at: SaddlePoint) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(H (m, m), of which the lower triangle alone, B (m, R), V (R, R))."""
+    def hessian(self, at: SaddlePoint) -> tuple[np.ndarray, np.ndarray, PriceCurvature]:
+        """(H (m, m), of which the lower triangle alone, B (m, R), V)."""
         A, work = at.block[0], np.multiply((self.root / at.z)[:, None], at.block[0], out=self.scratch)
         H = dsyrk(1.0, work.T, lower=1)  # A' diag(p) A
-        B, V = [np.empty((0, self.m))], np.zeros((self.R, self.R), order="F")
+        B, rest = np.empty((self.R, self.m)), np.zeros((len(self.shared),) * 2, order="F")
+        diagonal, cross = np.zeros(len(self.alone)), np.zeros((len(self.alone), len(self.shared)))
         for g, Ae, mean in zip(self.measures, at.block[1:], at.means):
-            weights = g.wp / at.z
-            B.append(weights @ Ae - (weights * mean) @ A)
+            wp_shared = g.w_shared * self.p
+            weights = wp_shared / at.z
+            B[self.shared[g.shared]] = weights @ Ae - (weights * mean) @ A
+            own = slice(*np.searchsorted(self.alone, [g.rows.start, g.rows.stop]))
+            letter, wp = self.letter[own], self.own[own] * self.p[self.letter[own]]
+            B[self.alone[own]] = (wp / at.z[letter])[:, None] * (Ae[letter] - mean[letter, None] * A[letter])
             for h, other in zip(self.measures, at.means):
                 covariance = (np.multiply(Ae, h.e, out=work) @ at.q) / at.z - mean * other
                 if g is h:  # a variance: not below the rounding of the difference
                     covariance = np.maximum(covariance, VARIANCE_FLOOR * mean**2)
-                block = (g.wp * covariance) @ h.w.T
-                V[g.rows, h.rows] = block if isinstance(block, np.ndarray) else block.toarray()
-        return H, (B[1] if len(B) == 2 else np.concatenate(B)).T, V
+                    diagonal[own] = wp * covariance[letter] * self.own[own]
+                cross[own, h.shared] = dense(h.w_shared[:, letter]).T * (wp * covariance[letter])[:, None]
+                rest[g.shared, h.shared] = dense((wp_shared * covariance) @ h.w_shared.T)
+        return H, B.T, PriceCurvature(self.alone, self.shared, diagonal, cross, rest)
+
+
+def dense(M: np.ndarray) -> np.ndarray:
+    """A matrix that may be sparse, dense."""
+    return M if isinstance(M, np.ndarray) else M.toarray()

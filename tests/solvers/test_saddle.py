@@ -6,7 +6,7 @@ from helpers.cases import mixed_problem
 
 from mfrd.solvers import saddle as saddles
 from mfrd.solvers.certificate import log_sum
-from mfrd.solvers.interior_point import centre, interior_point
+from mfrd.solvers.interior_point import Attempt, centre, factorise, interior_point, lacking
 from mfrd.solvers.saddle import Saddle
 
 # measures and forms of the budgets, how many codewords are chosen, and whether one budget lies on its least value
@@ -23,8 +23,15 @@ KINDS = {
 
 @pytest.fixture(autouse=True)
 def letters_are_many(monkeypatch):
-    """Budgets of some ten letters are kept sparse, one budget of them is not."""
+    """Budgets of some ten letters are kept sparse, one budget of them is not; as many prices are eliminated first."""
     monkeypatch.setattr(saddles, "MANY", 1000)
+    monkeypatch.setattr(saddles, "ALONE", 5)
+
+
+def whole(V):
+    """V, (R, R), of what a saddle keeps of it."""
+    order = np.argsort(np.append(V.alone, V.shared))
+    return np.block([[np.diag(V.diagonal), V.cross], [V.cross.T, V.rest]])[np.ix_(order, order)]
 
 
 def point_of(kind, seed):
@@ -71,7 +78,7 @@ def test_the_hessian_is_that_of_the_gradients(kind, seed):
     close(H, -differences(lambda q: saddle.at(q, lam).c, q))
     close(B, -differences(lambda lam: saddle.at(q, lam).c, lam))
     close(B.T, differences(lambda q: saddle.at(q, lam).E, q))
-    close(V, -differences(lambda lam: saddle.at(q, lam).E, lam))
+    close(whole(V), -differences(lambda lam: saddle.at(q, lam).E, lam))
 
 
 def test_kinds_reach_every_branch():
@@ -80,15 +87,34 @@ def test_kinds_reach_every_branch():
     assert kept == {True, False}  # dense and sparse
     assert len(rows["three measures"].measures) == 3 and rows["one measure"].one_zero
     assert rows["one pinned"].base is not None and rows["few codewords of many"].m == 5
+    both = rows["many letters of two measures"]  # the letters that both have are alone in one of them
+    assert len(both.alone) >= 5 and len(both.shared) > 1 and not len(rows["three measures"].alone)
+
+
+@pytest.mark.parametrize("damping", [0.0, 10.0])
+@pytest.mark.parametrize("kind", ["many letters", "many letters of two measures"])
+def test_prices_eliminated_first_take_the_same_step(kind, damping, monkeypatch):
+    problem, columns, saddle, q, lam = point_of(kind, 0)
+    monkeypatch.setattr(saddles, "ALONE", 10**9)
+    plain, steps = Saddle(problem, columns), []
+    assert len(saddle.alone) and not len(plain.alone)
+    room = np.append(np.ones(len(q)), abs(saddle.D))
+    x, y = np.concatenate([q, lam]), room * np.random.default_rng(0).uniform(0.1, 0.9, len(room))
+    for each in (saddle, plain):
+        at = each.at(q, lam)
+        solve = factorise(each, at, x, y, lacking(y, at, each.D), Attempt(damping=damping))
+        steps.append(np.concatenate(solve(0.1 - x * y)))
+    assert steps[0] == pytest.approx(steps[1], rel=1e-9, abs=1e-11)
 
 
 def test_a_point_stands_when_another_is_evaluated():
     *_, saddle, q, lam = point_of("three measures", 0)
     first = saddle.at(q, lam)
-    before = [part.copy() for part in saddle.hessian(first)]
+    parts = lambda at: [*saddle.hessian(at)[:2], whole(saddle.hessian(at)[2])]
+    before = [part.copy() for part in parts(first)]
     other = saddle.at(q[::-1].copy(), 2 * lam)
     saddle.hessian(other)
-    assert all(np.array_equal(a, b) for a, b in zip(before, saddle.hessian(first)))
+    assert all(np.array_equal(a, b) for a, b in zip(before, parts(first)))
     again = saddle.at(q, lam, out=other)  # in the memory of a point that is given up
     assert again.block is other.block and np.array_equal(again.c, first.c) and np.array_equal(again.E, first.E)
 
