@@ -6,23 +6,29 @@ browser sends no request.
 """
 
 import base64
+import hashlib
 import html
 import io
 import json
 import re
 import shutil
 import types
+from collections.abc import Iterable
 from pathlib import Path
 
 import jinja2
 import nbformat
+import numpy as np
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from ..problems.source import Source
 from .outputs import ReportError, write_atomic
+from .sources import gaussian, trimodal
 
 FOLDER, PAGES = "site", Path(__file__).parent / "pages"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
+SOLVER = ("solver.js", "drawing.js")  # the scripts of the page that solves
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SAVED = re.compile(r'save_figure\([\w.]+, "(\w+)"\)')
 ITALICS = {*range(0x1D434, 0x1D468), *range(0x1D6E2, 0x1D71C), 0x210E}  # in which browsers set <mi>
@@ -31,7 +37,7 @@ TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(PAGES), autoescape
 
 
 def export(root: Path) -> list[Path]:
-    """Write site/index.html, one page for each executed notebook of `root`, and api.html; returns their paths.
+    """Write site/index.html, a page for each executed notebook of `root`, solver.html and api.html; returns the paths.
 
     Raises
     ------
@@ -50,27 +56,67 @@ def export(root: Path) -> list[Path]:
     )
     pages = [("index", "Mixed-fidelity rate–distortion", contents)]
     pages += [(name, title, body) for name, (title, _, body) in entries.items()]
-    pages.append(("api", "API of mfrd", api_page()))
-    links = [("index.html", "Contents"), *((f"{name}.html", name[:2]) for name in entries), ("api.html", "API")]
+    pages += [("solver", "The solver, live", solver_page()), ("api", "API of mfrd", api_page())]
+    links = [("index.html", "Contents"), *((f"{name}.html", name[:2]) for name in entries)]
+    links += [("solver.html", "Solver"), ("api.html", "API")]
     folder = root / FOLDER
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir()
     if paper.is_file():
         shutil.copyfile(paper, folder / paper.name)
-    return [write(folder / f"{name}.html", title, body, links) for name, title, body in pages]
+    return [
+        write(folder / f"{name}.html", title, body, links, SOLVER if name == "solver" else ())
+        for name, title, body in pages
+    ]
 
 
-def write(path: Path, title: str, body: str, links: list[tuple[str, str]]) -> Path:
-    """Write one page with its styles and its (target, text) links to the others; returns the path."""
+def write(path: Path, title: str, body: str, links: list[tuple[str, str]], names: Iterable[str] = ()) -> Path:
+    """Write one page with its styles, its (target, text) links to the others, and scripts of pages/; returns the path.
+
+    The page's policy names each script by its digest, so that a browser runs these and no other.
+    """
     from pygments.formatters import HtmlFormatter
 
     rules = HtmlFormatter(style="friendly").get_style_defs(".highlight").splitlines()
     code = "\n".join(rule for rule in rules if ".err" not in rule and "background" not in rule)
-    face = fonts(title + body + "".join(text for _, text in links))
+    scripts = [(PAGES / name).read_text(encoding="utf-8") for name in names]
+    face = fonts(title + body + "".join(scripts) + "".join(text for _, text in links))
     styles = "\n".join([face, (PAGES / "site.css").read_text(), code])
     page = TEMPLATES.get_template("page.html.jinja2")
-    return write_atomic(path, page.render(policy=POLICY, title=title, styles=styles, links=links, body=body).encode())
+    look = dict(policy=policy(scripts), title=title, styles=styles, links=links, body=body, scripts=scripts)
+    return write_atomic(path, page.render(look).encode())
+
+
+def policy(scripts: list[str]) -> str:
+    """The Content-Security-Policy of a page: no request at all, and no script but these."""
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    return "; script-src ".join([POLICY, *([" ".join(f"'sha256-{digest}'" for digest in digests)] if digests else [])])
+
+
+def solver_page() -> str:
+    """The body of the page that solves in the browser, with the letters, probabilities and codewords of its sources."""
+    letters = 100
+    shown = {
+        "trimodal": ("Three modes", trimodal(letters), 81, dict(D=0.6, Dcore=0.02, edge=1.0, step=0.1)),
+        "gaussian": ("Gaussian", gaussian(letters), 61, dict(D=0.3, Dcore=0.02, edge=0.5, step=0.05)),
+    }
+    data = {
+        name: dict(x=source.points.tolist(), p=source.p.tolist(), y=codewords(source, m).tolist(), **start)
+        for name, (_, source, m, start) in shown.items()
+    }
+    sliders = [
+        ("D", "Budget on all letters, <i>D</i>"),
+        ("Dcore", "Budget in the subset, <i>D</i>′"),
+        ("edge", "The subset: |<i>x</i>| below"),
+    ]
+    look = dict(letters=letters, sources=[(name, label) for name, (label, *_) in shown.items()], sliders=sliders)
+    return TEMPLATES.get_template("solver.html.jinja2").render(data=json.dumps(data), **look)
+
+
+def codewords(source: Source, m: int) -> np.ndarray:
+    """m evenly spaced codewords over the letters of a source on the line, (m,)."""
+    return np.linspace(source.points.min(), source.points.max(), m)
 
 
 def fonts(page: str) -> str:
@@ -142,6 +188,9 @@ class _Formulas(IPythonRenderer):
 def markdown(source: str) -> str:
     """Markdown as HTML, its formulas as MathML. Raises ReportError for one that MathML lacks."""
     return MarkdownWithMath(renderer=_Formulas(escape=False, exclude_anchor_links=True)).render(source)
+
+
+TEMPLATES.filters["markdown"] = markdown
 
 
 def mathml(tex: str, display: str) -> str:
