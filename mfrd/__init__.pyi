@@ -1,6 +1,7 @@
 from .bounds.blocks import FiniteBlocks, finite_blocklength
 from .bounds.curve import LimitCurve, limit_curve
 from .bounds.density import DensityLimit, shannon_bound
+from .bounds.estimate import Estimate, estimate
 from .bounds.exchange import Limit, limit
 from .bounds.proof import Proof, prove
 from .bounds.supremum import lower_bound_all_codebooks
@@ -38,6 +39,7 @@ __all__ = [
     "Density",
     "DensityLimit",
     "Encoder",
+    "Estimate",
     "Explorer",
     "Fidelity",
     "FiniteBlocks",
@@ -65,6 +67,7 @@ __all__ = [
     "ecsq_hull",
     "ecvq",
     "erasure",
+    "estimate",
     "finite_blocklength",
     "grid",
     "hamming",
