@@ -13,7 +13,7 @@ import json
 import re
 import shutil
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import jinja2
@@ -23,6 +23,8 @@ from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from ..problems.source import Source
+from . import paper
+from .origins import Mention, linked
 from .outputs import ReportError, write_atomic
 from .sources import gaussian, trimodal
 
@@ -48,8 +50,10 @@ def export(root: Path) -> list[Path]:
     sources = sorted((root / "notebooks").glob("*.ipynb"))
     if not sources:
         raise ReportError(f"no executed notebook in {root / 'notebooks'}; make them with: python -m mfrd refresh")
-    entries = {source.stem: notebook_page(root, source) for source in sources}
-    record, paper = root / "results" / "claims.json", root / "paper" / "paper.pdf"
+    record, typed = root / "results" / "claims.json", root / paper.SOURCE
+    text = typed.read_text(encoding="utf-8") if typed.is_file() else ""
+    _, mentions = linked(root, text, paper.on_site)
+    entries = {source.stem: notebook_page(root, source, mentions) for source in sources}
     contents = TEMPLATES.get_template("contents.html.jinja2").render(
         entries=[(name, title, question) for name, (title, question, _) in entries.items()],
         claims=json.loads(record.read_text(encoding="utf-8")) if record.is_file() else None,
@@ -63,8 +67,8 @@ def export(root: Path) -> list[Path]:
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir()
-    if paper.is_file():
-        shutil.copyfile(paper, folder / paper.name)
+    if text:
+        write_atomic(folder / "paper.pdf", paper.typeset(root, paper.on_site))
     return [
         write(folder / f"{name}.html", title, body, links, SOLVER if name == "solver" else ())
         for name, title, body in pages
@@ -152,8 +156,11 @@ def api_page() -> str:
     return pdoc.render.html_module(module, {"mfrd": module})
 
 
-def notebook_page(root: Path, path: Path) -> tuple[str, str, str]:
-    """(title, question, body) of one executed notebook, the last two as HTML."""
+def notebook_page(root: Path, path: Path, mentions: Sequence[Mention] = ()) -> tuple[str, str, str]:
+    """(title, question, body) of one executed notebook, the last two as HTML.
+
+    mentions: what of it the paper has, which a line over each cell says with its sections.
+    """
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -168,9 +175,27 @@ def notebook_page(root: Path, path: Path) -> tuple[str, str, str]:
         exporter = HTMLExporter(template_name="basic", filters={"markdown2html": markdown})
         body, _ = exporter.from_notebook_node(notebook)
         body = re.sub(r'href="(\w+)\.ipynb"', r'href="\1.html"', body).replace("../paper/paper.pdf", "paper.pdf")
+        for cell, line in quoted(path.stem, mentions).items():
+            place = f'id="{paper.fragment(cell)}">'
+            body = body.replace(place, place + line)
         return title, re.sub("</?p>", "", markdown(question)), body
     except ReportError as error:
         raise ReportError(f"{path.stem}: {error}") from error
+
+
+def quoted(name: str, mentions: Sequence[Mention]) -> dict[int, str]:
+    """{cell: a line that links the sections of the paper with a number or figure which it made} of a notebook."""
+    found: dict[int, dict[str, str]] = {}
+    for one in mentions:
+        if one.path == f"notebooks/{name}.py" and one.cell is not None and one.section:
+            found.setdefault(one.cell, {})[one.section] = one.label
+    template = TEMPLATES.get_template("quoted.html.jinja2")
+    return {cell: template.render(sections=sorted(those.items(), key=order)) for cell, those in found.items()}
+
+
+def order(section: tuple[str, str]) -> list[int]:
+    """What sorts (number, label) of sections: 6.2 before 6.10."""
+    return [int(part) for part in section[0].split(".")]
 
 
 class _Formulas(IPythonRenderer):

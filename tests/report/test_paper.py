@@ -17,7 +17,7 @@ UNITS = r"(?:pt|em|in|fr|%)"
 
 @pytest.fixture
 def copy(tmp_path):
-    for folder in ("paper", "results", "figures"):
+    for folder in ("paper", "results", "figures", "notebooks"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     return tmp_path
 

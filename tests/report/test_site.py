@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from helpers.addresses import addresses, astray, unpacked
 from helpers.browser import BROWSER, MISSING, Page
 
 import mfrd
@@ -47,7 +48,6 @@ def test_a_page_for_each_notebook_and_an_index(pages):
     assert [path.stem for path in pages] == ["index", *names, "solver", "api"]
     contents = pages[0].read_text()
     assert all(f'href="{name}.html"' in contents for name in names)
-    assert (pages[0].parent / "paper.pdf").read_bytes() == (ROOT / "paper" / "paper.pdf").read_bytes()
     assert contents.count("<tr") > 25 and "true under a condition" in contents
 
 
@@ -127,10 +127,30 @@ def test_nothing_is_loaded_from_elsewhere(pages):
 
 
 def test_links_between_pages_lead_somewhere(pages):
-    for page in pages:
-        for target in {a["href"] for a in BeautifulSoup(page.read_text(), "html.parser")("a", href=True)}:
-            if not re.match(r"https?:|#", target):
-                assert (page.parent / target.partition("#")[0]).exists(), (page.stem, target)
+    folder = pages[0].parent
+    ids = {page.name: {tag["id"] for tag in BeautifulSoup(page.read_text(), "html.parser")(id=True)} for page in pages}
+    pdf = (folder / "paper.pdf").read_bytes()
+    found = {
+        (page, a["href"]) for page in pages for a in BeautifulSoup(page.read_text(), "html.parser")("a", href=True)
+    }
+    found |= {(folder / "paper.pdf", address) for address in addresses(pdf)}
+    for page, target in found:
+        if re.match("https?:", target):
+            assert not astray(target, folder), (page.stem, target)
+            continue
+        path, _, fragment = target.partition("#")
+        name = path or page.name
+        # what has no page is above, in the repository
+        assert (folder / name).exists() or not astray(path, ROOT / site.FOLDER), (page.stem, target)
+        known = ids.get(name) or {name.decode() for name in re.findall(rb"\((sec-[\w-]+)\)", unpacked(pdf))}
+        assert not fragment or fragment in known, (page.stem, target)
+
+
+def test_cells_that_the_paper_quotes_name_its_sections(pages):
+    page = next(page for page in pages if page.stem == "03_refinement")
+    said = BeautifulSoup(page.read_text(), "html.parser").find(id="cell-id=cell-005").find(class_="quoted")
+    assert "section 6.3" in said.get_text() and said.a["href"] == "paper.pdf#sec-res-refine"
+    assert all('class="quoted"' in page.read_text() for page in pages[1:-2] if page.stem not in ("11_exercises",))
 
 
 @pytest.mark.skipif(BROWSER is None, reason=MISSING)

@@ -27,6 +27,7 @@ RUN = """
 """
 needs_browser = pytest.mark.skipif(BROWSER is None, reason=MISSING)
 needs_node = pytest.mark.skipif(NODE is None, reason="no node on the PATH; install Debian's nodejs package to run this")
+needs_either = pytest.mark.skipif(not (NODE or BROWSER), reason=f"no node on the PATH, and {MISSING}")
 ENGINES = [pytest.param("node", marks=needs_node), pytest.param("chromium", marks=needs_browser)]
 
 
@@ -84,6 +85,11 @@ def in_chromium(script, problems, folder):
         return json.loads(page.run(f"({RUN.strip()})({json.dumps(problems)})"))
 
 
+def anywhere(script, problems, folder):
+    """The same by Node, or, where there is none, by a browser."""
+    return in_node(script, problems) if NODE else in_chromium(script, problems, folder)
+
+
 def disagreements(posed, answers):
     """What of the answers is not as the module has it, a line each."""
     found = []
@@ -130,17 +136,17 @@ PLANTED = {  # a text of the script, and what stands there by mistake
 }
 
 
-@needs_node
+@needs_either
 @pytest.mark.parametrize("planted", PLANTED)
-def test_a_planted_error_is_seen(planted, posed):
+def test_a_planted_error_is_seen(planted, posed, tmp_path):
     right, wrong = PLANTED[planted]
     few = posed[:24]
     assert SOLVER.count(right) == 1
-    assert disagreements(few, in_node(SOLVER.replace(right, wrong), [asked for _, asked, _ in few]))
+    assert disagreements(few, anywhere(SOLVER.replace(right, wrong), [asked for _, asked, _ in few], tmp_path))
 
 
-@needs_node
-def test_its_certificate_holds_at_any_prices_and_potentials(posed):
+@needs_either
+def test_its_certificate_holds_at_any_prices_and_potentials(posed, tmp_path):
     """Weak duality at prices of no optimum: the exact value is not below the page's bound, nor far above."""
     random, chosen = np.random.default_rng(3), []
     for _, asked, expected in posed:
@@ -149,7 +155,7 @@ def test_its_certificate_holds_at_any_prices_and_potentials(posed):
             b = expected.potentials - expected.problem.offset(expected.multipliers)
             b = (b + random.normal(scale=0.01, size=len(b))).tolist()
             chosen.append({**asked, "dual": [lam, b]})
-    for asked, answer in zip(chosen, in_node(SOLVER, chosen)):
+    for asked, answer in zip(chosen, anywhere(SOLVER, chosen, tmp_path)):
         exact = value_of(asked, answer["lam"], answer["b"])
         assert exact - 1e-9 <= answer["bound"] <= max(exact, 0)
 
@@ -171,8 +177,8 @@ def value_of(asked, lam, b):
         return float((gain - sum(mpf(v) * t for v, t in zip(lam, left)) - mp.log(max(masses))) / mp.log(2))
 
 
-@needs_node
-def test_its_bound_for_any_codebook_is_below_the_limit():
+@needs_either
+def test_its_bound_for_any_codebook_is_below_the_limit(tmp_path):
     source = sources.trimodal(100)
     on = abs(source.points) < 1
     cases = [(0.6, 0.02), (0.6, 0.05), (0.1, 0.02), (5.0, 0.1)]
@@ -185,7 +191,7 @@ def test_its_bound_for_any_codebook_is_below_the_limit():
         )
         for D, D_core in cases
     ]
-    for (D, D_core), answer in zip(cases, in_node(SOLVER, problems)):
+    for (D, D_core), answer in zip(cases, anywhere(SOLVER, problems, tmp_path)):
         limit = mfrd.limit(source, [mfrd.Fidelity(D), mfrd.Fidelity(D_core, on=on, name="core")])
         assert limit.rate - 0.01 < answer["anywhere"] <= limit.rate
 
