@@ -18,7 +18,8 @@ power of the side, and a few halvings close even what is flat.
 
 Rounding (u = 2^-53, N = d + 1). Slopes times 1 - 4 eta make c too large by more than all that moves s_i: metrics
 diagonal to within eta / 2, their sums to within (G + 9) u, and points within delta, since
-(t - delta)^2 >= (1 - eta) t^2 - delta^2 / eta, whose last term is added to the exponent. What is computed from there:
+(t - delta)^2 >= (1 - eta) t^2 - delta^2 / eta, whose last term is added to the exponent. Nearly singular metrics are
+turned in rationals, and points that are known the worse there have a larger eta. What is computed from there:
     a box    its centre is off by 64 u (|centre| + 2 half) after sixty halvings: its half-side is enlarged by that;
     a value  b_i exp(-t), t = sum_a theta (x - u)^2, is off by 4 u t and 2 sqrt(theta t) |delta u|, with
              |delta u| <= 8 u (|centre| + half) of a node; terms of t > 64 are below n e^-64 sup c together, since
@@ -33,20 +34,25 @@ The first of these are relative to sup c, together `rounding`, and that is resol
 """
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Self
 
 import numpy as np
 
 from ..problems.rounding import two_sum
+from ..solvers.certificate import log_sum
 
 UNIT = 2.0**-53
 DEGREE = {1: 24, 2: 20, 3: 14}  # of the series in each variable
 RADII = (0.6, 1.0, 1.6)  # of the Bernstein ellipses tried, in units of sqrt(2 d / theta) / r
 FLAT = 64.0  # nats below which the terms of c are nothing
 SHARE = 0.02  # of the tolerance, that the remainder may take
+WIDE, MANY = 4.0, 32  # half-sides in widths of c above which no series serves; parts up to which they are halved unseen
 AT_ONCE = 4_000_000  # numbers held at once
 LEAST = 1e-9  # of a series' box: parts so small are not halved
 ETA = 1e-13  # by which slopes shrink to cover rounding
+SPREAD = 0.2  # of the largest error of a point, in widths of c, that eta is at the least
+COUPLED = 1e-9  # eta of coordinates that no longer count as separating the metrics
 
 
 class Separated:
@@ -74,16 +80,14 @@ class Separated:
             root = np.linalg.inv(np.linalg.cholesky(top))
             mixed = np.einsum("g,gab->ab", slopes.max(axis=1) * (1 + 0.618 * np.arange(len(metrics)) % 1), metrics)
             T = root.T @ np.linalg.eigh(root @ mixed @ root.T)[1]
-        turned = T.T @ metrics @ T
-        size = abs(T.T) @ abs(metrics) @ abs(T)
-        mu = np.einsum("gaa->ga", turned)
-        if not (mu > 0).all():
+        turned, error = T.T @ metrics @ T, 4 * k * UNIT * (abs(T.T) @ abs(metrics) @ abs(T))
+        eta = coupling(turned, error)
+        if not eta <= COUPLED:
+            turned = np.array([exact_congruence(T, M) for M in metrics])
+            eta = coupling(turned, 2 * UNIT * abs(turned))
+        if not eta <= COUPLED:
             return None
-        off = abs(turned * (1 - np.eye(k))) + 4 * k * UNIT * size
-        root = np.sqrt(mu)
-        eta = max(ETA, 2 * float((off / root[:, :, None] / root[:, None]).sum(axis=2).max()))
-        if eta > 1e-9:
-            return None
+        eta, mu = max(ETA, eta), np.einsum("gaa->ga", turned)
         inverse, (about, rest) = np.linalg.inv(T), two_sum(points, -origin)
         residual = (abs(np.eye(k) - inverse @ T) + 2 * (k + 1) * UNIT * abs(inverse) @ abs(T)).sum(axis=1).max()
         if residual > 0.01:
@@ -93,12 +97,18 @@ class Separated:
         delta = lost @ abs(inverse).T  # |T^-1| is at most 1 + 1.02 residual times that
         delta = 1.01 * (delta + 1.02 * residual * delta.max(axis=1, keepdims=True))
         theta = slopes.T @ mu
+        eta = max(eta, SPREAD * float((np.sqrt(theta) * delta).max()))  # more lets delta^2 / eta cost less
         raised = log_b + (theta * delta**2).sum(axis=1) / eta + 8 * UNIT * abs(log_b)
         return cls(T, x, theta * (1 - 4 * eta), raised, origin)
 
     def codewords(self, u: np.ndarray) -> np.ndarray:
         """y of u, (m, k)."""
         return self.origin + u @ self.T.T
+
+    def __call__(self, y: np.ndarray) -> float:
+        """log c at a codeword y, (k,)."""
+        u = np.linalg.solve(self.T, y - self.origin)
+        return float(log_sum(self.log_b - (self.theta * (self.x - u) ** 2).sum(axis=1), axis=0))
 
     def box(self) -> tuple[np.ndarray, np.ndarray]:
         """(low, high) of u, (k,) each: that of the letters with a price holds a maximiser, since clipping raises c."""
@@ -117,8 +127,13 @@ class Separated:
             return np.log(c) + shift
 
     def peaks(self, spacing: float, most: int) -> np.ndarray:
-        """Codewords, (m, k), where c on a grid is above its neighbours; spacing: in units of the width of c."""
-        axes = []
+        """Codewords, (m, k), where c on a grid is above its neighbours; spacing: in units of the width of c.
+
+        Where that takes more than `most` points a side, the letters as well, near which c has its maxima then.
+        """
+        axes, letters = [], np.unique(self.x, axis=0)
+        if all((high - low) / spacing <= most for low, high in zip(*self.box())):
+            letters = letters[:0]
         for low, high in zip(*self.box()):
             axes.append(np.linspace(low, high, int(min(most, 2 + (high - low) / spacing))) if high > low else [low])
         axes = [np.asarray(axis) for axis in axes]
@@ -128,7 +143,34 @@ class Separated:
         for step in np.ndindex(*[3] * len(axes)):
             top &= values >= np.roll(around, np.array(step) - 1, tuple(range(len(axes))))[inner]
         place = np.argwhere(top)
-        return self.codewords(np.column_stack([axis[i] for axis, i in zip(axes, place.T)]))
+        return self.codewords(np.vstack([np.column_stack([axis[i] for axis, i in zip(axes, place.T)]), letters]))
+
+
+def coupling(turned: np.ndarray, error: np.ndarray) -> float:
+    """eta of metrics in other coordinates, (G, k, k), known up to errors (G, k, k); infinite where one is no metric.
+
+    A metric is diagonal but for eta / 2: twice the largest sum of |off-diagonal entries| of a row of the metric with
+    the diagonal one.
+    """
+    mu = np.einsum("gaa->ga", turned)
+    if not (mu > 0).all():
+        return np.inf
+    root, off = np.sqrt(mu), abs(turned * (1 - np.eye(turned.shape[1]))) + error
+    return 2 * float((off / root[:, :, None] / root[:, None]).sum(axis=2).max())
+
+
+def exact_congruence(T: np.ndarray, M: np.ndarray) -> np.ndarray:
+    """T' M T, (k, k), each entry rounded once from the rational that it is.
+
+    Where M is nearly singular, products in floats lose its condition number; T itself is off by the root of that alone.
+    """
+    k, t, m = range(len(T)), exact(T), exact(M)
+    return np.array([[float(sum(t[c][a] * m[c][d] * t[d][b] for c in k for d in k)) for b in k] for a in k])
+
+
+def exact(M: np.ndarray) -> list[list[Fraction]]:
+    """The entries of a matrix as rationals."""
+    return [[Fraction(v) for v in row] for row in M.tolist()]
 
 
 def product(b: np.ndarray, factors: list[np.ndarray]) -> np.ndarray:
@@ -256,11 +298,19 @@ class Search:
         if self.k:
             self.series = Series(DEGREE[self.k])
             self.slip = 64 * UNIT * (abs(self.middle) + 2 * self.half)  # of a box's sides, by rounding
-            self.halve(self.middle[None], self.half)
+            self.halve(*self.parts())
         else:
             self.close(np.array([self.b.sum() * (1 + (self.n + 4) * UNIT)]))
         upper = max(self.upper, np.exp(self.best - self.shift))
         return float(np.log(upper / (1 - self.rounding)) + self.shift + 8 * UNIT * (abs(self.shift) + 1))
+
+    def parts(self) -> tuple[np.ndarray, np.ndarray]:
+        """(centres, half-sides) of equal parts of the box, (B, k) and (k,), as long as none could be a last one."""
+        centres, half = self.middle[None], self.half
+        while half.max() > WIDE and len(centres) < MANY:
+            offsets, share = children(half)
+            centres, half = (centres[:, None] + offsets * half).reshape(-1, self.k), half * share
+        return centres, half
 
     @property
     def target(self) -> float:

@@ -127,10 +127,10 @@ def extrapolated(near: list[tuple[float, Limit]], D: float) -> np.ndarray:
     With one before, that of Gaussians: as 1 / D.
     """
     at, lam = near[-1][0], near[-1][1].solution.multipliers
-    if at <= D or D <= 0:
+    if at == D or min(at, D) <= 0:
         return lam
     power = np.ones(len(lam))
-    if len(near) > 1 and near[0][0] > at:
+    if len(near) > 1 and near[0][0] != at and near[0][0] > 0:
         before = near[0][1].solution.multipliers
         both = (before > 0) & (lam > 0)
         power[both] = np.clip(np.log(lam[both] / before[both]) / np.log(near[0][0] / at), -3, 3)
@@ -194,7 +194,8 @@ def limit_curve(
     D = np.array([problem.with_budget(name, D).fidelity(name).D for D in several(name, D_values)])
     found: dict[int, Limit] = {}
     near: list[tuple[float, Limit]] = []  # the budgets before and their limits, in the unit of the search
-    for k in np.argsort(-D, kind="stable"):
+    upward = source.x.shape[1] == 1  # from many codewords to few: they merge in fewer rounds than they split
+    for k in np.argsort(D if upward else -D, kind="stable"):
         at = problem.with_budget(name, float(D[k]))
         if absolute_error in problem.rows.measures:
             found[int(k)] = limit(source, at.fidelities, tol=tol, progress=progress)

@@ -64,6 +64,7 @@ WORTH = 0.3  # share of the gap that a proof may leave to be worth its time
 NARROW = 1e-6  # of the span: maxima of c with kinks nearer than that are one
 CLOSE = 0.02  # widths of c from a codeword within which another is not new
 APART = 0.1  # widths of c from a codeword within which an old one is not missed
+IDLE, FALLEN = 5, 0.99  # rounds after which a search ends whose c is one and whose gap, left by rounding, is this share
 ROUGH_BOXES = 20_000  # of branch and bound, before the search is over
 BINDING = 1e-9  # nats: a row whose budget is worth less does not bind
 
@@ -336,7 +337,7 @@ class Exchange:
         self.best: Any = None  # the Point of least rate, after the first round
         self.proof = 0.0, np.zeros(len(problem.rows)), np.zeros(problem.n)  # bound in bits, multipliers, potentials
         self.last, self.reach = np.inf, 1.0  # the gap of the round before; how far codewords are taken together
-        self.first = problem.y  # the first codebook
+        self.first, self.boxes = problem.y, MAX_BOXES  # the first codebook; of branch and bound, at a proof
         self.guess: Any = None  # (multipliers, masses) from which the next solve starts
         exact = (problem.rows.weights[problem.rows.D == 0] > 0).any(axis=0) & (self.source.p > 0)
         self.anchors, self.span = np.unique(self.source.x[exact], axis=0), np.ptp(self.source.x, axis=0).max()
@@ -346,18 +347,21 @@ class Exchange:
         """Start from the codewords and masses of the Limit at a neighbouring budget, and from multipliers, (R,)."""
         q, y = neighbour.encoder.output_pmf, neighbour.encoder.y
         if (self.problem.excess_budgets > 0).all():
-            q, y, _ = settle(self.problem, multipliers, q, y, 0.01 * self.tol)
+            free = self.follow(multipliers)
+            q, y, multipliers, _ = settle(self.problem, multipliers, q, y, 0.01 * self.tol, free=free)
         self.first, self.guess = y, (multipliers, q / q.sum())
 
     def run(self) -> Limit:
         """The Limit that the rounds reach."""
-        begun, y, rounds, status, worst = perf_counter(), self.first, 0, Status.STALLED, np.inf
+        begun, y, rounds, status, worst, idle = perf_counter(), self.first, 0, Status.STALLED, np.inf, 0
         try:
             with self.progress, time_limit(self.seconds):
-                while rounds < ROUNDS and self.gap > self.tol:
-                    tol = max(0.01 * self.tol, min(ROUGH, 1e-3 * worst / NATS_PER_BIT))
+                while rounds < ROUNDS and self.gap > self.tol and idle < IDLE:
+                    tol, before = max(0.01 * self.tol, min(ROUGH, 1e-3 * worst / NATS_PER_BIT)), self.gap
                     y, worst = self.exchange(y, tol)
                     rounds += 1
+                    done = worst <= 0.25 * self.tol * NATS_PER_BIT and self.gap > FALLEN * before
+                    idle = idle + 1 if done else 0
                 if self.gap > self.tol:
                     self.prove(self.best, self.best.y, 0.0)
                 if self.gap <= self.tol:
@@ -402,10 +406,10 @@ class Exchange:
         if exact is not None or (self.problem.rows.D <= 0).any():
             words = [rough.y, self.refined(rough)[1] if exact is None else exact]
             return self.anchored(distinct(np.vstack([*words, tops]), 1e-9 * self.span)), worst
-        over, level = tops[best.mass(tops) > 0.1 * worst], best.dual + best.multipliers @ best.problem.rows.D
+        over = tops[best.mass(tops) > 0.1 * worst]
         for _ in range(TRIES):
-            q, y, F = self.settled(best, clusters(best, tops, worst, self.reach), over, worst)
-            if level >= F:
+            q, y, lam, value = self.settled(best, clusters(best, tops, worst, self.reach), over, worst)
+            if best.dual >= value:
                 self.reach = min(1.0, 1.5 * self.reach)
                 break
             self.reach *= 0.5  # what was taken together costs more than the descent gains
@@ -413,11 +417,11 @@ class Exchange:
             self.reach *= 0.3
             return distinct(np.vstack([y, best.y, over]), 1e-9 * self.span), worst
         if not falls:  # what was left out at these prices may be needed
-            known, width = cKDTree(y), best.mass.width
-            apart = ((best.y, APART * width), (over, CLOSE * width))
-            also = np.vstack([each[known.query(each)[0] > distance] for each, distance in apart])
+            known, seen = cKDTree(best.mass.seen(y)), best.mass.seen
+            also = [each[known.query(seen(each))[0] > widths] for each, widths in ((best.y, APART), (over, CLOSE))]
+            also = np.vstack(also)
             q, y = np.append(q, np.full(len(also), 1e-3 * np.median(q))), np.vstack([y, also])
-        self.guess = best.multipliers, q / q.sum()
+        self.guess = lam, q / q.sum()
         return y, worst
 
     def anchored(self, y: np.ndarray) -> np.ndarray:
@@ -443,7 +447,7 @@ class Exchange:
     def tidy(self, point: "Point") -> None:
         """Keep fewer codewords than the point has, where those near each other are one and the gap stays within tol."""
         for near in TIDY:
-            q, y = merged(point.q, point.y, groups(point.y, near * point.mass.width))
+            q, y = merged(point.q, point.y, groups(point.mass.seen(point.y), near))
             if len(y) == len(point.y):
                 continue
             exact = self.stationary_near(point, q, y)
@@ -459,7 +463,7 @@ class Exchange:
         """(masses, means) of the used codewords, one for each maximum of c they climb to, where that is."""
         stay = (point.y[:, None] == self.anchors).all(axis=2).any(axis=1)
         climbed = np.where(stay[:, None], point.y, point.mass.ascend(point.y, CLIMB))
-        return merged(point.q, climbed, groups(climbed, SAME * point.mass.width))
+        return merged(point.q, climbed, groups(point.mass.seen(climbed), SAME))
 
     def stationary(self, point: "Point") -> np.ndarray | None:
         """Few codewords, one for each maximum of c that the used ones climb to, made stationary; None else."""
@@ -469,18 +473,24 @@ class Exchange:
         """The stationary codewords near y, (m, k), of mass q, or None where Newton's method fails or is too dear."""
         problem, lam = point.problem, point.multipliers
         binds = lam * problem.rows.D > BINDING
-        crowded = len(cKDTree(y).query_pairs(LONELY * point.mass.width)) > 0
+        crowded = len(cKDTree(point.mass.seen(y)).query_pairs(LONELY)) > 0
         if crowded or (problem.excess_budgets <= 0).any() or y.size + len(y) + binds.sum() > UNKNOWNS:
             return None
         return stationary(problem, binds, q, y, lam)
 
     def settled(self, point: "Point", words: tuple, new: np.ndarray, worst: float) -> tuple:
-        """(masses, codewords (m, k), F) after a descent from the words (q, y) and new ones at the point's prices."""
+        """(masses, codewords (m, k), prices, value) after a descent from the words (q, y) and new ones."""
         q, y = words
         if len(new):
-            new = new[cKDTree(y).query(new)[0] > CLOSE * point.mass.width]
+            new = new[cKDTree(point.mass.seen(y)).query(point.mass.seen(new))[0] > CLOSE]
         faint = np.full(len(new), 1e-3 * np.median(q))
-        return settle(point.problem, point.multipliers, np.append(q, faint), np.vstack([y, new]), 1e-4 * worst)
+        lam, free = point.multipliers, self.follow(point.multipliers)
+        return settle(point.problem, lam, np.append(q, faint), np.vstack([y, new]), 1e-4 * worst, free=free)
+
+    def follow(self, lam: np.ndarray) -> np.ndarray:
+        """Which prices follow the codewords of a descent, (R,) flags: those that bind, unless they are many."""
+        binds = lam * self.problem.rows.D > BINDING
+        return binds if binds.sum() <= FEW else binds & False
 
     def maxima(self, point: "Point") -> tuple[np.ndarray, float]:
         """(local maxima of c, (m, k), climbed to from a grid and from few codewords; the largest log c)."""
@@ -494,7 +504,7 @@ class Exchange:
             seeds = mass.separated.peaks(*GRID[mass.x.shape[1]])
         few = point.y if len(point.y) <= FEW or mass.separated is None else point.y[:0]
         climbed = mass.ascend(np.vstack([seeds, few]), 8 if mass.separated else 30)
-        return distinct(climbed, SAME * mass.width), mass(climbed).max()
+        return distinct(climbed, SAME, mass.seen(climbed)), mass(climbed).max()
 
     def prove(self, point: "Point", tops: np.ndarray, worst: float) -> np.ndarray:
         """A better bound, if there is one, and the maximiser of c as a codeword to add, (1, k), or none.
@@ -502,13 +512,16 @@ class Exchange:
         tops: (m, k), maxima of c, of which the highest has log c = worst.
         """
         fine = 0.1 * self.tol * NATS_PER_BIT
-        near, boxes = worst <= 0.25 * self.tol * NATS_PER_BIT, MAX_BOXES
+        near, boxes = worst <= 0.25 * self.tol * NATS_PER_BIT, self.boxes
         likely = self.best.solution.rate - (point.dual - worst) / NATS_PER_BIT
         if likely > max(self.tol, WORTH * self.gap):
             return point.y[:0]
         if point.mass.separated is None and not near:
             boxes = ROUGH_BOXES
-        upper, best, _ = supremum(point.mass, fine if near else max(fine, 0.1 * worst), tops, boxes)
+        asked = fine if near else max(fine, 0.1 * worst)
+        upper, best, value = supremum(point.mass, asked, tops, boxes)
+        if upper > value + 2 * asked:  # boxes ran out, or rounding is more than was asked: they will again
+            self.boxes = ROUGH_BOXES
         bound = bound_over(self.source.p, point.problem.rows.D, point.multipliers, point.a, upper)
         if bound > self.proof[0]:
             self.proof = bound, point.multipliers, point.a
@@ -571,6 +584,10 @@ class AtPrices(Exchange):
     def stationary_near(self, point: "Point", q: np.ndarray, y: np.ndarray) -> np.ndarray | None:
         """None: Newton's method on prices too would move those that are held."""
         return None
+
+    def follow(self, lam: np.ndarray) -> np.ndarray:
+        """Those that are not held."""
+        return super().follow(lam) & np.isnan(self.held)
 
 
 class Beside(Exchange):
@@ -675,9 +692,9 @@ def groups(y: np.ndarray, distance: float) -> np.ndarray:
     return connected_components(graph, directed=False)[1]
 
 
-def distinct(y: np.ndarray, distance: float) -> np.ndarray:
-    """One of each group of points nearer than `distance`."""
-    return y[np.unique(groups(y, distance), return_index=True)[1]]
+def distinct(y: np.ndarray, distance: float, seen: np.ndarray | None = None) -> np.ndarray:
+    """One of each group of points nearer than `distance`, in the coordinates `seen` if they are given."""
+    return y[np.unique(groups(y if seen is None else seen, distance), return_index=True)[1]]
 
 
 def merged(q: np.ndarray, y: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -692,9 +709,9 @@ def clusters(point: Point, tops: np.ndarray, worst: float, reach: float) -> tupl
     One codeword in place of several within a radius of r widths of c costs at most about (r / 2)^4 / 2 nats, here a
     tenth of what log max c = worst leaves to gain; reach: how much of that radius is used.
     """
-    radius = reach * min(WIDEST, 2 * (0.2 * max(worst, 0.0)) ** 0.25) * point.mass.width
-    distance, nearest = cKDTree(tops).query(point.y)
-    label = np.where(distance <= radius, nearest, len(tops) + groups(point.y, radius / 2))
+    radius, y = reach * min(WIDEST, 2 * (0.2 * max(worst, 0.0)) ** 0.25), point.mass.seen(point.y)
+    distance, nearest = cKDTree(point.mass.seen(tops)).query(y)
+    label = np.where(distance <= radius, nearest, len(tops) + groups(y, radius / 2))
     return merged(point.q, point.y, np.unique(label, return_inverse=True)[1])
 
 

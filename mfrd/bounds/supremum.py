@@ -35,7 +35,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..codebooks.priced import TINY, matrices, minimisers
+from ..codebooks.priced import TINY, frame, matrices, minimisers
 from ..problems.distortion import squared_error
 from ..problems.fidelity import Fidelity
 from ..problems.problem import Problem
@@ -71,7 +71,12 @@ class CodewordMass:
         self.blur = max((relative_error(M, L) for M, L in zip(self.metrics, self.roots)), default=0.0)
         self.W = matrices(self.metrics, self.slopes.T)  # (n, k, k)
         self.curvature = matrices(self.metrics, self.slopes.max(axis=1)[None])[0]
-        self.width = 1 / np.sqrt(np.linalg.eigvalsh(self.curvature)[-1] + TINY)  # over which log c can change by one
+        self.L, self.T = frame(self.metrics, self.slopes)
+        self.width = 1 / np.linalg.norm(self.L, 2)  # over which log c can change by one, at the least
+
+    def seen(self, y: np.ndarray) -> np.ndarray:
+        """Codewords y, (m, k), in the coordinates in which log c can change by one over a length of one."""
+        return (y - self.origin) @ self.L
 
     @cached_property
     def separated(self) -> Separated | None:
@@ -116,19 +121,24 @@ class CodewordMass:
         The fixed point, the priced centroid y <- (sum_i pi_i W_i)^-1 sum_i pi_i W_i x_i, never descends
         (Dempster, Laird and Rubin 1977).
         """
-        y, value, close = y.copy(), self(y), tol * np.sqrt(abs(self.curvature).max())
+        y, value = y.copy(), self(y)
         climbing = np.arange(len(y))
         for _ in range(steps):
             at, height = y[climbing], value[climbing]
             half, H, paid = self.derivatives(at, height)
             fixed = at + minimisers(self.metrics, paid, half)
+            half, H = half @ self.T, self.T.T @ H @ self.T
             concave = np.linalg.eigvalsh(H)[:, 0] > 0
             newton = fixed.copy()
-            newton[concave] = at[concave] + np.linalg.solve(H[concave], 2 * half[concave, :, None])[..., 0]
-            at_newton, at_fixed = self(newton), self(fixed)
-            y[climbing] = np.where((at_newton >= at_fixed)[:, None], newton, fixed)
-            value[climbing] = np.maximum(at_newton, at_fixed)
-            climbing = climbing[abs(half).max(axis=1) > close]
+            step = np.linalg.solve(H[concave], 2 * half[concave, :, None])[..., 0]
+            newton[concave] = at[concave] + step @ self.T.T
+            reached = self(newton)
+            if len(lower := np.flatnonzero(~(reached >= height))):
+                at_fixed = self(fixed[lower])
+                better = ~(reached[lower] >= at_fixed)
+                newton[lower[better]], reached[lower[better]] = fixed[lower[better]], at_fixed[better]
+            y[climbing], value[climbing] = newton, reached
+            climbing = climbing[abs(half).max(axis=1) > tol]
             if not len(climbing):
                 break
         return y
@@ -195,16 +205,18 @@ def by_series(mass: CodewordMass, separated: Separated, tol: float, start: Seque
     """`supremum` by Chebyshev series, where the metrics are diagonal in some coordinates."""
     first = np.reshape(start, (-1, mass.x.shape[1])) if len(start) else separated.peaks(*GRID[mass.x.shape[1]])
     y, value = mass.highest(mass.ascend(first[np.argsort(-mass(first))[:CLIMBS]], 8))
-    found = [(value, y)]
+    found, seen = [(value, y)], [max(value, separated(y))]  # the second as the search sees c, raised for rounding
 
     def climb(u: np.ndarray) -> float:
         at = separated.codewords(u[None])
-        if mass(at)[0] > found[-1][0]:
+        seen.append(separated(at[0]))
+        if max(mass(at)[0], seen[-1]) > max(seen[:-1]):
             at = mass.ascend(at)
             found.append((mass(at)[0], at[0]))
-        return found[-1][0]
+            seen.append(separated(at[0]))
+        return max(seen)
 
-    upper = Search(separated, tol, value, climb, max_boxes).run()
+    upper = Search(separated, tol, seen[0], climb, max_boxes).run()
     best, y = max(found, key=lambda each: each[0])
     return max(upper, best, raised_on_exact(mass, y)), y, best
 

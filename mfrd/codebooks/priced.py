@@ -33,6 +33,16 @@ def minimisers(metrics: np.ndarray, theta: np.ndarray, pull: np.ndarray) -> np.n
     return np.linalg.solve(A, pull[..., None])[..., 0]
 
 
+def frame(metrics: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(L, T), (k, k) each, with u = L' y and y = T u such that sum_g max_i theta_gi M_g is the unit matrix in u.
+
+    metrics: (G, k, k); slopes: theta, (G, n). A codeword that moves by one in u is a width of c away.
+    """
+    dearest = slopes.max(axis=1, initial=0.0)
+    L = np.linalg.cholesky(matrices(metrics, dearest[None])[0] + TINY * np.eye(metrics.shape[-1]))
+    return L, np.linalg.inv(L).T
+
+
 def best(metrics: np.ndarray, sums: tuple, dearest: float) -> np.ndarray:
     """The priced centroids of cells, (m, k); the plain mean of a cell without price, zero of one without letters.
 

@@ -119,7 +119,15 @@ class mahalanobis:
                 f"{abs(C - C.T).max():g}; expected symmetric positive definite: add a small multiple of the identity"
             )
         below = np.tril(np.linalg.inv(C))  # what Cholesky reads
-        self.__dict__.update(covariance=C, metric=below + np.tril(below, -1).T)
+        metric = below + np.tril(below, -1).T
+        try:
+            np.linalg.cholesky(metric)
+        except np.linalg.LinAlgError:
+            raise ValueError(
+                f"covariance is singular but for rounding, of condition {np.linalg.cond(C):.0e}; expected one whose "
+                "inverse is positive definite in floats: add a small multiple of the identity, or drop a coordinate"
+            ) from None
+        self.__dict__.update(covariance=C, metric=metric)
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """d_ij of points x (n, k) and y (m, k), (n, m)."""

@@ -443,6 +443,30 @@ def test_a_measure_that_nearly_ignores_a_coordinate_is_that_of_the_other():
     assert plane.status == "optimal" and plane.rate == pytest.approx(line.rate, abs=2e-6)
 
 
+@pytest.mark.parametrize("D, thin", [(0.5, 1e-4), (0.02, 1e-4), (0.5, 1e-6)])
+def test_points_near_a_line_under_their_own_covariance_are_whitened_ones(D, thin):
+    """Seen in raw coordinates, codewords a width of c apart are one, and the search takes a hundred times as long."""
+    rng = np.random.default_rng(1)
+    v, p = rng.normal(size=120), np.full(120, 1 / 120)
+    x = np.column_stack([v, 2 * v + thin * rng.normal(size=120)])
+    x -= x.mean(axis=0)
+    ball = mfrd.mahalanobis(np.cov(x.T))
+    found = mfrd.limit(mfrd.Source(x, p), mfrd.Fidelity(D, distortion=ball))
+    white = mfrd.limit(mfrd.Source(x @ np.linalg.cholesky(ball.metric), p), mfrd.Fidelity(D))
+    assert found.status == "optimal" and found.stats.iterations < 25
+    assert found.rate == pytest.approx(white.rate, abs=2e-6 + 1e-15 * thin**-2)
+
+
+def test_prices_do_not_drift_from_their_codewords_where_each_letter_has_one():
+    """A descent at fixed prices, then prices at fixed codewords: the two ran apart, and the search stalled at 4e-4."""
+    x, p = np.random.default_rng(1).normal(size=(212, 2)), np.full(212, 1 / 212)
+    found = mfrd.limit(mfrd.Source(x, p), mfrd.Fidelity(0.1, distortion=mfrd.mahalanobis([[1, 0], [0, 1e-8]])))
+    assert found.status == "optimal" and found.stats.iterations <= 8 and len(found.codebook) > 200
+    flags = np.column_stack([x[:, 0], (x[:, 0] > 0) + 1e-3 * x[:, 1]])
+    ball = mfrd.mahalanobis([[1, 1 - 1e-8], [1 - 1e-8, 1]])
+    assert mfrd.limit(mfrd.Source(flags, p), mfrd.Fidelity(0.1, distortion=ball)).status == "optimal"
+
+
 def test_absolute_error_on_the_line_is_served_by_letters():
     rng = np.random.default_rng(2)
     source = mfrd.Source(rng.normal(size=30), rng.dirichlet(np.ones(30)))

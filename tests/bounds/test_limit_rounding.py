@@ -93,6 +93,27 @@ def test_a_bound_that_loses_nothing_else_is_below_its_formula():
             assert arb(rational(bound)) < formula(source, fidelities, lam, a, maxima(source, fidelities, lam, a)), seed
 
 
+@pytest.mark.parametrize("measures", [1, 2])
+def test_nearly_singular_metrics_are_bounded_in_coordinates_made_exact(measures):
+    """Products in floats lose the condition number, up to 1e10 here, and the bound with it."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        k, n, thin = 2 + seed % 2, 8, 10.0 ** -rng.uniform(3, 4.5 - seed % 2)
+        along = rng.normal(size=k)
+        x = np.outer(rng.normal(size=n), along) + thin * rng.normal(size=(n, k))
+        source, C = mfrd.Source(x, rng.dirichlet(np.full(n, 2.0))), np.outer(along, along) + thin**2 * np.eye(k)
+        balls = [mfrd.mahalanobis(C), mfrd.mahalanobis(3 * C)][:measures]
+        fidelities = [mfrd.Fidelity(0.5, distortion=ball, name=str(g)) for g, ball in enumerate(balls)]
+        lam, a = rng.exponential(200.0, measures), rng.normal(size=n)
+        mass = codeword_mass(mfrd.Problem(source, source.points, fidelities), lam, a)
+        assert mass.separated is not None, seed  # what curvature alone proves takes boxes without end
+        bound = mfrd.lower_bound_all_codebooks(source, fidelities, lam, a, tol=TOL)
+        with ctx.workprec(BITS):
+            ball = formula(source, fidelities, lam, a, maxima(source, fidelities, lam, a))
+            assert arb(rational(bound)) < ball, seed
+        assert nearest_float(ball) - bound < 5e-8, seed
+
+
 def test_letters_at_an_infinite_price_are_bounded_on_their_points():
     for seed in range(12):
         source, _, _, a = random_problem(seed)

@@ -81,29 +81,68 @@ def test_the_descent_has_the_derivatives_of_its_function(k):
     fidelities = [mfrd.Fidelity(0.8), mfrd.Fidelity(0.3, on=abs(source.x[:, 0]) < 1, name="core")]
     best = mfrd.limit(source, fidelities, tol=1e-9)
     problem, q, y = best.solution.problem, best.encoder.output_pmf, best.encoder.y
-    descent = Descent(problem, best.multipliers)
-    steps = lambda v: (q * (1 + v.reshape(len(q), -1)[:, 0]), y + descent.unit * v.reshape(len(q), -1)[:, 1:])
-    F = lambda v: descent.at(*steps(v))[0]
+    descent, none = Descent(problem, best.multipliers, np.zeros(2, bool)), np.zeros(0)
+    u = descent.to(y)
+    assert descent.back(u) == pytest.approx(y, abs=1e-12)
+    steps = lambda v: (q * (1 + v.reshape(len(q), -1)[:, 0]), u + v.reshape(len(q), -1)[:, 1:])
+    F = lambda v: descent.at(*steps(v), none).value
 
     def gradient(v):
         q_on, _ = steps(v)
-        slope = descent.system(q_on, *descent.at(*steps(v))[1:])[0].reshape(len(q), -1)
+        slope = descent.system(q_on, descent.at(*steps(v), none))[0].reshape(len(q), -1)
         return np.column_stack([slope[:, 0] * q / q_on, slope[:, 1:]]).ravel()
 
     v = 0.1 * np.random.default_rng(k).normal(size=y.size + len(q))
     assert gradient(v) == pytest.approx(jacobian(F, v), rel=1e-5, abs=1e-8) and abs(gradient(v)).max() > 1e-3
-    _, hessian = descent.system(q, *descent.at(q, y)[1:])
+    _, hessian, _ = descent.system(q, descent.at(q, u, none))
     exact = np.tril(jacobian(gradient, 0 * v))
     assert np.tril(hessian) == pytest.approx(exact, abs=1e-5 * abs(exact).max())
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_what_budgets_spend_has_its_derivatives(k):
+    """E - D and -V by the free prices, B by (log q, y), for rows of three forms and two measures."""
+    problem, binds, q, y, lam = rows_and_point(5, k)
+    whole = np.full(len(binds), 0.2)
+    whole[binds] = lam
+    free = binds.copy()
+    free[2] = False
+    descent, lam, J = Descent(problem, whole, free), whole[free], len(q)
+    u = descent.to(y)
+    at = descent.at(q, u, lam)
+    E, V = descent.spending(at)
+    value = lambda lam: descent.at(q, u, lam).value
+    spent = lambda q, u, lam: descent.spending(descent.at(q, u, lam))[0]
+    s = problem.exponents(whole) + problem.offset(whole)[:, None]  # of distortions as they are
+    exact = -problem.source.p @ np.log(np.exp(-s) @ q) + q.sum() - 1 - whole @ problem.rows.D
+    assert at.value == pytest.approx(exact, abs=1e-12)
+    assert E - descent.D == pytest.approx(jacobian(value, lam), rel=1e-6, abs=1e-8)
+    assert -V == pytest.approx(jacobian(lambda lam: spent(q, u, lam), lam), rel=1e-5, abs=1e-7)
+    toward = descent.system(q, at)[2]
+    moved = lambda v: spent(q * np.exp(v.reshape(J, -1)[:, 0]), u + v.reshape(J, -1)[:, 1:], lam)
+    B = descent.coupling(at, toward)
+    assert B.T == pytest.approx(jacobian(moved, np.zeros(J * (1 + k))), rel=1e-5, abs=1e-7) and abs(B).min() > 1e-9
+
+
+def test_prices_that_follow_end_at_the_budget_and_those_that_lag_do_not():
+    source = mfrd.bumps(mfrd.grid(-3, 3, 60), [1], [0], [1])
+    best = mfrd.limit(source, mfrd.Fidelity(0.3), tol=1e-9)
+    problem, q, y = best.solution.problem, best.encoder.output_pmf, best.encoder.y
+    start, free = 0.9 * best.multipliers, np.array([True])
+    *_, lam, value = settle(problem, start, q, y, 1e-15, steps=30, free=free)
+    assert lam == pytest.approx(best.multipliers, rel=1e-5)
+    assert value == pytest.approx(best.rate * np.log(2), abs=1e-8)
+    *_, held, lower = settle(problem, start, q, y, 1e-15, steps=30)
+    assert held == start and lower < value - 1e-3
 
 
 def test_a_descent_never_ascends_and_ends_where_the_optimum_is():
     source = mfrd.bumps(mfrd.grid(-3, 3, 60), [1], [0], [1])
     best = mfrd.limit(source, mfrd.Fidelity(0.3), tol=1e-9)
-    lam, least = best.multipliers, best.lower_bound * np.log(2) + best.multipliers[0] * 0.3
+    lam, least = best.multipliers, best.lower_bound * np.log(2)
     q, y, levels = np.full(9, 1 / 9), np.linspace(-2.5, 2.5, 9)[:, None], []
     for _ in range(12):
-        q, y, F = settle(best.solution.problem, lam, q, y, 0.0, steps=4)
+        q, y, _, F = settle(best.solution.problem, lam, q, y, 0.0, steps=4)
         levels.append(F)
     assert (np.diff(levels) <= 1e-15).all() and levels[-1] == pytest.approx(least, abs=1e-6)
     assert levels[0] > least and q.sum() == pytest.approx(1, abs=1e-4)

@@ -235,3 +235,10 @@ def test_symmetry_does_not_depend_on_the_units_of_the_axes():
         with pytest.raises(ValueError, match="asymmetry"):
             mfrd.mahalanobis(C)
     assert mfrd.mahalanobis([[1e10, 0.9], [0.9 * (1 + 1e-12), 1e-10]]).covariance.shape == (2, 2)
+
+
+def test_a_covariance_whose_inverse_is_no_metric_in_floats_is_refused():
+    along = np.array([0.44, 0.33, 0.41])
+    assert mfrd.mahalanobis(np.outer(along, along) + 1e-8 * np.eye(3)).metric.shape == (3, 3)
+    with pytest.raises(ValueError, match="singular but for rounding, of condition 5e"):
+        mfrd.mahalanobis(np.outer(along, along) + 1e-12 * np.eye(3))
