@@ -9,6 +9,7 @@ from .codebooks.lloyd import lloyd_max
 from .codebooks.refinement import merge, refine
 from .coding.check import Check
 from .coding.codec import Codec
+from .coding.compress import compress, decompress
 from .coding.container import CorruptStream
 from .coding.stream import Stream, draw, measure
 from .problems.densities import Density
@@ -60,7 +61,9 @@ __all__ = [
     "backends",
     "blahut_arimoto",
     "bumps",
+    "compress",
     "coordinate",
+    "decompress",
     "distortion_at_rate",
     "draw",
     "ecsq",

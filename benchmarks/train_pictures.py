@@ -1,0 +1,204 @@
+"""Train the networks of mfrd.compress on pictures that no table or test measures, and write mfrd/coding/pictures.npz.
+
+    python benchmarks/train_pictures.py --crops 180 --epochs 5 --walls FOLDER
+
+Crops of the pictures below, at steps drawn at random, are coded with the networks that are there; what the coder saw of
+each coefficient, and what it chose, is what the next networks learn. Needs torch, scikit-learn and mahotas, and for
+--walls the photographs of Debian's package mate-backgrounds (usr/share/backgrounds/mate/nature), each a third in size.
+Never here: those that benchmarks/rivals.py measures.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import matplotlib
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import gaussian_filter
+
+from mfrd.coding import contexts, pictures, wavelet
+
+SEED = 17
+SIDE = 256  # of a crop
+IDLE = 0.12  # the share kept of coefficients among zeros, each with the weight 1 / IDLE
+QUIET = 14  # features below which a coefficient is among zeros
+HIDDEN = {"m": (96, 48), "s": (32, 16)}
+BATCH, RATE = 4096, 2e-3
+SKIMAGE = (
+    "coffee.png rocket.jpg brick.png grass.png gravel.png hubble_deep_field.jpg ihc.png motorcycle_left.png".split()
+)
+TARGET = Path(pictures.__file__).with_name("pictures.npz")
+
+
+def shrunk(plane: np.ndarray, by: int) -> np.ndarray:
+    h, w = (size // by * by for size in plane.shape)
+    return np.rint(plane[:h, :w].reshape(h // by, by, w // by, by).mean(axis=(1, 3)))
+
+
+def sources(walls: Path | None) -> list[np.ndarray]:
+    """Planes of the pictures to learn from."""
+    import mahotas
+    import skimage
+    import sklearn
+
+    data = {package: Path(package.__file__).parent for package in (skimage, mahotas, sklearn)}
+    paths = [(data[skimage] / "data" / name, 1) for name in SKIMAGE] + [(data[skimage] / "data/retina.jpg", 2)]
+    paths += [(data[skimage] / "data" / name, 1) for name in ("color.png", "cell.png")]
+    paths += [(data[sklearn] / "datasets/images/flower.jpg", 1)]
+    demos = data[mahotas] / "demos/data"
+    paths += [(demos / "luispedro.jpg", 1), (demos / "lena.jpg", 1), (demos / "nuclear.png", 2)]
+    paths += [(demos / "DepartmentStore.jpg", 2)]
+    paths += [(path, 3) for path in sorted(walls.glob("*.jpg"))] if walls else []
+    found = []
+    for path, by in paths:
+        picture = np.asarray(Image.open(path).convert("RGB"), float)
+        found += [shrunk(picture[..., channel], by) for channel in ((0, 1) if by == 1 else (1,))]
+    return found
+
+
+def page(rng: np.random.Generator, shape: tuple[int, int] = (SIDE, 384)) -> np.ndarray:
+    """A page of random letters, blurred, lit from one side, with noise."""
+    fonts = sorted((Path(matplotlib.__file__).parent / "mpl-data/fonts/ttf").glob("DejaVu*.ttf"))
+    image, y, size = Image.new("L", shape[::-1], 255), int(rng.integers(10)), int(rng.integers(9, 30))
+    font = ImageFont.truetype(str(fonts[rng.integers(len(fonts))]), size)
+    while y < shape[0]:
+        text = "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJ,.0123456789       "), 80))
+        ImageDraw.Draw(image).text((int(rng.integers(20)), y), text, fill=0, font=font)
+        y += int(size * rng.uniform(1.1, 1.8))
+    ink = gaussian_filter(np.asarray(image, float), rng.uniform(0.3, 1.2))
+    light = 1 + sum(
+        rng.uniform(-0.4, 0.4) * axis for axis in np.meshgrid(*(np.linspace(0, 1, n) for n in shape), indexing="ij")
+    )
+    noisy = (60 * rng.random() + ink * rng.uniform(0.4, 0.8)) * light / light.max() + rng.normal(
+        0, rng.uniform(0, 4), shape
+    )
+    return np.clip(np.rint(noisy), 0, 255)
+
+
+def crops(rng: np.random.Generator, count: int, walls: Path | None) -> Iterator[np.ndarray]:
+    """Yields crops, one in six a page, some halved in size, turned and mirrored."""
+    planes = sources(walls)
+    for number in range(count):
+        plane = page(rng) if number % 6 == 5 else planes[rng.integers(len(planes))]
+        if rng.random() < 0.25 and min(plane.shape) > 2 * SIDE:
+            plane = shrunk(plane, 2)
+        top, left = (rng.integers(max(1, size - SIDE + 1)) for size in plane.shape)
+        plane = plane[top : top + SIDE, left : left + SIDE]
+        plane = plane.T if rng.random() < 0.5 else plane
+        yield np.ascontiguousarray(plane[:: rng.choice((-1, 1)), :: rng.choice((-1, 1))])
+
+
+def coded(picture: np.ndarray, rng: np.random.Generator) -> tuple[list, np.ndarray, tuple]:
+    """(what the encoder saw, decoded picture, base steps and mask) at steps drawn at random."""
+    (h, w), mask = picture.shape, np.zeros(picture.shape, bool)
+    top, left = rng.integers(h // 2), rng.integers(w // 2)
+    mask[top : top + h // 2, left : left + w // 2] = True
+    outer = np.exp(rng.uniform(np.log(6), np.log(90)))
+    inner = outer / np.exp(rng.uniform(0, 2))
+    unit = 2.0**-8
+    low, bands = wavelet.analyse_picture(picture / unit)
+    side = pictures.Encoder(low, bands, pictures.PRICE)
+    side.seen = []
+    steps = pictures.steps_of(wavelet.energies(mask), wavelet.energies(~mask), inner / unit, outer / unit)
+    found = pictures.walk(side, steps, contexts.model()) * unit
+    return side.seen, found, (inner, outer, mask)
+
+
+def gathered(count: int, walls: Path | None) -> tuple[list, list]:
+    """For each phase (features, k, Q, weight) of magnitudes, and (features, column, minus, weight) of signs."""
+    rng = np.random.default_rng(SEED)
+    sizes, signs = ([[] for _ in contexts.PHASES] for _ in range(2))
+    for picture in crops(rng, count, walls):
+        for phase, features, k, Q, turned, able, minus in coded(picture, rng)[0]:
+            busy = (features[:, :-9].max(axis=1) >= QUIET) | (k > 0)
+            keep = busy | (rng.random(len(k)) < IDLE)
+            weight = np.where(busy, 1, 1 / IDLE)[keep].astype(np.float32)
+            sizes[phase].append((features[keep].astype(np.uint8), np.minimum(k[keep], 255), Q[keep], weight))
+            some = k[able] > 0
+            which = np.minimum(k[able][some], contexts.SIGNS) - 1
+            signs[phase].append(
+                (turned[some].astype(np.int16), which, minus[able][some], np.ones(some.sum(), np.float32))
+            )
+    return tuple([tuple(map(np.concatenate, zip(*found))) for found in kind] for kind in (sizes, signs))
+
+
+def trained(name: str, data: tuple, epochs: int) -> list[torch.nn.Linear]:
+    """The layers of one network."""
+    features, k, second, weight = map(torch.from_numpy, data)
+    k, second, odd = k.long(), second.long(), name == "s"
+    sizes = (features.shape[1], *HIDDEN[name], contexts.SIGNS if odd else 2 * contexts.FLAGS)
+    torch.manual_seed(SEED)
+    layers = torch.nn.ModuleList([torch.nn.Linear(a, b, bias=not odd) for a, b in zip(sizes, sizes[1:])])
+    steps, batch = epochs * max(1, len(k) // BATCH), min(BATCH, len(k))
+    optimiser = torch.optim.Adam(layers.parameters(), lr=RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps + 1, pct_start=0.1)
+    flags, every = torch.arange(contexts.FLAGS), torch.arange(batch)
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits
+    for epoch in range(epochs):
+        order, losses, begun = torch.randperm(len(k)), [], time.process_time()
+        for at in range(0, len(k) - batch + 1, batch):
+            i = order[at : at + batch]
+            x = features[i].float() / 32
+            for layer in layers[:-1]:
+                x = layer(x).clamp(-8 if odd else 0, 8)
+            z = layers[-1](x)
+            if odd:
+                loss = entropy(z[every, k[i]], second[i].float(), reduction="none")
+            else:
+                z = z.view(batch, 2, contexts.FLAGS)[every, second[i]]
+                loss = entropy(z, (k[i, None] > flags).float(), reduction="none")
+                loss = (loss * (k[i, None] >= flags)).sum(1)
+            loss = (loss * weight[i]).sum() / weight[i].sum()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            losses.append(loss.item() / np.log(2))
+        print(
+            f"{name} {len(k)} samples, epoch {epoch}: {np.mean(losses):.5f} bits, {time.process_time() - begun:.0f} s",
+            flush=True,
+        )
+    return list(layers)
+
+
+def integers(layers: list[torch.nn.Linear], name: str) -> dict[str, np.ndarray]:
+    """Weights and biases as contexts.Network takes them."""
+    found = {}
+    for at, layer in enumerate(layers):
+        found[f"{name}W{at}"] = np.rint(layer.weight.detach().numpy().T * contexts.SCALE).astype(np.int16)
+        bias = np.zeros(layer.out_features) if layer.bias is None else layer.bias.detach().numpy()
+        found[f"{name}b{at}"] = np.rint(bias * 32 * contexts.SCALE).astype(np.int32)
+    return found
+
+
+def squash() -> np.ndarray:
+    """Probabilities out of 2^16 of the logits 0, 1 / 256, ..., 11, rounded correctly."""
+    exact = (Decimal(1 << 16) / (1 + (Decimal(-z) / contexts.HALF).exp()) for z in range(contexts.MOST_LOGIT + 1))
+    return np.array([min(65535, int(p.to_integral_value())) for p in exact], np.uint16)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--crops", type=int, default=180)
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--walls", type=Path)
+    parser.add_argument("--only", default="ms", help="m: magnitudes, s: signs")
+    parser.add_argument("--to", type=Path, default=TARGET)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    begun = time.process_time()
+    gatherings = dict(zip("ms", gathered(options.crops, options.walls)))
+    print(f"gathered in {time.process_time() - begun:.0f} s", flush=True)
+    stored = dict(np.load(TARGET)) | {"squash": squash()}
+    for name in options.only:
+        for phase, data in enumerate(gatherings[name]):
+            stored = {key: value for key, value in stored.items() if not key.startswith(f"{name}{phase}")}
+            stored |= integers(trained(name, data, options.epochs), f"{name}{phase}")
+    np.savez_compressed(options.to, **stored)

@@ -1,0 +1,219 @@
+"""What is known of a wavelet coefficient before it is decoded, and the probabilities that follow from it, in integers.
+
+A band is coded in four phases, the positions (0, 0), (1, 1), (0, 1), (1, 0) of every square of two by two, so that
+three coefficients of four see neighbours on both sides. What a coefficient may depend on:
+
+    the band itself       neighbours that earlier phases hold
+    its parent            three by three coefficients of the same orientation, one level coarser
+    its siblings          three by three coefficients of each orientation of the level that is already there
+    the lower band        differences of the picture decoded so far, where edges show
+
+Magnitudes follow from amplitudes a, each against the step S of the coefficient asked about, in sixteenths of an octave
+of 1 + 16 a / S, read off the bits of a single: its exponent, and its fraction as if the logarithm were linear between
+powers of two. Signs follow from signed values, in eighths of a step.
+
+A fixed network turns the features of a phase into logits, trained once on other pictures
+(benchmarks/train_pictures.py). Features, weights and what the layers hand on are integers, and its sums stay below
+2^24, which `Network` checks: a product of matrices in single precision is then exact, in any order, with fused
+additions or without. Quotients and products of single elements are rounded correctly by IEEE 754. So every machine
+finds the same probabilities, as decoding needs.
+"""
+
+from importlib.resources import files
+
+import numpy as np
+
+PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
+PAD = 3  # samples around a plane, as far as a feature looks
+REACH = range(-PAD, PAD + 1)
+FAR = 10  # squared distance of the farthest neighbour
+ONE = 0x3F800000  # the bits of 1.0 in single precision
+NINE = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
+LEVELS = 6  # at most, of the wavelet
+ORIENTATIONS = 3  # high across columns; across rows, transposed; both
+MARK = 32  # a feature that says yes
+
+FLAGS = 14  # magnitude > 0, > 1, ... that have a probability of their own
+SIGNS = 4  # magnitudes 1, 2, 3, more, whose signs are of different certainty
+SCALE, HALF = 512, 256  # a weight of one; a logit of one
+TOP = 255  # of a feature or a layer
+MOST_LOGIT = 11 * HALF
+BITS = 16  # of a probability
+EXACT = 1 << 24  # below this, sums of integers in single precision are exact
+
+
+def known(phase: int) -> list[tuple[int, int]]:
+    """Offsets of the neighbours that the phases before this one hold, the nearest first."""
+    (y, x), before = PHASES[phase], PHASES[:phase]
+    reach = [(dy, dx) for dy in REACH for dx in REACH if dy * dy + dx * dx <= FAR]
+    held = [(dy, dx) for dy, dx in reach if ((y + dy) % 2, (x + dx) % 2) in before]
+    return sorted(held, key=lambda at: at[0] ** 2 + at[1] ** 2)
+
+
+KNOWN = tuple(known(phase) for phase in range(len(PHASES)))
+
+
+def padded(plane: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A plane cut to a shape or continued by its edge, zero where there is none, and PAD samples more on all sides."""
+    plane = plane[: shape[0], : shape[1]]
+    more = [(PAD, PAD + size - have) for size, have in zip(shape, plane.shape)]
+    return np.pad(plane, more, mode="edge" if plane.size else "constant")
+
+
+def octaves(amplitudes: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Sixteenths of an octave of 1 + 16 a / S, linear between powers of two: integers 0 .. 255."""
+    ratio = np.float32(1) + np.float32(16) * (amplitudes.astype(np.float32) / steps)
+    return np.minimum((ratio.view(np.int32) - ONE) >> 19, TOP)
+
+
+def differences(low: np.ndarray) -> list[np.ndarray]:
+    """Differences of a padded lower band about the place of a high coefficient, planes of its shape without the PAD.
+
+    A coefficient of a band that is high across columns stands between low[:, j] and low[:, j + 1].
+    """
+    h, w = low.shape[0] - 2 * PAD, low.shape[1] - 2 * PAD
+    at = lambda dy, dx: low[PAD + dy : PAD + dy + h, PAD + dx : PAD + dx + w]
+    across = lambda dy, dx: at(dy, dx + 1) - at(dy, dx)
+    down = lambda dy, dx: at(dy + 1, dx) - at(dy, dx)
+    return [
+        *(across(dy, dx) for dy, dx in NINE),
+        *(at(dy, 2) - 3 * at(dy, 1) + 3 * at(dy, 0) - at(dy, -1) for dy in (-1, 0, 1)),
+        *(down(dy, dx) for dy in (-1, 0) for dx in (0, 1)),
+        *(at(2, dx) - 3 * at(1, dx) + 3 * at(0, dx) - at(-1, dx) for dx in (0, 1)),
+        across(1, 0) - across(0, 0),
+        across(0, 0) - across(-1, 0),
+        across(0, 1) - across(0, 0),
+        across(0, 0) - across(0, -1),
+    ]
+
+
+class Surroundings:
+    """The planes around one band, all integers, and the features of each of its phases.
+
+    Parameters
+    ----------
+    low : (h', w')
+        The lower band of the level.
+    parent : (h'', w'')
+        Coefficients, of size zero at the coarsest level.
+    siblings : two planes
+        Coefficients of the other orientations, of size zero where they come later.
+    steps : (h, w)
+    level, orientation : int
+        From the finest, and as in ORIENTATIONS.
+    """
+
+    def __init__(
+        self,
+        low: np.ndarray,
+        parent: np.ndarray,
+        siblings: list[np.ndarray],
+        steps: np.ndarray,
+        level: int,
+        orientation: int,
+    ) -> None:
+        h, w = steps.shape
+        self.steps, self.marks = steps, (level, LEVELS + orientation)
+        self.own = np.zeros((h + 2 * PAD, w + 2 * PAD), np.int64)
+        self.parent = padded(parent, ((h + 1) // 2, (w + 1) // 2))
+        self.siblings = [padded(plane, (h, w)) for plane in siblings]
+        self.differences = differences(padded(low, (h, w)))
+
+    def put(self, phase: int, values: np.ndarray) -> None:
+        """Take the coefficients (rows, columns) of a phase."""
+        (y, x), (h, w) = PHASES[phase], self.steps.shape
+        self.own[PAD + y : PAD + h : 2, PAD + x : PAD + w : 2] = values
+
+    def coefficients(self) -> np.ndarray:
+        """The band (h, w), as far as it is there."""
+        return self.own[PAD:-PAD, PAD:-PAD]
+
+    def planes(self, phase: int) -> np.ndarray:
+        """What is known, signed: (planes, rows, columns)."""
+        y, x = PHASES[phase]
+        rows, columns = self.steps[y::2, x::2].shape
+        there = lambda plane, dy, dx: plane[PAD + y + dy :: 2, PAD + x + dx :: 2][:rows, :columns]
+        planes = [there(self.own, *at) for at in KNOWN[phase]]
+        planes += [self.parent[PAD + dy :, PAD + dx :][:rows, :columns] for dy, dx in NINE]
+        planes += [there(plane, *at) for plane in self.siblings for at in NINE]
+        planes += [plane[y::2, x::2] for plane in self.differences]
+        return np.stack(planes)
+
+    def magnitudes(self, phase: int, planes: np.ndarray) -> np.ndarray:
+        """Features of the magnitudes of a phase: (rows columns, features) singles that hold 0 .. 255."""
+        y, x = PHASES[phase]
+        steps, k = self.steps[y::2, x::2].astype(np.float32), len(KNOWN[phase])
+        near = np.abs(planes)
+        sums = [near[part].sum(axis=0) for part in (slice(0, k), slice(k, k + 9), slice(k + 9, k + 27))]
+        marks = np.zeros((LEVELS + ORIENTATIONS,) + steps.shape, np.int64)
+        marks[list(self.marks)] = MARK
+        found = np.concatenate([octaves(near, steps), octaves(np.stack(sums), steps), marks])
+        return found.reshape(len(found), -1).T.astype(np.float32)
+
+    def signs(self, phase: int, planes: np.ndarray, where: np.ndarray) -> np.ndarray:
+        """Features of the signs of coefficients (N,) of a phase, by their places row by row: (N, features) singles."""
+        y, x = PHASES[phase]
+        steps = self.steps[y::2, x::2].ravel()[where].astype(np.float32)
+        values = planes.reshape(len(planes), -1)[:, where].astype(np.float32) / steps
+        found = np.clip(np.rint(np.float32(8) * values), -TOP // 2, TOP // 2)
+        turned = found * np.float32(self.marks[1] == LEVELS + 2)  # of the diagonal band, whose signs follow others
+        return np.concatenate([found - turned, turned]).T
+
+
+class Network:
+    """A fixed network of integers: layers of weights (inputs, outputs) and biases (outputs,).
+
+    Between layers, sums are divided by SCALE, rounded down and cut to 0 .. TOP, or -TOP .. TOP where it is odd; the
+    last layer gives logits in 1 / HALF.
+
+    Raises ValueError where a sum could reach 2^24.
+    """
+
+    def __init__(self, layers: list[tuple[np.ndarray, np.ndarray]], *, odd: bool) -> None:
+        self.layers = [(W.astype(np.float32), b.astype(np.float32)) for W, b in layers]
+        self.least = np.float32(-TOP if odd else 0)
+        for W, b in layers:
+            if (
+                most := int((np.abs(W.astype(np.int64)).sum(axis=0) * TOP + np.abs(b.astype(np.int64))).max())
+            ) >= EXACT:
+                raise ValueError(f"a sum of the network may reach {most}; expected below 2^24, where singles are exact")
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """Integers (N, outputs) within +-MOST_LOGIT of features (N, inputs)."""
+        at = features
+        for W, b in self.layers[:-1]:
+            at = np.clip(np.floor((at @ W + b) * np.float32(1 / SCALE)), self.least, np.float32(TOP))
+        W, b = self.layers[-1]
+        # of layers in 1 / 32 and weights in 1 / 512, logits in 1 / 256: a 64th of the sums
+        return np.clip(np.floor((at @ W + b) * np.float32(1 / 64)), -MOST_LOGIT, MOST_LOGIT).astype(np.int32)
+
+
+class Model:
+    """The networks of the package and their table of probabilities: .magnitudes and .signs, a network a phase.
+
+    .squash (2 MOST_LOGIT + 1,) integers out of 2^BITS; .costs: bits of a yes, and of a no, of each logit.
+    """
+
+    def __init__(self, stored: dict[str, np.ndarray]) -> None:
+        layers = lambda name, phase: [
+            (stored[f"{name}{phase}W{at}"], stored[f"{name}{phase}b{at}"])
+            for at in range(sum(key.startswith(f"{name}{phase}W") for key in stored))
+        ]
+        self.magnitudes = [Network(layers("m", phase), odd=False) for phase in range(len(PHASES))]
+        self.signs = [Network(layers("s", phase), odd=True) for phase in range(len(PHASES))]
+        half = stored["squash"].astype(np.int64)  # of the logits from 0 on
+        self.squash = np.concatenate([(1 << BITS) - half[:0:-1], half])
+        self.costs = tuple(
+            -np.log2(p / (1 << BITS)).astype(np.float32) for p in (self.squash, (1 << BITS) - self.squash)
+        )
+
+
+_held: list[Model] = []
+
+
+def model() -> Model:
+    """The model of the package, read once."""
+    if not _held:
+        with files(__package__).joinpath("pictures.npz").open("rb") as stored:
+            _held.append(Model(dict(np.load(stored))))
+    return _held[0]

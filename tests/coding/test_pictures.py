@@ -1,0 +1,308 @@
+"""Pictures of two fidelities: both targets, from the bytes alone, the same picture everywhere."""
+
+import ast
+import hashlib
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage import data
+
+import mfrd
+from mfrd.coding import contexts, dependent, pictures, wavelet
+
+CAMERA = data.camera()
+
+
+def disc(h, w, radius):
+    """A disc in the middle of an (h, w) mask."""
+    return np.add.outer((np.arange(h) - h // 2) ** 2, (np.arange(w) - w // 2) ** 2) < radius**2
+
+
+def decibels(picture, decoded, mask, peak=255):
+    return 10 * np.log10(peak**2 / np.mean((decoded - picture)[mask] ** 2))
+
+
+@pytest.fixture(scope="module")
+def crop():
+    """(picture, mask, file) of 61 x 83 pixels at 40 and 30 dB."""
+    picture, mask = CAMERA[100:161, 200:283], disc(61, 83, 20)
+    return picture, mask, mfrd.compress(picture, mask, inside=40, outside=30, peak=255)
+
+
+# --- both targets, from the bytes alone -----------------------------------------------------------
+
+
+def test_both_targets_are_met_and_hardly_exceeded(crop):
+    picture, mask, file = crop
+    decoded = mfrd.decompress(file)
+    assert decoded.shape == picture.shape and np.all(decoded == np.rint(decoded))
+    assert 0 <= decoded.min() and decoded.max() <= 255
+    assert 40 <= decibels(picture, decoded, mask) <= 40.05
+    assert 30 <= decibels(picture, decoded, ~mask) <= 30.05
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (37, 1), (2, 3), (17, 31), (40, 16)])
+def test_any_size_in_units_of_the_signal(shape):
+    rng = np.random.default_rng(0)
+    picture = 1e-6 * (1e3 + np.cumsum(np.cumsum(rng.normal(size=shape), axis=0), axis=1))
+    mask = rng.random(shape) < 0.4
+    decoded = mfrd.decompress(mfrd.compress(picture, mask, inside=2e-7, outside=6e-7))
+    assert decoded.shape == shape
+    for side, rms in ((mask, 2e-7), (~mask, 6e-7)):
+        assert not side.any() or np.sqrt(np.mean((decoded - picture)[side] ** 2)) <= rms
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_mask_of_all_or_none_asks_for_one_side_alone(share):
+    picture, mask = CAMERA[100:140, 200:250], np.full((40, 50), bool(share))
+    decoded = mfrd.decompress(mfrd.compress(picture, mask, inside=38, outside=33, peak=255))
+    wanted = 38 if share else 33
+    assert wanted <= decibels(picture, decoded, mask | True) <= wanted + 0.05
+
+
+def test_a_rectangle_costs_its_corners_and_another_mask_its_outline():
+    h, w = 200, 300
+    box, round_ = np.zeros((h, w), bool), disc(h, w, 70)
+    box[40:90, 100:220] = True
+    assert pictures.rectangle(box) == (40, 90, 100, 220) and pictures.rectangle(round_) is None
+    holes = box.copy()
+    holes[50, 150] = False
+    assert pictures.rectangle(holes) is None
+    for mask, most in ((round_, 110), (holes, 110), (np.random.default_rng(0).random((h, w)) < 0.5, h * w / 8 * 1.02)):
+        sink = pictures.Sink()
+        pictures.code_mask(mask, mask.shape, sink.echo)
+        assert np.array_equal(pictures.code_mask(None, mask.shape, pictures.Tap(sink.data()).echo), mask)
+        assert len(sink.data()) <= most
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_constant_picture_takes_a_head_and_little_more(level):
+    picture = np.full((30, 28), level, np.uint8)
+    mask = np.zeros(picture.shape, bool)
+    mask[:20, :10] = True
+    file = mfrd.compress(picture, mask, inside=60, outside=50, peak=255)
+    assert np.abs(mfrd.decompress(file) - level).max() <= 2 and len(file) < 60
+
+
+def test_whole_numbers_come_back_exactly_where_that_is_asked(crop):
+    picture, mask, _ = crop
+    picture, mask = picture[:24, :20], mask[:24, :20] | True
+    assert np.array_equal(mfrd.decompress(mfrd.compress(picture, mask, inside=100, outside=100, peak=255)), picture)
+
+
+def test_without_a_peak_values_stay_between_whole_numbers():
+    picture, mask = CAMERA[:30, :30] + 0.25, disc(30, 30, 9)
+    decoded = mfrd.decompress(mfrd.compress(picture, mask, inside=0.05, outside=0.2))
+    assert np.sqrt(np.mean((decoded - picture)[mask] ** 2)) <= 0.05 and not np.all(decoded == np.rint(decoded))
+
+
+def test_bytes_of_two_crops():
+    """What the codec takes today; fewer is progress."""
+    found = []
+    for picture in (CAMERA[104:148, 220:268], data.coins()[40:85, 40:83]):
+        mask = np.zeros(picture.shape, bool)
+        mask[10:30, 15:40] = True
+        found.append(len(mfrd.compress(picture, mask, inside=40, outside=30, peak=255)))
+    assert found == [208, 236]
+
+
+# --- two prices -----------------------------------------------------------------------------------
+
+
+def test_energies_are_those_of_the_functions_of_synthesis():
+    mask = np.random.default_rng(1).random((67, 90)) < 0.4
+    low, bands = wavelet.analyse_picture(np.zeros(mask.shape))
+    found = wavelet.energies(mask)
+    for level, orientation, at in (
+        (0, 0, (3, 2)),
+        (0, 2, (0, 0)),
+        (1, 1, (7, 11)),
+        (2, 2, (32, 44)),
+        (None, 0, (2, 3)),
+    ):
+        zeros = [np.zeros(band.shape, np.int64) for band in (low, *(band for three in bands for band in three))]
+        one = zeros[0] if level is None else zeros[1 + 3 * level + orientation]
+        one[at] = 1 << 24
+        picture = zeros[0]
+        for three in zip(zeros[1::3], zeros[2::3], zeros[3::3]):
+            picture = wavelet.synthesise_level(picture, three)
+        energy = (found[0] if level is None else found[1][level][orientation])[at] / 2.0 ** (2 * wavelet.UNIT)
+        assert energy == pytest.approx(((picture / 2.0**24)[mask] ** 2).sum(), rel=1e-4, abs=1e-6)
+
+
+def test_a_step_on_one_side_alone_is_that_sides():
+    inside, outside = (np.array([[1 << 40, 0]]), []), (np.array([[0, 1 << 38]]), [])
+    assert pictures.steps_of(inside, outside, 3000, 7000)[0].tolist() == [[3000, 14000]]
+
+
+def test_the_trellis_is_the_cheapest_of_all_paths():
+    rng = np.random.default_rng(2)
+    cost = rng.random((5, 4, 3)).astype(np.float32)
+    codes = dependent.cheapest(cost)
+    for lane in range(3):
+        best = np.inf
+        for path in np.ndindex(*(2,) * 5):
+            state = total = 0
+            for step, parity in enumerate(path):
+                total += cost[step, 2 * (state & 1) + parity, lane]
+                state = dependent.NEXT[state, parity]
+            best = min(best, total)
+        assert sum(cost[t, codes[t, lane], lane] for t in range(5)) == pytest.approx(best)
+
+
+# --- the same picture everywhere ------------------------------------------------------------------
+
+
+def lifted(low, high):
+    """wavelet.synthesise in Python's own integers."""
+    n, unit = len(low) + len(high), wavelet.FRACTION
+    rounded = lambda x: int((Fraction(x) / 2**unit + Fraction(1, 2)).__floor__())
+    if not high:
+        return low
+    line = [0] * n
+    line[0::2], line[1::2] = [rounded(x * wavelet.LOW) for x in low], [rounded(x * wavelet.HIGH) for x in high]
+    mirror = lambda i: -i if i < 0 else 2 * (n - 1) - i if i >= n else i
+    for at in (3, 2, 1, 0):
+        for i in range(1 - at % 2, n, 2):
+            line[i] -= rounded(wavelet.FACTORS[at] * (line[mirror(i - 1)] + line[mirror(i + 1)]))
+    return line
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 8, 13])
+def test_synthesis_is_that_of_exact_integers(n):
+    rng = np.random.default_rng(n)
+    low, high = (rng.integers(-(1 << 30), 1 << 30, size) for size in ((n + 1) // 2, n // 2))
+    assert wavelet.synthesise(low, high).tolist() == lifted(low.tolist(), high.tolist())
+
+
+def test_logits_are_those_of_exact_integers():
+    rng = np.random.default_rng(3)
+    network = contexts.model().magnitudes[2]
+    features = rng.integers(0, 256, (20, len(network.layers[0][0])))
+    at = features
+    for W, b in network.layers[:-1]:
+        at = np.clip((at @ W.astype(np.int64) + b.astype(np.int64)) // contexts.SCALE, 0, contexts.TOP)
+    W, b = network.layers[-1]
+    exact = (at @ W.astype(np.int64) + b.astype(np.int64)) // 64
+    exact = np.clip(exact, -contexts.MOST_LOGIT, contexts.MOST_LOGIT)
+    assert np.array_equal(network.logits(features.astype(np.float32)), exact)
+
+
+def test_networks_whose_sums_could_be_rounded_are_refused():
+    W, b = np.full((66, 1), 1000), np.zeros(1)
+    with pytest.raises(ValueError, match=r"may reach 16830000; expected below 2\^24"):
+        contexts.Network([(W, b)], odd=False)
+
+
+def test_octaves_are_bytes_of_a_logarithm():
+    a = np.array([0, 1, 16, 160, 10**9])
+    assert contexts.octaves(a, np.full(5, 16, np.float32)).tolist() == [0, 16, 65, 116, 255]
+
+
+PROGRAM = """
+import sys, hashlib, mfrd
+print(hashlib.sha256(mfrd.decompress(sys.stdin.buffer.read()).tobytes()).hexdigest())
+"""
+
+
+def test_without_the_processors_special_units_the_same_picture(crop):
+    """NumPy's vector units off, linear algebra of an old processor: other orders of summation, no fused additions."""
+    features = np._core._multiarray_umath.__cpu_features__
+    off = " ".join(name for name in ("AVX2", "FMA3", "AVX512F", "AVX512_SKX", "AVX512_ICL") if features.get(name))
+    environment = {**os.environ, "NPY_DISABLE_CPU_FEATURES": off, "OPENBLAS_CORETYPE": "Prescott"}
+    environment["PYTHONPATH"] = str(Path(mfrd.__file__).parents[1])
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PROGRAM], input=crop[2], env=environment, capture_output=True
+    )
+    assert run.stdout.decode().strip() == hashlib.sha256(mfrd.decompress(crop[2]).tobytes()).hexdigest(), run.stderr
+
+
+def test_nothing_on_the_way_of_a_decoder_is_rounded_as_a_machine_likes():
+    """Means, logarithms and exponentials of floats occur on the encoder's way alone."""
+    free = {"Encoder", "Trial", "Search", "quantise", "golomb_bits", "analyse", "analyse_picture", "Model", "WINDOW"}
+    rounded = {"log", "log2", "exp", "exp2", "mean", "dot", "einsum", "power"}
+    names = lambda node: (
+        {getattr(node, "name", None)} | {each.id for each in getattr(node, "targets", ())[:1] if hasattr(each, "id")}
+    )
+    seen = set()
+    for module in (pictures, contexts, wavelet, dependent):
+        tree = ast.parse(Path(module.__file__).read_text())
+        for node in tree.body:
+            called = {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)} & rounded
+            seen |= names(node) & free if called else set()
+            assert not called or names(node) & free, (module, node)
+    assert {"Model", "Search", "WINDOW"} <= seen
+
+
+# --- damage and misuse ----------------------------------------------------------------------------
+
+
+def test_damaged_files_are_refused(crop):
+    file = crop[2]
+    for at in range(0, len(file), 37):
+        with pytest.raises(mfrd.CorruptStream):
+            mfrd.decompress(file[:at] + bytes([file[at] ^ 1]) + file[at + 1 :])
+        with pytest.raises(mfrd.CorruptStream):
+            mfrd.decompress(file[:at])
+    with pytest.raises(mfrd.CorruptStream, match="the check of a file"):
+        mfrd.decompress(file + b"\0")
+    with pytest.raises(mfrd.CorruptStream, match="expected a file of mfrd.compress"):
+        mfrd.decompress(b"MFRD" + file[4:])
+
+
+@pytest.mark.parametrize(
+    "body, said",
+    [
+        (b"mp\x07", "kind is 7"),
+        (b"mp\x21", "ends at byte"),
+        (b"mp\x21" + b"\xff" * 10, "more than 63 bits"),
+        (b"mp\x21" + pictures.varints(1 << 20, 1 << 20), "expected 1 to"),
+        (b"mp\x21" + pictures.varints(0, 5), "a picture of 0 x 5"),
+    ],
+)
+def test_files_with_a_check_and_without_sense_are_refused(body, said):
+    with pytest.raises(mfrd.CorruptStream, match=said):
+        mfrd.decompress(body + pictures.check_of(body))
+
+
+def test_payloads_that_no_encoder_writes_end(crop):
+    rng = np.random.default_rng(4)
+    for _ in range(3):
+        body = crop[2][:20] + rng.bytes(60)
+        try:
+            assert mfrd.decompress(body + pictures.check_of(body)).shape == crop[0].shape
+        except mfrd.CorruptStream:
+            pass
+
+
+PICTURE, MASK = np.zeros((4, 5)), np.ones((4, 5), bool)
+
+
+@pytest.mark.parametrize(
+    "picture, mask, targets, error, said",
+    [
+        (PICTURE, MASK[:3], {}, ValueError, r"shape \(4, 5\) and a mask of shape \(3, 5\)"),
+        (PICTURE[0], MASK[0], {}, ValueError, "expected a picture"),
+        (np.zeros((0, 5)), np.ones((0, 5), bool), {}, ValueError, "at least one sample"),
+        (PICTURE, MASK.astype(int), {}, TypeError, "the mask is of int"),
+        (PICTURE * np.nan, MASK, {}, ValueError, "20 samples are not finite"),
+        (PICTURE, MASK, {"inside": 0}, ValueError, "inside is 0; expected a root mean square"),
+        (PICTURE, MASK, {"outside": np.inf}, ValueError, "outside is inf"),
+        (PICTURE, MASK, {"peak": 255, "inside": 300}, ValueError, "inside is 300; expected decibels"),
+        (PICTURE, MASK, {"peak": 0}, ValueError, "peak is 0"),
+        (np.arange(20.0).reshape(4, 5), MASK, {"inside": 1e-9}, ValueError, "are not reached"),
+    ],
+)
+def test_misuse_is_named(picture, mask, targets, error, said):
+    with pytest.raises(error, match=said):
+        mfrd.compress(picture, mask, **{"inside": 1.0, "outside": 1.0, **targets})
+
+
+def test_decompress_takes_bytes():
+    with pytest.raises(TypeError, match="data is str; expected bytes"):
+        mfrd.decompress("mp")
