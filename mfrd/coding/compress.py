@@ -73,6 +73,8 @@ def compress(
             f"{(~np.isfinite(signal)).sum()} samples are not finite; expected numbers: fill the gaps first"
         )
     targets = np.array([squared(inside, peak, "inside"), squared(outside, peak, "outside")])
+    if signal.min() == signal.max():
+        return pictures.constant(signal)
     levels = peak is not None and float(peak).is_integer() and bool(np.all((signal >= 0) & (signal <= peak)))
     whole = levels and bool(np.all(signal == np.rint(signal)))
     return pictures.Search(signal, mask, targets, int(peak) if whole and peak is not None else None).run().data

@@ -6,7 +6,7 @@ so that one price per squared step is two prices per squared error: D_in and D_o
 lie on one side alone, and any mask will do. The encoder minimises squared error plus a price times bits over the
 trellis of dependent.py and turns D_in and D_out until both targets are met. The file, all numbers little-endian:
 
-    prefix   "mp", kind (u8: version, and what follows)
+    prefix   "mp", kind (u8: version, and what follows; of a constant picture sizes and value (f64) alone)
     numbers  height, width (varints); exponent of the unit (i8); D_in and D_out (u16 each, where there is such a side);
              the peak (varint) where values are levels 0 .. peak, else the middle of the range (f32);
              top, bottom, left, right (varints) of a rectangle
@@ -409,6 +409,12 @@ class Head:
         return body + varints(*(box if sides == INSIDE | OUTSIDE and box else ())), shaped
 
 
+def constant(picture: np.ndarray) -> bytes:
+    """The file of a picture of one value."""
+    body = MAGIC + bytes([VERSION]) + varints(*picture.shape) + struct.pack("<d", picture.flat[0])
+    return body + check_of(body)
+
+
 def base_step(code: int) -> int:
     """The integer of a code: MANTISSA bits after a leading one, and octaves above."""
     return (1 << MANTISSA) + (code & (1 << MANTISSA) - 1) << (code >> MANTISSA)
@@ -476,11 +482,13 @@ def decode(data: bytes) -> np.ndarray:
         raise CorruptStream(f"the check of a file of {len(data)} bytes fails")
     numbers = Numbers(body[2:])
     kind = numbers.take("<B")
-    if kind & LEVELS - 1 != VERSION or kind >= 2 * SHAPED or not kind & (INSIDE | OUTSIDE):
+    if kind & LEVELS - 1 != VERSION or kind >= 2 * SHAPED:
         raise CorruptStream(f"kind is {kind}; this module reads version {VERSION}")
     shape = numbers.varint(), numbers.varint()
     if not 0 < shape[0] * shape[1] <= MOST_PIXELS:
         raise CorruptStream(f"a picture of {shape[0]} x {shape[1]}; expected 1 to {MOST_PIXELS} samples")
+    if not kind & (INSIDE | OUTSIDE):
+        return np.full(shape, numbers.take("<d"))
     unit = numbers.take("<b")
     codes = tuple(numbers.take("<H") if kind & side else 0 for side in (INSIDE, OUTSIDE))
     peak, middle = (numbers.varint(), 0.0) if kind & LEVELS else (None, numbers.take("<f"))
