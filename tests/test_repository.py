@@ -87,9 +87,11 @@ def test_oldest_lock_holds_the_least_version_of_every_requirement():
 
 
 def test_version_is_that_of_the_changelog_the_citation_and_the_tag():
-    released = re.findall(r"^## \[(\d[^\]]*)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert released[0] == PROJECT["version"]
-    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == PROJECT["version"]
+    heads = r"^## \[(\d[^\]]*)\] - (\d{4}-\d\d-\d\d)$"
+    released, date = re.findall(heads, (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert released == citation["version"] == PROJECT["version"]
+    assert date == citation["date-released"].isoformat()
     tags = git("tag", "--points-at", "HEAD", "v*").split()  # none in a clone without tags, and between releases
     assert set(tags) <= {f"v{PROJECT['version']}"}
 

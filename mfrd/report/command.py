@@ -98,8 +98,9 @@ def _paper(options: argparse.Namespace) -> int:
     """Set paper/paper.pdf, and the numbers of the README, from results/ and figures/.
 
     Judge the claims, write the numbers of README.md, then set paper/paper.pdf with Typst; a missing number or a warning
-    is an error.
+    is an error. Last comes ro-crate-metadata.json, which says what made what.
     """
+    from . import crate
     from .claims.table import ClaimError, check
     from .paper import PaperError, build
     from .readme import update
@@ -113,6 +114,7 @@ def _paper(options: argparse.Namespace) -> int:
     except ClaimError as error:
         raise PaperError(str(error)) from error
     print(f"set {build(root).relative_to(root)} and the numbers of README.md", file=sys.stderr)
+    print(f"wrote {crate.write(root).relative_to(root)}", file=sys.stderr)
     return 0
 
 
