@@ -23,6 +23,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from tqdm import tqdm
 
+from ..codebooks.priced import NO_BITS, TINY
 from ..codebooks.stationary import settle, stationary
 from ..problems.densities import Density
 from ..problems.distortion import absolute_error, mahalanobis, metric, squared_error
@@ -32,7 +33,7 @@ from ..problems.source import Source
 from ..problems.units import NATS_PER_BIT
 from ..problems.values import number
 from ..solvers.active_set import solve_dual
-from ..solvers.certificate import dual_encoder, potentials
+from ..solvers.certificate import dual_encoder, log_codeword_masses, potentials
 from ..solvers.choice import solve
 from ..solvers.encoder import Encoder
 from ..solvers.feasibility import repair
@@ -65,6 +66,9 @@ NARROW = 1e-6  # of the span: maxima of c with kinks nearer than that are one
 CLOSE = 0.02  # widths of c from a codeword within which another is not new
 APART = 0.1  # widths of c from a codeword within which an old one is not missed
 IDLE, FALLEN = 5, 0.99  # rounds after which a search ends whose c is one and whose gap, left by rounding, is this share
+GUESS, UPDATES = 400_000, 4  # pairs of letters and codewords, and updates of masses, of a guess where none was proven
+GUESSED, FEWEST_BOXES = 0.02, 4000  # nats that its bound may lose, and boxes it may look at
+SPENT = 100.0  # times (log n) / price, a budget that says nothing
 ROUGH_BOXES = 20_000  # of branch and bound, before the search is over
 BINDING = 1e-9  # nats: a row whose budget is worth less does not bind
 
@@ -128,10 +132,12 @@ class Limit:
 
     @property
     def prices(self) -> dict[str, float]:
-        """Bits per unit distortion of each fidelity, by name."""
+        """Bits per unit distortion of each fidelity, by name; as given, where they were."""
         rows, proven = self.solution.problem.rows, self.lower_bound > 0  # nothing but zeros prove a bound of zero
-        endless = (rows.D == 0) & (len(self.codebook) > 1)
-        return rows.prices(np.where(endless, np.inf, self.multipliers if proven else self.solution.multipliers))
+        given = np.isin(rows.names, self.solution.given) & (self.solution.bits is None)
+        endless = (rows.D == 0) & (len(self.codebook) > 1) & ~given
+        lam = np.where(given | (not proven), self.solution.multipliers, self.multipliers)
+        return rows.prices(np.where(endless, np.inf, lam))
 
     def __repr__(self) -> str:
         m = len(self.codebook)
@@ -231,13 +237,19 @@ def limit(
     held = None if prices is None else held_prices(problem, prices)
     if source.x.shape[1] == 1 and all(f.distortion is absolute_error for f in problem.fidelities):
         return on_letters(letters_and(problem, tol), tol, prices)
-    if held is None and kinked(problem):
-        return searched(Beside(letters_and(problem, tol), tol, progress, seconds))
     few, unit = in_unit(letters_and(problem if prices is None else without(problem, prices), tol))
+    kinks = kinked(problem)
     if held is None:
-        return in_unit_of(problem, searched(Exchange(few, tol, progress, seconds)), unit)
-    found = searched(AtPrices(few, held * scales(problem, unit), tol, progress, seconds))
-    return in_unit_of(problem, spending(found, tuple(prices or ())), unit)
+        kind = Beside if kinks else Exchange
+        return in_unit_of(problem, searched(kind(few, tol, progress, seconds)), unit)
+    asked = held * scales(problem, unit)
+    lam = np.minimum(asked, enough(few))
+    for r in np.flatnonzero(lam > 0):  # more than (log n) / lam is never spent, and what a budget charges is rounded
+        name = few.rows.names[r]
+        few = few.with_budget(name, min(few.fidelity(name).D, SPENT * float(np.log(few.n + 1) / lam[r])))
+    search = (BesideAtPrices if kinks else AtPrices)(few, lam, tol, progress, seconds)
+    found = spending(searched(search), tuple(prices or ()), asked)
+    return in_unit_of(problem, found, unit)
 
 
 def on_letters(problem: Problem, tol: float, prices: Mapping[str, float] | None = None) -> Limit:
@@ -266,6 +278,25 @@ def scales(problem: Problem, unit: float) -> np.ndarray:
     """The unit of each row's distortion where points are in `unit`, (R,): its square, or 1 of Mahalanobis."""
     squared = np.array([measure is squared_error for measure in problem.rows.measures])
     return np.where(squared[problem.rows.measure], unit**2, 1.0)
+
+
+def enough(problem: Problem) -> np.ndarray:
+    """Prices, (R,) nats per unit distortion, at which no letter of a row is ever sent to another's codeword.
+
+    I + sum price E only rises with the prices, and beyond these by nothing that floats hold.
+    """
+    rows, x, most = problem.rows, problem.source.x[problem.source.p > 0], np.full(len(problem.rows), np.inf)
+    for g, measure in enumerate(rows.measures):
+        M = np.eye(x.shape[1]) if measure is absolute_error else metric(measure, x.shape[1])
+        if M is None:
+            continue
+        apart = np.unique(x, axis=0) @ np.linalg.cholesky(M)
+        least = cKDTree(apart).query(apart, k=2)[0][:, 1].min() if len(apart) > 1 else 1.0
+        for r in np.flatnonzero(rows.measure == g):
+            w = rows.weights[r]
+            far = least if measure is absolute_error else least**2
+            most[r] = NO_BITS / (max(far, TINY) * w[w > 0].min(initial=np.inf))
+    return most
 
 
 def in_unit(problem: Problem) -> tuple[Problem, float]:
@@ -367,14 +398,71 @@ class Exchange:
                 if self.gap <= self.tol:
                     self.tidy(self.best)
         except KeyboardInterrupt:
-            status, self.best = Status.INTERRUPTED, self.best or self.fallback()
+            status = Status.INTERRUPTED
+            with suppress(KeyboardInterrupt):
+                self.at_least()
+            self.best = self.best or self.fallback()
         if self.gap <= self.tol:
             status = Status.OPTIMAL
         return Limit(self.best.solution, *self.proof, status, Stats(rounds, perf_counter() - begun, backend="exchange"))
 
     def fallback(self) -> Any:
         """A Point of any encoder within the budgets, before the first round."""
-        return Point(self.problem, self.proof[1], 1.0 * (np.arange(self.problem.m) == 0))
+        return Point(self.problem, np.zeros(len(self.problem.rows)), 1.0 * (np.arange(self.problem.m) == 0))
+
+    def at_least(self) -> None:
+        """A bound and an encoder where no proof has ended yet, within a fraction of a second."""
+        if self.proof[0] > 0:
+            return
+        if self.best:
+            lam, a = self.best.solution.multipliers, self.best.solution.potentials
+        else:
+            few, lam, q, a = self.guessed()
+            with suppress(InfeasibleFidelity):  # where the codewords tried are too few
+                self.best = self.as_best(few, lam, q)
+        bound = bound_over(self.source.p, self.problem.rows.D, lam, a, self.ceiling(lam, a))
+        if bound > self.proof[0]:
+            self.proof = bound, lam, a
+
+    def guessed(self) -> tuple[Problem, np.ndarray, np.ndarray, np.ndarray]:
+        """(the problem on some letters as codewords, prices, masses, potentials): Gaussian prices, and a few updates.
+
+        A Gaussian within D in k coordinates has the price k / (2 D) (Shannon 1959); masses follow by q <- q c (Blahut
+        1972); of those prices and parts of them, the ones of the highest bound on these codewords.
+        """
+        problem, k = self.problem, self.source.x.shape[1]
+        step = -(-problem.m * problem.n // GUESS)
+        few = replace(
+            problem, codebook=self.source.shaped(np.unique(np.vstack([problem.y[::step], self.anchors]), axis=0))
+        )
+        rows, p = few.rows, self.source.p
+        share = (rows.weights > 0) @ p
+        gauss = np.where(rows.D > 0, 0.5 * k * share / np.where(rows.D > 0, rows.D, 1.0), 0.0) / len(rows.fidelities)
+        best = None
+        for part in (1.0, 0.5, 0.2):
+            lam, q = self.at_held(part * gauss), np.full(few.m, 1 / few.m)
+            for _ in range(UPDATES):
+                a = potentials(few, lam, q)
+                log_c = log_codeword_masses(few, lam, a)
+                value, found = p @ np.where(p > 0, a, 0.0) - lam @ rows.D - log_c.max(), (few, lam, q, a)
+                if best is None or value > best[0]:
+                    best = value, found
+                q = q * np.exp(np.minimum(log_c, 30.0))
+                q /= q.sum()
+        return best[1]  # type: ignore[index]
+
+    def at_held(self, lam: np.ndarray) -> np.ndarray:
+        """Prices, (R,), with those that are held as they are: here none."""
+        return lam
+
+    def as_best(self, few: Problem, lam: np.ndarray, q: np.ndarray) -> Any:
+        """What the search keeps of an encoder at prices lam and masses q, within the budgets."""
+        return Point(few, lam, q)
+
+    def ceiling(self, lam: np.ndarray, a: np.ndarray) -> float:
+        """An upper bound of log c over R^k from few boxes, nats."""
+        mass = codeword_mass(self.problem, np.where(self.problem.rows.D == 0, np.inf, lam), a)
+        return supremum(mass, GUESSED, self.problem.y[:: -(-self.problem.m // FEW)], FEWEST_BOXES)[0]
 
     @property
     def gap(self) -> float:
@@ -540,10 +628,21 @@ class Point:
         Q, self.a = dual_encoder(problem, multipliers, self.q, used)
         self.mass = codeword_mass(problem, np.where(D == 0, np.inf, multipliers), self.a)
         self.dual = p @ np.where(p > 0, self.a, 0.0) - multipliers @ D
-        Q, support = repair(problem, Q, used)
-        few = replace(problem, codebook=problem.codebook[support])
-        a = potentials(few, multipliers, output_pmf[support])
-        self.solution = Solution(few, Encoder(few.source, few.codebook, Q), multipliers, a, Stats(backend="exchange"))
+        self.solution = repaired(problem, multipliers, output_pmf, Q)
+
+
+def solution_at(problem: Problem, multipliers: np.ndarray, output_pmf: np.ndarray) -> Solution:
+    """The Solution at multipliers (R,) and masses of codewords (m,), within all budgets, on the codewords it uses."""
+    used = np.flatnonzero(output_pmf)
+    return repaired(problem, multipliers, output_pmf, dual_encoder(problem, multipliers, output_pmf[used], used)[0])
+
+
+def repaired(problem: Problem, multipliers: np.ndarray, output_pmf: np.ndarray, Q: np.ndarray) -> Solution:
+    """The Solution of an encoder Q on the codewords of positive mass, (n, used), once it is within all budgets."""
+    Q, support = repair(problem, Q, np.flatnonzero(output_pmf))
+    few = replace(problem, codebook=problem.codebook[support])
+    a = potentials(few, multipliers, output_pmf[support])
+    return Solution(few, Encoder(few.source, few.codebook, Q), multipliers, a, Stats(backend="exchange"))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -569,17 +668,32 @@ class AtPrices(Exchange):
         super().__init__(problem, *options)
         self.held, self.proof = held, (-np.inf, np.nan_to_num(held), np.zeros(problem.n))
 
+    def at_held(self, lam: np.ndarray) -> np.ndarray:
+        """Prices, (R,), with those that are held as they are."""
+        return np.where(np.isnan(self.held), lam, self.held)
+
     def solve(self, y: np.ndarray, tol: float) -> "Point":
         """The Point of the optimum on the codebook y, (m, k), remembered if its Lagrangian is least; tol in bits."""
         problem, self.guess = replace(self.problem, codebook=self.source.shaped(y)), None
         problem.check_feasible()
         dual, _ = solve_dual(problem, None, tol * NATS_PER_BIT, self.held)
-        point = Point(problem, dual.multipliers, dual.q)
-        s = point.solution
-        point.solution = Lagrangian(s.problem, s.encoder, s.multipliers, s.potentials, s.stats, held=self.held)
+        point = self.as_best(problem, dual.multipliers, dual.q)
         if self.best is None or point.solution.rate < self.best.solution.rate:
             self.best = point
         return point
+
+    def as_best(self, few: Problem, lam: np.ndarray, q: np.ndarray) -> "Point":
+        """The Point at prices lam and masses q, whose rate counts what is spent."""
+        point = Point(few, lam, q)
+        s = point.solution
+        point.solution = Lagrangian(s.problem, s.encoder, s.multipliers, s.potentials, s.stats, held=self.held)
+        return point
+
+    def fallback(self) -> "Point":
+        """A Point of any encoder within the budgets that are held to."""
+        return self.as_best(
+            self.problem, self.at_held(np.zeros(len(self.held))), 1.0 * (np.arange(self.problem.m) == 0)
+        )
 
     def stationary_near(self, point: "Point", q: np.ndarray, y: np.ndarray) -> np.ndarray | None:
         """None: Newton's method on prices too would move those that are held."""
@@ -595,19 +709,10 @@ class Beside(Exchange):
 
     def exchange(self, y: np.ndarray, tol: float) -> tuple[np.ndarray, float]:
         """One round: solve on y, (m, 1), look for violators; (the next codebook, log max c)."""
-        found = solve(self.on(y), "newton", tol=min(tol, 0.1 * self.tol))
-        used = found.encoder.support
-        few = self.on(y[used])
-        solution = Solution(
-            few,
-            Encoder(few.source, few.codebook, found.encoder.columns),
-            found.multipliers,
-            found.potentials,
-            Stats(backend="exchange"),
-        )
-        if self.best is None or solution.rate < self.best.solution.rate:
-            self.best = SimpleNamespace(solution=solution)
-        mass = Kinked(self.problem, found.multipliers, found.potentials)
+        found = self.solved(y, min(tol, 0.1 * self.tol))
+        if self.best is None or found.rate < self.best.solution.rate:
+            self.best = SimpleNamespace(solution=found, y=found.encoder.y)
+        mass = self.mass(found.multipliers, found.potentials)
         tops = mass.peaks()
         worst = float(mass(tops).max())
         fine = 0.1 * self.tol * NATS_PER_BIT
@@ -615,9 +720,30 @@ class Beside(Exchange):
         bound = bound_over(self.source.p, self.problem.rows.D, found.multipliers, found.potentials, upper)
         if bound > self.proof[0]:
             self.proof = bound, found.multipliers, found.potentials
-        line = f"rate {self.best.solution.rate:.9g} bits, bound {self.proof[0]:.9g}, {len(used)} codewords"
+        line = f"rate {self.best.solution.rate:.9g} bits, bound {self.proof[0]:.9g}, {len(found.encoder.y)} codewords"
         self.progress.set_description_str(f"{line}, gap {self.gap:.1e}")
-        return distinct(np.vstack([y[used], tops[:, None]]), NARROW * self.span), max(worst, 0.0)
+        words = np.vstack([found.encoder.y, tops[:, None]])
+        return self.anchored(distinct(words, NARROW * self.span)), max(worst, 0.0)
+
+    def mass(self, lam: np.ndarray, a: np.ndarray) -> Kinked:
+        """c at multipliers lam, (R,), and potentials a, (n,), with infinite prices of budgets of zero."""
+        return Kinked(self.problem, np.where(self.problem.rows.D == 0, np.inf, lam), a)
+
+    def solved(self, y: np.ndarray, tol: float) -> Solution:
+        """The optimum on the codewords y, (m, 1), on those that are used; tol in bits."""
+        found = solve(self.on(y), "newton", tol=tol)
+        few = self.on(y[found.encoder.support])
+        encoder = Encoder(few.source, few.codebook, found.encoder.columns)
+        return Solution(few, encoder, found.multipliers, found.potentials, Stats(backend="exchange"))
+
+    def as_best(self, few: Problem, lam: np.ndarray, q: np.ndarray) -> SimpleNamespace:
+        """What the search keeps of an encoder at prices lam and masses q, within the budgets."""
+        return SimpleNamespace(solution=solution_at(few, lam, q))
+
+    def ceiling(self, lam: np.ndarray, a: np.ndarray) -> float:
+        """An upper bound of log c over the line, nats."""
+        mass = self.mass(lam, a)
+        return mass.supremum(GUESSED, float(mass(mass.peaks()).max()), FEWEST_BOXES)
 
     def on(self, y: np.ndarray) -> Problem:
         """The problem on the codewords y, (m, 1)."""
@@ -639,13 +765,46 @@ class Beside(Exchange):
         return SimpleNamespace(solution=Solution(few, Encoder(few.source, few.codebook, Q), *zero))
 
 
-def spending(found: Limit, names: tuple[str, ...]) -> Limit:
-    """A Limit of AtPrices as that of the budgets which its encoder spends, where the fidelities `names` have prices."""
+class BesideAtPrices(Beside):
+    """The same where some prices are held, and the budgets of their rows are so large that they say nothing."""
+
+    def __init__(self, problem: Problem, held: np.ndarray, *options: Any) -> None:
+        super().__init__(problem, *options)
+        self.held, self.proof = held, (-np.inf, np.nan_to_num(held), np.zeros(problem.n))
+
+    at_held = AtPrices.at_held
+
+    def solved(self, y: np.ndarray, tol: float) -> Solution:
+        """The optimum on the codewords y, (m, 1), on those used, with what is spent in its rate; tol in bits."""
+        problem = self.on(y)
+        problem.check_feasible()
+        dual, _ = solve_dual(problem, None, tol * NATS_PER_BIT, self.held)
+        return self.as_best(problem, dual.multipliers, dual.q).solution
+
+    def as_best(self, few: Problem, lam: np.ndarray, q: np.ndarray) -> SimpleNamespace:
+        """What the search keeps of an encoder at prices lam and masses q, whose rate counts what is spent."""
+        s = solution_at(few, lam, q)
+        counted = Lagrangian(s.problem, s.encoder, s.multipliers, s.potentials, s.stats, held=self.held)
+        return SimpleNamespace(solution=counted)
+
+    def fallback(self) -> SimpleNamespace:
+        """An encoder within all budgets, before the first round."""
+        s = super().fallback().solution
+        counted = Lagrangian(s.problem, s.encoder, s.multipliers, s.potentials, s.stats, held=self.held)
+        return SimpleNamespace(solution=counted)
+
+
+def spending(found: Limit, names: tuple[str, ...], held: np.ndarray) -> Limit:
+    """A Limit of AtPrices as that of the budgets which its encoder spends, where the fidelities `names` have prices.
+
+    held: those, (R,) nats, not a number for the others.
+    """
     s, rows = found.solution, found.solution.problem.rows
     spent, problem = rows.largest(s.encoder.spent(rows)), s.problem
     for name in names:
         problem = problem.with_budget(name, spent[name])
-    solution = Solution(problem, s.encoder, s.multipliers, s.potentials, s.stats, given=names)
+    lam = np.where(np.isnan(held), s.multipliers, held)
+    solution = Solution(problem, s.encoder, lam, s.potentials, s.stats, given=names)
     return replace(found, solution=solution, lower_bound=moved(found, problem.rows.D))
 
 

@@ -142,3 +142,28 @@ def test_what_is_asked_is_checked(caplog):
     with caplog.at_level(logging.WARNING, logger="mfrd"):
         hurried = mfrd.limit(GAUSSIAN, one, prices={"global": 5.0}, seconds=1e-3)
     assert hurried.status in ("interrupted", "optimal") and hurried.gap >= -1e-12
+
+
+@pytest.mark.parametrize("names", [("global",), ("near",), ("global", "near")])
+def test_prices_beside_absolute_error_lead_back_to_the_limit(names):
+    near = mfrd.Fidelity(0.1, on=abs(X) < 1, distortion=mfrd.absolute_error, name="near")
+    fidelities = [mfrd.Fidelity(0.3), near]
+    limit = mfrd.limit(GAUSSIAN, fidelities)
+    assert min(limit.prices.values()) > 0.1
+    priced = mfrd.limit(GAUSSIAN, fidelities, prices={name: limit.prices[name] for name in names})
+    height = lambda found: found.rate + sum(limit.prices[name] * found.distortions[name] for name in names)
+    assert height(priced) == pytest.approx(height(limit), abs=2e-6) and -1e-12 < priced.gap <= 1e-6
+    assert {name: priced.prices[name] for name in names} == pytest.approx({n: limit.prices[n] for n in names})
+    again = mfrd.limit(GAUSSIAN, priced.solution.problem.fidelities)  # budgets as spent
+    assert again.rate == pytest.approx(priced.rate, abs=3e-6)
+
+
+@pytest.mark.parametrize("price", [1e6, 1e9, 1e15, 1e300])
+def test_a_price_without_end_tells_the_letters_as_they_are(price):
+    plane = mfrd.Source(np.random.default_rng(0).normal(size=(30, 2)), np.full(30, 1 / 30))
+    beside = [mfrd.Fidelity(0.3), mfrd.Fidelity(0.5, distortion=mfrd.absolute_error, name="near")]
+    for source, fidelities in ((GAUSSIAN, mfrd.Fidelity(0.3)), (plane, mfrd.Fidelity(0.3)), (GAUSSIAN, beside)):
+        found = mfrd.limit(source, fidelities, prices={"global": price})
+        assert found.status == "optimal" and 0 <= found.gap <= 1e-6
+        assert found.rate == pytest.approx(entropy(source.p), abs=1e-6) and found.distortions["global"] < 1e-12
+        assert found.prices["global"] == pytest.approx(price)

@@ -152,3 +152,25 @@ def test_kinks_are_bounded_above_what_balls_say():
             assert arb(rational(bound)) < ball, seed
         assert nearest_float(ball) - bound < 3 * TOL, seed
     assert 3 < inside < 22
+
+
+def test_kinks_with_letters_at_an_infinite_price_are_bounded_above_what_balls_say():
+    for seed in range(15):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(3, 9))
+        source, a = mfrd.Source(rng.normal(size=n), rng.dirichlet(np.ones(n))), rng.normal(size=n)
+        exact = mfrd.Fidelity(0.0, on=[0, n - 1], distortion=mfrd.absolute_error, name="exact")
+        near = mfrd.Fidelity(0.2, on=rng.random(n) < 0.7, distortion=mfrd.absolute_error, name="near")
+        fidelities, lam = [mfrd.Fidelity(0.3), near, exact], rng.exponential(3.0, 2)
+        problem = mfrd.Problem(source, source.points, fidelities)
+        mass = Kinked(problem, np.append(lam, np.inf), a)
+        tops = mass.peaks()
+        upper = mass.supremum(TOL, float(mass(tops).max()))
+        bound = bound_over(source.p, problem.rows.D, np.append(lam, 0.0), a, upper)
+        rates = Exact(mfrd.Problem(source, tops, fidelities))
+        away = [[abs(rational(x) - rational(y)) for y in tops] for x in source.points]
+        rates.d = [[[e * e for e in row] for row in away], away]
+        with ctx.workprec(BITS):
+            ball = rates.dual(np.append(lam, 1e30), a)
+            assert arb(rational(bound)) < ball, seed
+        assert nearest_float(ball) - bound < 3 * TOL, seed
