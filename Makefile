@@ -17,7 +17,7 @@ help:
 	@echo "make test      pytest, and nbval on the paired notebooks; a part with ARGS=tests/solvers"
 	@echo "make claims    judge every claim of the report from results/"
 	@echo "make verify    check every proof of results/proofs in exact arithmetic"
-	@echo "make paper     set paper/paper.pdf from results/ and figures/"
+	@echo "make paper     set paper/paper.pdf from results/ and figures/, and record what made what"
 	@echo "make html      export the notebooks to site/, readable without a network"
 	@echo "make refresh   re-execute the paired notebooks in place"
 	@echo "make bench     time the solvers, and a newcomer's first answer; write results/bench.json, forms.json, first_answer.json, trellis.json, limit.json"
