@@ -11,6 +11,7 @@ since spread grows with the cell and -P log P is concave in P: a block whose bou
 is left out, and nothing is lost. Memory is that of n blocks' width, time near it where cells are short.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -187,6 +188,12 @@ def tolerant(
     return found, codeword[found[1:]]
 
 
+def squares(moments: Sequence[np.ndarray], y: np.ndarray) -> np.ndarray:
+    """sum_i w_i (x_i - y)^2 from the moments sum w_i x_i^k, k = 0, 1, 2, of arrays of one shape."""
+    zero, one, two = moments
+    return two - 2 * y * one + y**2 * zero
+
+
 class Constrained:
     """Contiguous cells of sorted letters x (n,) within budgets D (R,) of rows p_i w_ri, (R, n), by moving their edges.
 
@@ -208,8 +215,7 @@ class Constrained:
         plain = np.divide(self.first[b] - self.first[a], P, out=np.zeros(len(P)), where=P > 0)
         y = np.divide(self.pull[b] - self.pull[a], W, out=plain, where=W > 1e-12 * self.weight[-1])
         y = np.minimum(np.maximum(y, low), high)
-        zero, one, two = (moment[:, b] - moment[:, a] for moment in self.moments)
-        return y, np.maximum(two - 2 * y * one + y**2 * zero, 0)
+        return y, np.maximum(squares([moment[:, b] - moment[:, a] for moment in self.moments], y), 0)
 
     def bounds(self, a: int, b: int, forward: bool) -> tuple[np.ndarray, np.ndarray]:
         """Where codewords of the cells a .. e-1 (forward) or e .. b-1 may lie, for each e from a to b."""

@@ -26,6 +26,7 @@ from ..problems.units import NATS_PER_BIT
 from ..solvers.encoder import Encoder
 from ..solvers.outcome import Stats, Status
 from .cells import from_labels
+from .closing import Runs, among, closed
 from .partition import Cells, measured
 from .quantiser import Quantiser
 
@@ -73,6 +74,8 @@ class Vertex:
 
 NARROW = "uniform cells as narrow as the budget asks: more letters than the dynamic program takes"
 NEAR = 1e-7  # bits above the least that time-shared neighbours may be, where letters are many
+WORTH = 1e-4  # bits that time-sharing gains from which cells to deploy alone are sought
+BESIDE = 3  # letters on both sides of an edge of the neighbours where cells may end then, where letters are many
 WARM = 1_000  # letters up to which the search of slopes needs no start
 
 
@@ -146,6 +149,19 @@ class Hull:
             fine, coarse = max(below, key=lambda v: v.distortion), min(above, key=lambda v: v.distortion)
             slopes = slopes[:0]
 
+    def alone(self, D: float, fine: Vertex, coarse: Vertex) -> Vertex:
+        """Cells of distortion at most D, of less H than the finer neighbour, or that one where none is found."""
+        lost = fine.rate - coarse.rate
+        if lost * (D - fine.distortion) < WORTH * (coarse.distortion - fine.distortion):
+            return fine
+        n, price = len(self.x), lost * NATS_PER_BIT / (coarse.distortion - fine.distortion)
+        edges = [np.searchsorted(self.x, vertex.thresholds, "right") for vertex in (fine, coarse)]
+        near = [np.clip(e[:, None] + np.arange(-BESIDE, BESIDE + 1), 0, n).ravel() for e in edges]
+        runs = Runs(self.x, self.mass, self.mass, np.zeros(n, int), np.array([D]), np.full(n, np.inf))
+        found = closed(runs, np.array([price]), fine.rate * NATS_PER_BIT, nodes=among(n, near))
+        vertex = fine if found is None else self.vertex(found[0])
+        return vertex if vertex.distortion <= D and vertex.rate < fine.rate else fine
+
 
 def ecsq_hull(source: Source) -> list[Vertex]:
     """All vertices of the lower convex hull of (D, H(Y)) over scalar quantisers of a source.
@@ -204,7 +220,8 @@ def ecsq(source: Source, D: float, *, bound: Any = None) -> Quantiser:
     -------
     Quantiser
         One or two parts, neighbours on the hull (beyond 1,000 letters to 1e-7 bits), status "exact"; rate 0 from the
-        variance upwards, H(X) at D = 0.
+        variance upwards, H(X) at D = 0. `.deterministic()` is the best found of contiguous cells, which the prices of
+        these parts bound: usually within 0.01 bits of the rate.
 
     Raises
     ------
@@ -240,6 +257,7 @@ def ecsq(source: Source, D: float, *, bound: Any = None) -> Quantiser:
     else:
         fine, coarse, programs = hull.around(left)
     share = 0.0 if fine is coarse else (left - fine.distortion) / (coarse.distortion - fine.distortion)
+    alone = fine if fine is coarse else hull.alone(left, fine, coarse)
     parts = tuple((w, vertex.encoder) for w, vertex in ((1 - share, fine), (share, coarse)) if w > 0)
     stats = Stats(programs, perf_counter() - began, backend="dynamic program")
-    return Quantiser(source, fidelities, parts, fine.encoder, proven, bound, status, stats)
+    return Quantiser(source, fidelities, parts, alone.encoder, proven, bound, status, stats)

@@ -23,6 +23,7 @@ from ..solvers.encoder import Encoder
 from ..solvers.outcome import Stats, Status
 from .annealing import TEMPERATURES, path
 from .cells import from_labels, snap
+from .closing import NODES, Runs, among, closed
 from .descent import Column, descend
 from .partition import Cells, Constrained, tolerant
 from .quantiser import Quantiser, cheapest_alone, time_share
@@ -32,8 +33,12 @@ ALONE = "a codeword for each point: what a budget of zero on all letters asks fo
 BEST_FOUND = "best found: multi-start search, an upper bound that only the lower bound judges"
 STARTS = ("columns", "cells", "anneal", "random")
 GAIN = 1e-9  # nats a round must gain to count
-MANY = 8  # rows beyond which, on a line, contiguous cells alone are searched, so many rounds
+MANY = 8  # rows beyond which, on a line, prices are smoothed
 CLIMB = 40  # prices tried then, twice
+ASCENT = 12  # steps of prices before the gap of single cells is closed
+SMOOTH, SMOOTHING = 150, 0.7  # rounds of prices after these, and the share in each of those of the best bound
+APART = 1e-3  # nats between the rate and its bound over contiguous cells at which they end
+IDLE = 8  # rounds that lower the rate by less than a hundredth of that, after which they end too
 STEP = 0.3  # by which a price follows what its row spends beyond its budget, in parts of it, as a logarithm
 KEEP = 6  # columns refined again at new prices
 
@@ -154,12 +159,10 @@ class ColumnSearch:
         rows, rate, idle = self.budgets.rows, np.inf, -1
         mass, least = (rows.weights > 0) @ self.budgets.p, 1e-6 * self.columns[1].E + 1e-300
         guess = mass * self.budgets.x.shape[1] / (2 * np.maximum(rows.D, least))  # -dR/dD_r at high resolution, nats
-        if many := len(rows) > MANY and "cells" in self.kinds and self.on_a_line:
-            self.kinds = ("cells",)
-            self.climb(guess)
+        if len(rows) > MANY and "cells" in self.kinds and self.on_a_line:
+            return self.smoothed(self.climb(prices[0] if prices else guess))
         for first in (*prices, *np.outer((0.5, 1.0, 2.0), guess)):
             self.explore(first)
-        rounds = min(rounds, MANY) if many else rounds
         for done in range(rounds + 1):
             weights, found = time_share(*self.table())
             lower = weights @ self.table()[0]
@@ -169,32 +172,106 @@ class ColumnSearch:
             self.explore(found)
         return weights
 
+    def smoothed(self, centre: np.ndarray) -> np.ndarray:
+        """The shares of the columns, (T,), once neither contiguous cells nor what descends from them lower the rate.
+
+        Prices of many rows swing from one linear program to the next: cells are sought near those of the best bound
+            min over cells of H + lam . E, less lam . D   <=   the least rate,
+        and a round ends where the two are APART or less (Wentges 1997; of what descends no bound is known: the least
+        value found stands in for it).
+        """
+        most = SMOOTH * 4 * MANY // max(4 * MANY, len(self.budgets.rows))
+        for exchange in (False, True):
+            bound, reached, idle = -np.inf, np.inf, 0
+            for _ in range(most):
+                weights, dual = time_share(*self.table())
+                rate = weights @ self.table()[0]
+                reached, idle = (rate, 0) if rate < reached - APART / 100 else (reached, idle + 1)
+                if rate - bound <= APART or exchange and idle >= IDLE:
+                    break
+                now = self.budgets.pin(SMOOTHING * centre + (1 - SMOOTHING) * dual)
+                priced = Priced(self.budgets, now)
+                column = self.settled(self.contiguous_cells(priced), priced)
+                if exchange:
+                    column = descend(priced, column.y, column.q, exchange=True)
+                    self.columns.append(column)
+                    self.attempts += 1
+                self.rounds += 1
+                value = column.value(now) - now @ self.budgets.rows.D
+                if value > bound:
+                    bound, centre = value, now
+        return time_share(*self.table())[0]
+
     @property
     def on_a_line(self) -> bool:
         """Whether contiguous cells are all there is to search: one dimension, one measure."""
         return self.budgets.x.shape[1] == len(self.budgets.metrics) == 1
 
-    def climb(self, prices: np.ndarray) -> None:
-        """Add columns of contiguous cells at prices that follow what they spend, where rows are many.
+    def climb(self, prices: np.ndarray) -> np.ndarray:
+        """Add contiguous cells at prices that follow what they spend; the prices of the best bound among them, (R,).
 
         A row that spends too much grows dearer, one that spends too little cheaper: multiplicative weights, whose
-        average meets the budgets (Plotkin, Shmoys and Tardos 1995). Then the same for columns that meet all by
-        themselves, in which what counts one letter alone is a largest error, not a price.
+        average meets the budgets (Plotkin, Shmoys and Tardos 1995). Then cells that meet all by themselves.
         """
-        rows, p = self.budgets.rows, self.budgets.p
-        D = np.maximum(rows.D, TINY)
-        now = prices.copy()
+        rows, D = self.budgets.rows, np.maximum(self.budgets.rows.D, TINY)
+        now, best, found = prices, -np.inf, prices
         for _ in range(CLIMB):
             priced = Priced(self.budgets, self.budgets.pin(now))
             column = self.settled(self.contiguous_cells(priced), priced)
+            value = column.value(priced.multipliers) - priced.multipliers @ rows.D
+            best, found = (value, now) if value > best else (best, found)
             now = now * np.exp(STEP * np.clip(column.E / D - 1, -1, 3))
+        if not self.close(found):
+            self.alone(prices)
+        return found
+
+    def radii(self) -> tuple[np.ndarray, np.ndarray]:
+        """(which rows count one letter alone, (R,) flags; how near that lets the codeword of each letter be, (n,))."""
+        rows, p = self.budgets.rows, self.budgets.p
         single = (np.count_nonzero(rows.weights * (p > 0), axis=1) == 1) & ((rows.weights > 0) @ p > 0)
         radius, ulp = np.full(len(p), np.inf), 2 * np.spacing(abs(self.budgets.source.x).max())
         for r in np.flatnonzero(single):
             i = int(np.argmax(rows.weights[r] * p))
             most = rows.D[r] / (rows.weights[r, i] * p[i] * self.budgets.metrics[0, 0, 0])
             radius[i] = min(radius[i], max(np.sqrt(most) * (1 - 1e-13) - ulp, 0.0))
-        now = np.where(single, 0.0, prices if single.any() else now)
+        return single, radius
+
+    def close(self, prices: np.ndarray) -> bool:
+        """Whether the rows are budgets of disjoint runs of letters, or of one each; the best cells alone are added."""
+        rows, p = self.budgets.rows, self.budgets.p
+        single, radius = self.radii()
+        order = np.argsort(self.budgets.x[:, 0], kind="stable")
+        counted = (rows.weights[~single] > 0)[:, order] & (p[order] > 0)
+        crowded = len(p) > NODES and np.isfinite(radius).any()
+        if crowded or (counted.sum(axis=0) > 1).any() or (np.diff(counted, axis=1).sum(axis=1) > 2).any():
+            return False
+        owner = np.where(counted.any(axis=0), counted.argmax(axis=0) if len(counted) else 0, -1)
+        edges = np.flatnonzero(np.diff(owner)) + 1
+        first = owner[np.append(0, edges)]
+        share = self.budgets.metrics[0, 0, 0] * (rows.weights[~single].sum(axis=0) * p)[order]
+        D, priced = (
+            np.where(first >= 0, values[~single][first] if len(counted) else 0, none)
+            for values, none in ((rows.D, np.inf), (prices, 0.0))
+        )
+        run = np.repeat(np.arange(len(first)), np.diff(np.concatenate([[0], edges, [len(p)]])))
+        runs = Runs(self.budgets.x[order, 0], p[order], share, run, D, radius[order])
+        best = self.columns[cheapest_alone(*self.table())]
+        known = [np.flatnonzero(np.diff(column.cells[order])) + 1 for column in self.columns[-KEEP:]]
+        one = len(D) == 1  # whose price moves no codeword
+        nodes = among(len(p), [edges, *known], NODES if one else NODES // 2)
+        found = closed(runs, priced, best.rate, nodes=nodes, rounds=CLIMB if one else ASCENT)
+        if found is not None:
+            cells = np.empty(len(order), int)
+            cells[order] = np.repeat(np.arange(len(found[1])), np.diff(found[0]))
+            self.columns.append(Column(self.budgets, cells, found[1][:, None]))
+            self.attempts += 1
+        return True
+
+    def alone(self, prices: np.ndarray) -> None:
+        """Add contiguous cells that meet all budgets by themselves, a letter's own budget as a largest error."""
+        p, D = self.budgets.p, np.maximum(self.budgets.rows.D, TINY)
+        single, radius = self.radii()
+        now = np.where(single, 0.0, prices)
         for t in range(CLIMB if not single.all() else 1):
             priced = Priced(self.budgets, self.budgets.pin(now) * ~single)
             order, weight = self.in_order(priced)
