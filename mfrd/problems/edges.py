@@ -66,7 +66,12 @@ class Edges:
                 low = cost.min(axis=1)
                 left[r] = problem.excess_budgets[r] - p[letters] @ low
                 cost -= low[:, None]
-                dearer = cost > np.spacing(problem.rows.D[r])  # less may be spent besides
+                dearer = cost > (ulp := np.spacing(problem.rows.D[r]))  # less may be spent besides
+                spends = p[letters, None] * cost  # what pairs spend that are all but as near as the nearest
+                worst = spends.max(axis=1, initial=0.0, where=spends <= ulp)
+                by_size = worst.argsort()
+                few = by_size[worst[by_size].cumsum() <= ulp]  # letters whose pairs spend no more than that together
+                dearer[few] &= spends[few] > ulp
                 above = cost[dearer].min(initial=np.inf)
                 moved = max(left[r] / above, 0.0) / share[r] if above < np.inf else 0.0
                 if left[r] >= -problem.rounding[r] and moved <= NOTHING:

@@ -270,6 +270,18 @@ def test_budgets_at_the_edge_of_what_is_reachable(factor):
     assert all(solution.distortions[f.name] <= f.D * (1 + 1e-12) for f in problem.fidelities)
 
 
+@pytest.mark.parametrize("solver", ["clarabel", "newton"])
+@pytest.mark.parametrize("ulps", [-1, 0, 1])
+def test_on_the_edge_a_codeword_farther_by_less_than_the_budget_s_rounding_may_serve_a_rare_letter(solver, ulps):
+    """The middle letter, of mass 0.002, is an ulp nearer to one codeword: sent to either, it takes no bits."""
+    source, y = mfrd.Source([-1.1, 0.0, 1.1], [0.499, 0.002, 0.499]), [-1.0, np.nextafter(1.0, 2.0)]
+    D = mfrd.Problem(source, y, [mfrd.Fidelity(1.0)]).least("global")
+    D += ulps * np.spacing(D)
+    solution = mfrd.solve(mfrd.Problem(source, y, [mfrd.Fidelity(D)]), solver)
+    assert solution.rate == pytest.approx(0.998, abs=1e-9) and solution.gap < 1e-6
+    assert solution.distortions["global"] <= D + 4 * np.spacing(D)
+
+
 def test_lossless_is_the_entropy():
     problem = gaussian_problem(mfrd.Fidelity(0.0))
     lossless = mfrd.solve(mfrd.Problem(problem.source, problem.source.x, [mfrd.Fidelity(0.0)]))
