@@ -43,12 +43,12 @@ D: float = 0.6  # budget on all letters
 D_core: float = 0.05  # budget on the letters of the core
 core_radius: float = 1.0  # the core is abs(x) < core_radius
 n_letters_spike: int = 200  # letters of the spike's source
-D_plane: list = [0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.4, 2.0, 3.0, 4.5, 7.0]  # budgets of the trimodal plane
-D_plane_spike: list = [0.5, 0.7, 1.0, 1.6, 2.5, 4.0, 5.2, 6.6, 9.0, 14.0, 20.0]  # budgets of the spike's plane
-D_plane_core: list = [0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.4, 2.0, 3.0]  # budgets beside the core's
-lloyd_sizes: list = [2, 3, 4, 5, 6, 7, 8]  # codewords of Lloyd-Max
-steps: list = [1.6, 1.9, 2.3, 2.8, 3.3, 4.0, 4.9]  # widths of uniform cells
-steps_spike: list = [2.5, 3.2, 4.2, 5.5, 7.0, 9.0]  # widths of uniform cells, spike
+D_plane: list[float] = [0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.4, 2.0, 3.0, 4.5, 7.0]  # budgets of the trimodal plane
+D_plane_spike: list[float] = [0.5, 0.7, 1.0, 1.6, 2.5, 4.0, 5.2, 6.6, 9.0, 14.0, 20.0]  # budgets of the spike's plane
+D_plane_core: list[float] = [0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.4, 2.0, 3.0]  # budgets beside the core's
+lloyd_sizes: list[int] = [2, 3, 4, 5, 6, 7, 8]  # codewords of Lloyd-Max
+steps: list[float] = [1.6, 1.9, 2.3, 2.8, 3.3, 4.0, 4.9]  # widths of uniform cells
+steps_spike: list[float] = [2.5, 3.2, 4.2, 5.5, 7.0, 9.0]  # widths of uniform cells, spike
 
 # %% tags=["nbval-ignore-output"]
 from functools import cache
@@ -56,9 +56,9 @@ from functools import cache
 import numpy as np
 
 import mfrd
-from mfrd.report import outputs, parameters, plot
+from mfrd.report import outputs, parameters, plot, sources
 
-changed = parameters.changed("07_quantisers", globals())  # wrong types are refused here; {} at the published values
+changed = parameters.changed("07_quantisers", globals())
 plot.use_style()
 
 # %% [markdown]
@@ -74,8 +74,7 @@ plot.use_style()
 # need not have intervals as cells, and is not claimed.
 
 # %%
-trimodal = mfrd.bumps(mfrd.grid(-8, 8, n_letters), [0.25] * 3, [-5, -1, 2.5], [0.3, 0.6, 0.4], floor=0.015625)
-spike = mfrd.bumps(mfrd.grid(-10, 10, n_letters_spike), [0.2, 0.8, 0.8], [0, -4, 5], [0.2, 3, 4])
+trimodal, spike = sources.trimodal(n_letters), sources.spike(n_letters_spike)
 inside = abs(trimodal.points) < core_radius
 core = mfrd.Fidelity(D_core, on=inside, name="core")
 
@@ -86,7 +85,7 @@ def limit(source, D, *others):
     return mfrd.limit(source, [mfrd.Fidelity(D), *others])
 
 # %%
-many_sizes = [mfrd.lloyd_max(trimodal, m, initial="even") for m in range(1, 25)]
+many_sizes = [mfrd.lloyd_max(trimodal, m, initial="even") for m in range(1, 1 + min(24, n_letters))]
 many_steps = [mfrd.uniform_quantiser(trimodal, step) for step in np.geomspace(0.2, 16, 120)]
 
 
@@ -105,8 +104,9 @@ def shared(encoders, D, *others):
 bound = limit(trimodal, D).lower_bound
 rivals = {"ECSQ, proven": mfrd.ecsq(trimodal, D, bound=limit(trimodal, D)), "ECVQ, annealed starts": searched(D),
           "Lloyd–Max, time-shared": shared(many_sizes, D), "uniform, time-shared": shared(many_steps, D)}
-sixteen = mfrd.Problem(trimodal, mfrd.grid(-8, 8, 16), [mfrd.Fidelity(D)])
-report = mfrd.refine(sixteen, merge_distance=1e-3, max_iter=1000, solver="newton").solution.encoder
+even = (mfrd.Problem(trimodal, mfrd.grid(-8, 8, m), [mfrd.Fidelity(D)]) for m in range(16, 1000))
+start = next(problem for problem in even if problem.row_least[0] <= D)  # sixteen codewords, or as few more as reach D
+report = mfrd.refine(start, merge_distance=1e-3, max_iter=1000, solver="newton").solution.encoder
 rates = {name: quantiser.rate for name, quantiser in rivals.items()} | {"report, at H(Y)": report.output_entropy}
 print(f"{'at D = ' + str(D):26s} {'bits':>8s} {'over bound':>11s}")
 for name, rate in {"certified bound": bound, **rates}.items():
@@ -233,7 +233,7 @@ start = mfrd.solve(mfrd.Problem(trimodal, mfrd.grid(-8, 8, n_codewords), [mfrd.F
 path_down = mfrd.anneal(start)
 taus = [step.tau for step in path_down]
 drift = [step.distortions["global"] for step in path_down]
-around = np.linspace(min(drift) - 0.02, max(drift) + 0.02, 9)
+around = np.linspace(max(min(drift) - 0.02, min(drift) / 2), max(drift) + 0.02, 9)
 
 # %%
 figure, (left, right) = plot.panels(2, height=2.5)
@@ -310,10 +310,17 @@ for D_ in budgets_core:
 # by $0.01/\lambda'$, to first order. The slope of the exact hull is the same price for a quantiser that is deployed.
 
 # %%
-prices = {D_: limit(trimodal, D_, core).prices for D_ in budgets_core}
-alone = [limit(trimodal, D_).prices["global"] for D_ in D_plane]
+def priced_at(limit):
+    """Prices of a limit by name; NaN, which a figure leaves out, where a budget does not bind."""
+    return {name: price if limit.solution.binds[name] else np.nan for name, price in limit.prices.items()}
+
+
+prices = {D_: priced_at(limit(trimodal, D_, core)) for D_ in budgets_core}
+alone = [priced_at(limit(trimodal, D_))["global"] for D_ in D_plane]
 slopes = [(b.distortion, (a.rate - b.rate) / (b.distortion - a.distortion)) for a, b in zip(hull, hull[1:])]
-shown = [(D_, slope) for D_, slope in slopes if D_plane[0] < D_ < D_plane[-1]]
+shown = [(D_, slope) for D_, slope in slopes if min(D_plane) < D_ < max(D_plane)] or [(np.nan, np.nan)]
+
+# %%
 figure, (left, right) = plot.panels(2, height=2.4)
 plot.lines(left, [(D_plane, alone, "bound", "bound"),
                   (*zip(*shown), "quantiser", "ECSQ hull", {"drawstyle": "steps-pre", "marker": ""})],
@@ -331,8 +338,9 @@ path = outputs.save_figure(figure, "fig17_prices")
 
 # %%
 for D_ in budgets_core:
-    buys = {name: f"{0.01 / price:.4f}" if price > 1e-6 else "nothing, it is idle" for name, price in prices[D_].items()}
-    print(f"D = {D_}: prices {prices[D_]['global']:.4f} and {prices[D_]['core']:.4f} bits per unit; "
+    buys = {name: f"{0.01 / price:.4f}" if price > 0 else "nothing, it is idle" for name, price in prices[D_].items()}
+    told = {name: f"{np.nan_to_num(price):.4f}" for name, price in prices[D_].items()}
+    print(f"D = {D_}: prices {told['global']} and {told['core']} bits per unit; "
           f"0.01 bit buys of D: {buys['global']}; of D': {buys['core']}")
 
 # %% [markdown]
@@ -359,7 +367,7 @@ figure
 
 # %%
 print(f"I = {solution.rate:.4f} bits on the grid, at least {limit(trimodal, D, core).lower_bound:.4f} on any codebook; "
-      f"prices {solution.prices['global']:.4f} and {solution.prices['core']:.4f} bits per unit")
+      f"prices {solution.prices['global']:.4f} and {solution.prices['core'] * solution.binds['core']:.4f} bits per unit")
 
 # %% tags=["nbval-skip"]
 explorer.widget(D, D_core)
@@ -399,9 +407,11 @@ equal_size = {str(m): {"lloyd_max": at_m[m], "hull": [(v.distortion, v.rate) for
               for m, vertices in of_size.items()}
 
 # %%
+zero_where_idle = {f"{D_:g}": {name: float(np.nan_to_num(price)) for name, price in p.items()} for D_, p in prices.items()}
 results = {
+    "parameters": parameters.used("07_quantisers", globals()),
     "trimodal": {**at_D, "plane": rows(schemes)}, "spike": {"plane": rows(schemes_spike)},
-    "core": {"D_core": D_core, "plane": rows(schemes_core), "prices": {f"{D_:g}": p for D_, p in prices.items()},
+    "core": {"D_core": D_core, "plane": rows(schemes_core), "prices": zero_where_idle,
              "at_D": {"D": D, "ecvq": kept(priced[D]), "lloyd_max_bits": lloyd_core[D],
                       "uniform_bits": uniform_core[D]}},
     "explorer": {"D": D, "D_core": D_core, **solution.summary()},
@@ -416,7 +426,7 @@ path = outputs.save_results("07_quantisers", results, proofs)
 
 # %%
 exact, lloyd = rivals["ECSQ, proven"].rate, rivals["Lloyd–Max, time-shared"].rate
-assert all(gap > -1e-9 for gaps in excess.values() for gap in gaps)
-assert exact <= min(rates[name] for name in rivals) + 1e-9
+assert all(gap > -1e-9 for gaps in excess.values() for gap in gaps), "a scheme is below the bound"
+assert exact <= min(rates[name] for name in rivals) + 1e-9, "the exact quantiser has a rival"
 assert last.conditional_entropy < 1e-9 and abs(last.rate - last.output_entropy) < 1e-9
 print(f"trimodal at D = {D}: bound {bound:.4f}, ECSQ {exact:.4f}, Lloyd–Max {lloyd:.4f} bits")

@@ -44,9 +44,9 @@ D: float = 0.6  # budget on all letters
 D_core: float = 0.05  # budget on the letters of the core
 core_radius: float = 1.0  # the core is abs(x) < core_radius
 states: int = 8  # of the trellis
-D_plane: list = [0.2, 0.3, 0.45, 0.6, 1.0, 2.0]  # budgets of the plane
-D_plane_core: list = [0.3, 0.6, 1.0]  # budgets beside the core's
-lengths: list = [100, 1000, 10_000, 100_000, 1_000_000]  # samples of streams that are compared
+D_plane: list[float] = [0.2, 0.3, 0.45, 0.6, 1.0, 2.0]  # budgets of the plane
+D_plane_core: list[float] = [0.3, 0.6, 1.0]  # budgets beside the core's
+lengths: list[int] = [100, 1000, 10_000, 100_000, 1_000_000]  # samples of streams that are compared
 D_idle: float = 30.5  # the budget of the report's spike, above its variance
 
 # %% tags=["nbval-ignore-output"]
@@ -55,9 +55,9 @@ from functools import cache
 import numpy as np
 
 import mfrd
-from mfrd.report import outputs, parameters, plot
+from mfrd.report import outputs, parameters, plot, sources
 
-changed = parameters.changed("08_streams", globals())  # wrong types are refused here; {} at the published values
+changed = parameters.changed("08_streams", globals())
 plot.use_style()
 bench = outputs.load_results("trellis")  # by `make bench`: designs that take longer than a notebook should
 
@@ -67,7 +67,7 @@ bench = outputs.load_results("trellis")  # by `make bench`: designs that take lo
 # The trimodal source at one distortion: the quantisers of notebook 7, and a trellis.
 
 # %%
-trimodal = mfrd.bumps(mfrd.grid(-8, 8, n_letters), [0.25] * 3, [-5, -1, 2.5], [0.3, 0.6, 0.4], floor=0.015625)
+trimodal = sources.trimodal(n_letters)
 core = mfrd.Fidelity(D_core, on=abs(trimodal.points) < core_radius, name="core")
 letters = mfrd.draw(trimodal, n_samples, seed)
 
@@ -98,7 +98,7 @@ def searched(D, *others):
                      starts=("columns", "anneal", "random"))
 
 # %%
-many_sizes = [mfrd.lloyd_max(trimodal, m, initial="even") for m in range(1, 25)]
+many_sizes = [mfrd.lloyd_max(trimodal, m, initial="even") for m in range(1, 1 + min(24, n_letters))]
 many_steps = [mfrd.uniform_quantiser(trimodal, step) for step in np.geomspace(0.2, 16, 120)]
 
 # %%
@@ -226,7 +226,7 @@ for N, both in finite.items():
 # codeword. A container still has a header and checks, and they count.
 
 # %%
-spike = mfrd.bumps(mfrd.grid(-10, 10, 200), [0.2, 0.8, 0.8], [0, -4, 5], [0.2, 3, 4])
+spike = sources.spike(200)
 silent = mfrd.ecsq(spike, D_idle, bound=mfrd.limit(spike, mfrd.Fidelity(D_idle)))
 silence = mfrd.measure(silent, mfrd.draw(spike, n_samples, seed))
 print(f"D = {D_idle}: ECSQ {silent.rate:.4f} bits, {silence.bytes} bytes for {n_samples} samples")
@@ -251,6 +251,7 @@ def rows(streams, *others):
 keys = ["trellis", "ecsq", "ecvq", "lloyd_max_time_shared", "uniform_time_shared"]
 at_D = {key: kept(s, bound_at(limit(D), s.distortions)) for key, s in zip(keys, streams.values())}
 results = {
+    "parameters": parameters.used("08_streams", globals()),
     "trimodal": {"D": D, "states": states, "lower_bound_bits": limit(D).lower_bound, **at_D,
                  "plane": {"ecsq": rows(exact_streams), "trellis": rows(coded_streams)}},
     "core": {"D_core": D_core, "plane": {"ecvq": rows(scalar_core_streams, core), "trellis": rows(coded_core_streams, core)}},
@@ -260,7 +261,7 @@ results = {
 path = outputs.save_results("08_streams", results)
 
 # %%
-assert all(s.bits > s.cross_entropy for s in streams.values())
+assert all(s.bits > s.cross_entropy for s in streams.values()), "a stream is shorter than its model asks for"
 assert all(np.isfinite(low) and bits > 0 for points in (exact, coded, scalar_core, coded_core) for _, bits, low in points)
 print(f"trimodal at D = {D}: bound {limit(D).lower_bound:.4f}, trellis {at_D['trellis']['bits']:.4f}, "
       f"ECSQ {at_D['ecsq']['bits']:.4f} bits")

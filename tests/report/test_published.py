@@ -4,6 +4,8 @@ published.json holds [value, tolerance]: half of the last digit (and a rounding 
 where the report's own solver erred (gaussian_1d) or had not converged (lloyd_spike).
 """
 
+import functools
+import itertools
 import json
 from pathlib import Path
 
@@ -62,8 +64,69 @@ def published(notebook):
     return json.loads((ROOT / "results" / f"{notebook}.json").read_text())
 
 
-def test_what_the_notebook_on_quantisers_concludes():
-    line, annealing = published("07_quantisers")["trimodal"], published("07_quantisers")["annealing"]
+def start(results):
+    """Both budgets are kept by a file at most a fifth of a bit a sample above the bound, which refinement gains on."""
+    assert results["solution"]["I_bits"] > results["refined"]["I_bits"] > results["limit"]["lower_bound_bits"]
+    assert 0 < results["file"]["bits_a_sample"] - results["limit"]["lower_bound_bits"] < 0.2
+    assert all(spent <= results["budgets"][name] for name, spent in results["file"]["distortions"].items())
+    assert results["without_peaks"]["times_the_budget_on_peaks"] > 10 and results["limit"]["gap_bits"] <= 1e-6
+
+
+def validation(results):
+    """No rate of the core's check lies below Shannon's lower bound."""
+    core = results["trimodal_core"]
+    assert all(s["I_bits"] >= low for s, low in zip(core["sweep"], core["shannon_bound_bits"], strict=True))
+    assert max(results["gaussian_1d"]["convexity"]["in_Q_by_share_bits"]) <= 0
+
+
+def duals(results):
+    """Prices are slopes to a ten-thousandth, and monotone along the sweep; the core's is ten times the other."""
+    results = results["gaussian_1d_mixed_fidelity"]
+    there = results["finite_differences"]
+    for name, difference in there["differences"].items():
+        assert difference == pytest.approx(there["prices"][name], rel=1e-4), name
+    swept = {name: [s["prices_bits"][name] for s in results["sweep"]] for name in ("global", "core")}
+    assert all(b <= a + 1e-6 for a, b in itertools.pairwise(swept["global"]))
+    assert all(b >= a - 1e-6 for a, b in itertools.pairwise(swept["core"]))
+    assert all(a["I_bits"] >= b["I_bits"] - 1e-6 for a, b in zip(results["sweep"], results["sweep_without_core"]))
+    assert results["smallest_price_ratio"] > 10
+
+
+def refinement(results):
+    """Every draw ends at five codewords, the plane at four; priced steps end lowest; a conic backend splits masses."""
+    line, plane = results["refine_1d"], results["refine_2d"]
+    assert (line["codewords"], plane["codewords"]) == (5, 4) and set(line["draws"]["codewords"]) == {5}
+    assert line["draws"]["largest"] - line["draws"]["least"] < 1e-6
+    for binding in (line["binding"], plane["binding"]):
+        for name in {key.rsplit(" ", 1)[0] for key in binding}:
+            assert binding[f"{name} priced"]["I_bits"] <= binding[f"{name} centroid"]["I_bits"] + 1e-6, name
+    assert line["without_merging"]["clarabel"]["H_Y_bits"][-1] > line["H_Y_bits"] + 1
+    assert results["refine_spike"]["I_bits"] < 1e-9 and results["refine_spike"]["codewords"] == 1
+
+
+def lloyd(results):
+    """Every step ends at one rate; less than Lloyd-Max's at equal distortion, and less distortion at equal rate."""
+    line = results["lloyd_1d"]
+    assert all(r["converged"] for r in line["by_step"].values())
+    assert all(r["I_bits"] == pytest.approx(line["convex"]["I_bits"], abs=1e-5) for r in line["by_step"].values())
+    assert line["equal_distortion"]["I_bits"] < line["lloyd_max"]["I_bits"] - 0.05
+    assert line["equal_rate"]["D"] < line["lloyd_max"]["D"] - 0.04
+    assert line["equal_distortion"]["H_Y_bits"] > line["lloyd_max"]["H_Y_bits"]
+    assert results["lloyd_spike"]["settled"]["converged"] and not results["lloyd_spike"]["convex"]["converged"]
+
+
+def limits(results):
+    """Limits to a millionth of a bit; what settled or is priced is there, the centroid where budgets bind is not."""
+    at_most = {name: row["at_most"] for name, row in results["distances"].items()}
+    assert all(l["gap_bits"] <= 1e-6 for l in [*results["limits"].values(), *results["gaussian_1d"]])
+    assert all(l["gap_bits"] <= 1e-5 for l in results["plane"]["sweep"])
+    there = ["trimodal, centroid", "trimodal, from 16", "spike, settled", "trimodal, core 0.02, priced"]
+    assert all(at_most[name] < 1e-6 for name in there) and at_most["trimodal, core 0.02, centroid"] > 0.04
+    assert 1e-5 < at_most["spike, 15 rounds"] < 1e-3 and len(at_most) == 13
+
+
+def quantisers(results):
+    line, annealing = results["trimodal"], results["annealing"]
     rates = [line[key]["bits"] for key in ("ecsq", "lloyd_max_time_shared")]
     assert line["lower_bound_bits"] < rates[0] < line["lower_bound_bits"] + 0.05
     assert rates[0] < rates[1] < line["report"]["H_Y_bits"]
@@ -71,8 +134,8 @@ def test_what_the_notebook_on_quantisers_concludes():
     assert line["limit"]["gap_bits"] <= 1e-6 and annealing[0]["H_Y_given_X_bits"] > 0.1
 
 
-def test_what_the_notebook_on_streams_concludes():
-    line, core = (published("08_streams")[name] for name in ("trimodal", "core"))
+def streams(results):
+    line, core = results["trimodal"], results["core"]
     over = {key: line[key]["bits"] - line[key]["lower_bound_bits"] for key in ("trellis", "ecsq", "ecvq")}
     assert 0 < over["trellis"] < over["ecsq"] - 0.01 and over["ecsq"] < 0.05
     for key in over:
@@ -84,11 +147,69 @@ def test_what_the_notebook_on_streams_concludes():
             assert one["bits"] - one["lower_bound_bits"] < other["bits"] - other["lower_bound_bits"], one["D"]
 
 
-def test_what_the_notebook_on_real_data_concludes():
+def real_data(results):
     """Uniform fidelity costs half as much again at least, lossless more; JPEG of no more bytes is far off inside."""
-    ecg, photo = (published("09_mixed_fidelity_data")[name] for name in ("ecg", "photograph"))
+    ecg, photo = results["ecg"], results["photograph"]
     bounds = [ecg["lower_bound_bytes"], ecg["scalar_bound_bytes"], ecg["bytes"], ecg["uniform_same_inside_bytes"]]
     assert bounds == sorted(bounds) and bounds[-1] > 1.5 * ecg["bytes"] and bounds[-1] < ecg["lossless_bytes"]
     assert photo["lower_bound_bytes"] < photo["scalar_bound_bytes"] < photo["bytes"]
     assert photo["bytes"] < photo["uniform_same_inside"]["bytes"] / 3 and photo["jpeg"]["bytes"] <= photo["bytes"]
     assert photo["psnr_dB"]["inside"] > photo["jpeg"]["psnr_dB"]["inside"] + 3
+
+
+def finite_blocks(results):
+    """No block code of ours is below the converse, nor is the random code of the coin."""
+    line = results["trimodal"]
+    low = {b["n"]: b["converse_bits"] for b in line["blocks"]}
+    assert all(m["bits"] >= low[m["n"]] for m in line["codec"]) and line["codec"]
+    assert all(b["converse_bits"] <= b["achievable_bits"] for b in results["coin"]["blocks"])
+
+
+HEADLINES = {
+    "00_start_here": start,
+    "01_validation": validation,
+    "02_duals": duals,
+    "03_refinement": refinement,
+    "04_lloyd_max": lloyd,
+    "05_limit": limits,
+    "07_quantisers": quantisers,
+    "08_streams": streams,
+    "09_mixed_fidelity_data": real_data,
+    "12_finite_blocks": finite_blocks,
+}
+ALTERED = [
+    ("00_start_here", ["refined", "I_bits"], 1.2),
+    ("00_start_here", ["file", "distortions", "peaks"], 0.004),
+    ("01_validation", ["trimodal_core", "sweep", 7, "I_bits"], 0.1),
+    ("02_duals", ["gaussian_1d_mixed_fidelity", "finite_differences", "differences", "core"], 20.3),
+    ("02_duals", ["gaussian_1d_mixed_fidelity", "sweep", 7, "prices_bits", "global"], 2.0),
+    ("03_refinement", ["refine_1d", "codewords"], 6),
+    ("03_refinement", ["refine_1d", "draws", "codewords", 3], 6),
+    ("03_refinement", ["refine_1d", "binding", "0.02 priced", "I_bits"], 1.84),
+    ("03_refinement", ["refine_2d", "binding", "8.0 0.15 priced", "I_bits"], 1.78),
+    ("03_refinement", ["refine_1d", "without_merging", "clarabel", "H_Y_bits", -1], 1.8),
+    ("04_lloyd_max", ["lloyd_1d", "by_step", "0.1", "converged"], False),
+    ("04_lloyd_max", ["lloyd_1d", "by_step", "0.25", "I_bits"], 1.678),
+    ("04_lloyd_max", ["lloyd_1d", "equal_distortion", "I_bits"], 1.92),
+    ("04_lloyd_max", ["lloyd_1d", "equal_rate", "D"], 0.42),
+    ("05_limit", ["distances", "trimodal, centroid", "at_most"], 2e-6),
+    ("05_limit", ["distances", "trimodal, core 0.02, priced", "at_most"], 0.001),
+    ("05_limit", ["plane", "sweep", 3, "gap_bits"], 1e-4),
+    ("07_quantisers", ["trimodal", "ecsq", "bits"], 1.75),
+    ("08_streams", ["trimodal", "trellis", "bits"], 1.73),
+    ("09_mixed_fidelity_data", ["photograph", "jpeg", "psnr_dB", "inside"], 38.0),
+    ("12_finite_blocks", ["trimodal", "codec", 0, "bits"], 1.7),
+]
+
+
+@pytest.mark.parametrize("notebook", HEADLINES)
+def test_what_a_notebook_concludes_of_the_published_run(notebook):
+    HEADLINES[notebook](published(notebook))
+
+
+@pytest.mark.parametrize("notebook, place, value", ALTERED)
+def test_no_notebook_would_conclude_it_of_other_results(notebook, place, value):
+    results = published(notebook)
+    functools.reduce(lambda node, key: node[key], place[:-1], results)[place[-1]] = value
+    with pytest.raises(AssertionError):
+        HEADLINES[notebook](results)
