@@ -109,7 +109,7 @@ print(f"variance {trimodal.covariance.item():.3f}; codewords at D = {ladder[-1]:
 # %%
 figure, (left, right) = plot.panels(2, height=3.0)
 plot.branches(left, ladder, [l.encoder for l in tree], "distortion $D$", "codewords $y_j$", "Codewords of the best codebook")
-plot.lines(right, [(ladder, count, "bound", "")], "distortion $D$", "number of codewords", "How many", log="x")
+plot.lines(right, [(ladder, count, "bound", "")], "distortion $D$", "number of codewords", "How many", log="x").locator_params(axis="y", integer=True)
 path = outputs.save_figure(figure, "limit_bifurcation")
 
 # %% [markdown]

@@ -76,6 +76,8 @@ def lines(ax: Axes, series: Sequence[tuple], xlabel: str, ylabel: str, title: st
         if len(np.atleast_1d(x)) > 40:
             style["marker"] = ""
         style.update(*overrides)
+        if np.isfinite(np.ravel(np.asarray(y, float))).sum() == 1 and not style.get("marker"):
+            style["marker"] = "_"  # a line through one point would not be seen
         ax.plot(x, y, label=label, **style)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     for axis in log:
@@ -298,7 +300,7 @@ def history(steps: Sequence[Step], budgets: dict[str, tuple[float, str]]) -> Fig
     sizes.step(rounds, [s.codewords for s in steps], where="mid", color=INK)
     sizes.set(xlabel="round", ylabel="codewords", title="Codebook size", ylim=(0, None))
     rates.set_ylim(0, None)
-    rates.legend(loc="upper right", borderpad=0, handlelength=1.4, labelspacing=0.3)
+    rates.legend(loc="best", borderpad=0, handlelength=1.4, labelspacing=0.3)
     for ax in (rates, distortions, sizes):
         ax.xaxis.get_major_locator().set_params(integer=True)
     return figure

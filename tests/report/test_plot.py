@@ -56,6 +56,20 @@ def test_long_series_have_no_marks(ax):
     assert (ax.get_xscale(), ax.get_yscale(), names(ax)) == ("log", "log", ["long", "short"])
 
 
+def test_a_line_through_one_point_has_a_mark(ax):
+    plot.lines(
+        ax,
+        [
+            ([1.0], [2.0], "bound", "one"),
+            ([1.0, 2.0], [np.nan, 2.0], "bound", "left"),
+            ([1, 2], [1, 2], "bound", "two"),
+        ],
+        "x",
+        "y",
+    )
+    assert [line.get_marker() for line in ax.lines] == ["_", "_", ""]
+
+
 def test_codebook_1d_has_a_stem_as_high_as_its_mass(ax, encoder):
     stems = plot.codebook_1d(ax, encoder, "convex", "codebook", "title", on=abs(encoder.source.x[:, 0]) < 1)
     assert stems.lines[0].get_xydata() == pytest.approx(np.column_stack([encoder.y[:, 0], encoder.output_pmf]))

@@ -91,7 +91,7 @@ def test_the_published_parameters_make_sense(notebook):
     requirements.check(notebook, parameters.defaults(NOTEBOOKS[notebook]))
 
 
-@pytest.mark.parametrize("notebook", requirements.REQUIREMENTS)
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_papermill_lists_every_parameter_with_its_type_and_its_help(notebook):
     cells = jupytext.read(NOTEBOOKS[notebook], fmt="py:percent").cells
     (cell,) = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
