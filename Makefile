@@ -10,7 +10,7 @@ READY := .venv/.ready
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help report test locks refresh claims verify paper html bench parameters lab clean
+.PHONY: help report test locks refresh claims verify paper html bench rivals parameters lab clean
 
 help:
 	@echo "make report    run every notebook; write figures/, results/ and the paper"
@@ -21,6 +21,7 @@ help:
 	@echo "make html      export the notebooks to site/, readable without a network"
 	@echo "make refresh   re-execute the paired notebooks in place"
 	@echo "make bench     time the solvers, and a newcomer's first answer; write results/bench.json, forms.json, first_answer.json, trellis.json, limit.json"
+	@echo "make rivals    pictures against JPEG, JPEG 2000, JPEG XL, AVIF, HEIC; write results/rivals.json (pip install -e .[rivals] first)"
 	@echo "make parameters  run every notebook at other parameters; write results/parameters.json"
 	@echo "make locks     resolve requirements.lock and requirements-oldest.lock anew (uv)"
 	@echo "make lab       open JupyterLab"
@@ -60,6 +61,10 @@ bench: $(READY)
 	$(PYTHON) benchmarks/first_answer.py
 	$(PYTHON) benchmarks/trellis.py
 	$(PYTHON) benchmarks/limit.py
+
+# pictures against other formats, some of them with ARGS='camera moon'; the extra `rivals` has the encoders
+rivals: $(READY)
+	$(PYTHON) benchmarks/rivals.py $(ARGS)
 
 # every notebook at other parameters; some of them with ARGS='01 02'
 parameters: $(READY)

@@ -23,14 +23,14 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 
-from mfrd.coding import contexts, pictures, wavelet
+from mfrd.coding import contexts, networks, pictures, wavelet
 
 SEED = 17
 SIDE = 256  # of a crop
 IDLE = 0.12  # the share kept of coefficients among zeros, each with the weight 1 / IDLE
 QUIET = 14  # features below which a coefficient is among zeros
-HIDDEN = {"m": (96, 48), "s": (32, 16)}
-BATCH, RATE = 4096, 2e-3
+HIDDEN = {"m": (128, 64), "s": (32, 16)}
+BATCH, RATE = 4096, 1.5e-3
 SKIMAGE = (
     "coffee.png rocket.jpg brick.png grass.png gravel.png hubble_deep_field.jpg ihc.png motorcycle_left.png".split()
 )
@@ -107,13 +107,13 @@ def coded(picture: np.ndarray, rng: np.random.Generator) -> tuple[list, np.ndarr
     side = pictures.Encoder(low, bands, pictures.PRICE)
     side.seen = []
     steps = pictures.steps_of(wavelet.energies(mask), wavelet.energies(~mask), inner / unit, outer / unit)
-    found = pictures.walk(side, steps, contexts.model()) * unit
+    found = pictures.walk(side, steps, networks.model()) * unit
     return side.seen, found, (inner, outer, mask)
 
 
-def gathered(count: int, walls: Path | None) -> tuple[list, list]:
+def gathered(count: int, walls: Path | None, seed: int) -> tuple[list, list]:
     """For each phase (features, k, Q, weight) of magnitudes, and (features, column, minus, weight) of signs."""
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     sizes, signs = ([[] for _ in contexts.PHASES] for _ in range(2))
     for picture in crops(rng, count, walls):
         for phase, features, k, Q, turned, able, minus in coded(picture, rng)[0]:
@@ -129,13 +129,25 @@ def gathered(count: int, walls: Path | None) -> tuple[list, list]:
     return tuple([tuple(map(np.concatenate, zip(*found))) for found in kind] for kind in (sizes, signs))
 
 
-def trained(name: str, data: tuple, epochs: int) -> list[torch.nn.Linear]:
-    """The layers of one network."""
+def resumed(layers: torch.nn.ModuleList, start: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Put the weights of a network that is no wider into the layers; what is new says nothing at first."""
+    with torch.no_grad():
+        for at, (W, b) in enumerate(start):
+            inputs, outputs = W.shape
+            layers[at].weight[:outputs, inputs:] = 0
+            layers[at].weight[:outputs, :inputs] = torch.from_numpy(W.T / networks.SCALE)
+            if layers[at].bias is not None:
+                layers[at].bias[:outputs] = torch.from_numpy(b / (32 * networks.SCALE))
+
+
+def trained(name: str, data: tuple, epochs: int, start: list) -> list[torch.nn.Linear]:
+    """The layers of one network, from those of another on."""
     features, k, second, weight = map(torch.from_numpy, data)
     k, second, odd = k.long(), second.long(), name == "s"
     sizes = (features.shape[1], *HIDDEN[name], contexts.SIGNS if odd else 2 * contexts.FLAGS)
     torch.manual_seed(SEED)
     layers = torch.nn.ModuleList([torch.nn.Linear(a, b, bias=not odd) for a, b in zip(sizes, sizes[1:])])
+    resumed(layers, start)
     steps, batch = epochs * max(1, len(k) // BATCH), min(BATCH, len(k))
     optimiser = torch.optim.Adam(layers.parameters(), lr=RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps + 1, pct_start=0.1)
@@ -169,18 +181,18 @@ def trained(name: str, data: tuple, epochs: int) -> list[torch.nn.Linear]:
 
 
 def integers(layers: list[torch.nn.Linear], name: str) -> dict[str, np.ndarray]:
-    """Weights and biases as contexts.Network takes them."""
+    """Weights and biases as networks.Network takes them."""
     found = {}
     for at, layer in enumerate(layers):
-        found[f"{name}W{at}"] = np.rint(layer.weight.detach().numpy().T * contexts.SCALE).astype(np.int16)
+        found[f"{name}W{at}"] = np.rint(layer.weight.detach().numpy().T * networks.SCALE).astype(np.int16)
         bias = np.zeros(layer.out_features) if layer.bias is None else layer.bias.detach().numpy()
-        found[f"{name}b{at}"] = np.rint(bias * 32 * contexts.SCALE).astype(np.int32)
+        found[f"{name}b{at}"] = np.rint(bias * 32 * networks.SCALE).astype(np.int32)
     return found
 
 
 def squash() -> np.ndarray:
     """Probabilities out of 2^16 of the logits 0, 1 / 256, ..., 11, rounded correctly."""
-    exact = (Decimal(1 << 16) / (1 + (Decimal(-z) / contexts.HALF).exp()) for z in range(contexts.MOST_LOGIT + 1))
+    exact = (Decimal(1 << 16) / (1 + (Decimal(-z) / networks.HALF).exp()) for z in range(networks.MOST_LOGIT + 1))
     return np.array([min(65535, int(p.to_integral_value())) for p in exact], np.uint16)
 
 
@@ -189,16 +201,20 @@ if __name__ == "__main__":
     parser.add_argument("--crops", type=int, default=180)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--walls", type=Path)
+    parser.add_argument("--anew", action="store_true", help="from random weights, not from those that are there")
+    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--only", default="ms", help="m: magnitudes, s: signs")
     parser.add_argument("--to", type=Path, default=TARGET)
     options = parser.parse_args()
     torch.set_num_threads(1)
     begun = time.process_time()
-    gatherings = dict(zip("ms", gathered(options.crops, options.walls)))
+    gatherings = dict(zip("ms", gathered(options.crops, options.walls, options.seed)))
     print(f"gathered in {time.process_time() - begun:.0f} s", flush=True)
     stored = dict(np.load(TARGET)) | {"squash": squash()}
     for name in options.only:
         for phase, data in enumerate(gatherings[name]):
-            stored = {key: value for key, value in stored.items() if not key.startswith(f"{name}{phase}")}
-            stored |= integers(trained(name, data, options.epochs), f"{name}{phase}")
-    np.savez_compressed(options.to, **stored)
+            keys = [f"{name}{phase}", *(f"{name}{phase}{kind}{{}}" for kind in "Wb")]
+            start = [] if options.anew else [tuple(stored[key.format(at)] for key in keys[1:]) for at in range(3)]
+            stored = {key: value for key, value in stored.items() if not key.startswith(keys[0])}
+            stored |= integers(trained(name, data, options.epochs, start), keys[0])
+            np.savez_compressed(options.to, **stored)

@@ -12,14 +12,9 @@ Magnitudes follow from amplitudes a, each against the step S of the coefficient 
 of 1 + 16 a / S, read off the bits of a single: its exponent, and its fraction as if the logarithm were linear between
 powers of two. Signs follow from signed values, in eighths of a step.
 
-A fixed network turns the features of a phase into logits, trained once on other pictures
-(benchmarks/train_pictures.py). Features, weights and what the layers hand on are integers, and its sums stay below
-2^24, which `Network` checks: a product of matrices in single precision is then exact, in any order, with fused
-additions or without. Quotients and products of single elements are rounded correctly by IEEE 754. So every machine
-finds the same probabilities, as decoding needs.
+Sums are of integers, and quotients and products of single elements are rounded correctly by IEEE 754: every machine
+finds the same features, and from them, in networks.py, the same probabilities.
 """
-
-from importlib.resources import files
 
 import numpy as np
 
@@ -35,11 +30,7 @@ MARK = 32  # a feature that says yes
 
 FLAGS = 14  # magnitude > 0, > 1, ... that have a probability of their own
 SIGNS = 4  # magnitudes 1, 2, 3, more, whose signs are of different certainty
-SCALE, HALF = 512, 256  # a weight of one; a logit of one
 TOP = 255  # of a feature or a layer
-MOST_LOGIT = 11 * HALF
-BITS = 16  # of a probability
-EXACT = 1 << 24  # below this, sums of integers in single precision are exact
 
 
 def known(phase: int) -> list[tuple[int, int]]:
@@ -158,62 +149,3 @@ class Surroundings:
         found = np.clip(np.rint(np.float32(8) * values), -TOP // 2, TOP // 2)
         turned = found * np.float32(self.marks[1] == LEVELS + 2)  # of the diagonal band, whose signs follow others
         return np.concatenate([found - turned, turned]).T
-
-
-class Network:
-    """A fixed network of integers: layers of weights (inputs, outputs) and biases (outputs,).
-
-    Between layers, sums are divided by SCALE, rounded down and cut to 0 .. TOP, or -TOP .. TOP where it is odd; the
-    last layer gives logits in 1 / HALF.
-
-    Raises ValueError where a sum could reach 2^24.
-    """
-
-    def __init__(self, layers: list[tuple[np.ndarray, np.ndarray]], *, odd: bool) -> None:
-        self.layers = [(W.astype(np.float32), b.astype(np.float32)) for W, b in layers]
-        self.least = np.float32(-TOP if odd else 0)
-        for W, b in layers:
-            if (
-                most := int((np.abs(W.astype(np.int64)).sum(axis=0) * TOP + np.abs(b.astype(np.int64))).max())
-            ) >= EXACT:
-                raise ValueError(f"a sum of the network may reach {most}; expected below 2^24, where singles are exact")
-
-    def logits(self, features: np.ndarray) -> np.ndarray:
-        """Integers (N, outputs) within +-MOST_LOGIT of features (N, inputs)."""
-        at = features
-        for W, b in self.layers[:-1]:
-            at = np.clip(np.floor((at @ W + b) * np.float32(1 / SCALE)), self.least, np.float32(TOP))
-        W, b = self.layers[-1]
-        # of layers in 1 / 32 and weights in 1 / 512, logits in 1 / 256: a 64th of the sums
-        return np.clip(np.floor((at @ W + b) * np.float32(1 / 64)), -MOST_LOGIT, MOST_LOGIT).astype(np.int32)
-
-
-class Model:
-    """The networks of the package and their table of probabilities: .magnitudes and .signs, a network a phase.
-
-    .squash (2 MOST_LOGIT + 1,) integers out of 2^BITS; .costs: bits of a yes, and of a no, of each logit.
-    """
-
-    def __init__(self, stored: dict[str, np.ndarray]) -> None:
-        layers = lambda name, phase: [
-            (stored[f"{name}{phase}W{at}"], stored[f"{name}{phase}b{at}"])
-            for at in range(sum(key.startswith(f"{name}{phase}W") for key in stored))
-        ]
-        self.magnitudes = [Network(layers("m", phase), odd=False) for phase in range(len(PHASES))]
-        self.signs = [Network(layers("s", phase), odd=True) for phase in range(len(PHASES))]
-        half = stored["squash"].astype(np.int64)  # of the logits from 0 on
-        self.squash = np.concatenate([(1 << BITS) - half[:0:-1], half])
-        self.costs = tuple(
-            -np.log2(p / (1 << BITS)).astype(np.float32) for p in (self.squash, (1 << BITS) - self.squash)
-        )
-
-
-_held: list[Model] = []
-
-
-def model() -> Model:
-    """The model of the package, read once."""
-    if not _held:
-        with files(__package__).joinpath("pictures.npz").open("rb") as stored:
-            _held.append(Model(dict(np.load(stored))))
-    return _held[0]

@@ -3,7 +3,8 @@
 A sequence of indices k drives a machine of eight states, whose next state follows from the parity of k. Even states use
 the multiples of a step, odd ones zero and the odd multiples of half a step:
     y = sign(k) (|k| - Q / 2) S,     Q = state & 1, and 0 where k = 0,
-so that the points of both together are twice as dense as those of each: a trellis-coded quantiser with a zero in every
+but for the first of the odd quantiser, which stands at 5 S / 8, nearer to the mean of what it stands for. The points of
+both together are twice as dense as those of each: a trellis-coded quantiser with a zero in every
 state (Marcellin and Fischer 1990; Schwarz, Nguyen, Marpe and Wiegand 2019). An encoder takes the path of least
 squared error plus lambda bits. Every lane of a plane starts in state 0.
 """
@@ -18,9 +19,10 @@ FROM = np.array(_WAYS)[:, :, 0].T.copy()  # (2, states): the two states before e
 CODE = 2 * (FROM & 1) + np.array(_WAYS)[:, :, 1].T  # (2, states): 2 Q + parity of the way from there
 
 
-def halves(k: np.ndarray, Q: np.ndarray) -> np.ndarray:
-    """Signed points in half steps: sign(k) (2 |k| - Q), 0 where k = 0."""
-    return 2 * k - np.sign(k) * Q
+def points(k: np.ndarray, Q: np.ndarray) -> np.ndarray:
+    """Signed points of indices k with their quantisers, in sixteenths of a step."""
+    half = 2 * np.abs(k) - Q
+    return np.sign(k) * (8 * half + 2 * (half == 1))
 
 
 def cheapest(cost: np.ndarray) -> np.ndarray:
@@ -49,32 +51,41 @@ def cheapest(cost: np.ndarray) -> np.ndarray:
     return codes
 
 
-def quantise(x: np.ndarray, bits: np.ndarray, beyond: np.ndarray, price: float) -> tuple[np.ndarray, np.ndarray]:
+def quantise(
+    x: np.ndarray, zero: np.ndarray, able: np.ndarray, bits: np.ndarray, beyond: np.ndarray, price: float
+) -> tuple[np.ndarray, np.ndarray]:
     """(k, Q) of magnitudes x in steps, (lanes, steps): of least (x - y)^2 + price bits, the lanes along the last axis.
 
     Parameters
     ----------
     x : (lanes, steps)
-    bits : (lanes, steps, 2, K + 1)
-        What each magnitude 0 .. K costs with each quantiser, K standing for all from there on, with its sign.
-    beyond : (lanes, steps) integers
+    zero : (lanes steps, 2)
+        What a zero costs with each quantiser.
+    able : (N,) integers
+        Places, row by row, of the magnitudes of at least LEAST.
+    bits : (N, 2, K + 1)
+        What each magnitude 0 .. K costs there with each quantiser, K standing for all from there on, with its sign.
+    beyond : (N,) integers
         Order of the exponential Golomb code of k - K where k >= K.
     price : float
         Squared steps a bit.
     """
-    top, every = bits.shape[-1] - 1, np.indices(x.shape, sparse=True)
-    cost, best = np.full((4,) + x.shape, np.inf, np.float32), np.zeros((4,) + x.shape, np.int64)
+    top, every, some = bits.shape[-1] - 1, np.arange(len(able)), x.ravel()[able]
+    cost, best = np.full((4, x.size), np.inf, np.float32), np.zeros((4, x.size), np.int64)
     for Q in (0, 1):
-        nearest = np.floor(x + Q / 2).astype(np.int64)
-        for k in (np.zeros_like(nearest), np.maximum(nearest - 1, 0), nearest, nearest + 1):
-            asked = bits[*every, Q, np.minimum(k, top)]
+        cost[2 * Q] = x.ravel() ** 2 + price * zero[:, Q]
+        nearest, least, chosen = np.floor(some + Q / 2).astype(np.int64), cost[:, able], best[:, able]
+        for k in (nearest - 1, nearest, nearest + 1):
+            asked = bits[every, Q, np.clip(k, 0, top)]
             over = k >= top
             if over.any():
                 asked = asked + np.where(over, golomb_bits(np.maximum(k - top, 0), beyond), 0)
-            J = (x - k + (Q / 2) * (k > 0)) ** 2 + price * asked
-            for parity in (0, 1):
-                better = (k & 1 == parity) & ((k == 0) | (x >= LEAST)) & (J < cost[2 * Q + parity])
-                cost[2 * Q + parity][better], best[2 * Q + parity][better] = J[better], k[better]
+            J = (some - points(k, Q) / 16) ** 2 + price * asked
+            for parity in (2 * Q, 2 * Q + 1):
+                better = (k > 0) & (k & 1 == parity & 1) & (J < least[parity])
+                least[parity][better], chosen[parity][better] = J[better], k[better]
+        cost[:, able], best[:, able] = least, chosen
+    cost, best = cost.reshape((4,) + x.shape), best.reshape((4,) + x.shape)
     k, quantiser = np.zeros(x.shape, np.int64), np.zeros(x.shape, np.int64)
     live = (x >= 0.5).any(axis=1)  # where all is below half a step, zeros are best
     if live.any():

@@ -10,16 +10,17 @@ trellis of dependent.py and turns D_in and D_out until both targets are met. The
     numbers  height, width (varints); exponent of the unit (i8); D_in and D_out (u16 each, where there is such a side);
              the peak (varint) where values are levels 0 .. peak, else the middle of the range (f32);
              top, bottom, left, right (varints) of a rectangle
-    payload  of the range coder: a mask that is no rectangle, the lowest band, then band after band
+    payload  of the range coder, words of 32 bits, the highest byte first: a mask that is no rectangle, the lowest band,
+             then band after band
     check    4 bytes of BLAKE2b over all that
 
 Decoding is sums, products and shifts of integers, and operations on single elements that IEEE 754 rounds correctly
-(wavelet.py, contexts.py): every machine decodes the same picture.
+(wavelet.py, contexts.py, networks.py): every machine decodes the same picture.
 """
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -28,7 +29,8 @@ import numpy as np
 
 from . import dependent
 from .container import CorruptStream
-from .contexts import BITS, FLAGS, MOST_LOGIT, PHASES, SIGNS, Model, Surroundings, model
+from .contexts import FLAGS, PHASES, SIGNS, Surroundings
+from .networks import BITS, MOST_LOGIT, Model, model
 from .wavelet import UNIT, analyse_picture, energies, synthesise_level
 
 MAGIC, VERSION, CHECK = b"mp", 1, 4
@@ -41,10 +43,11 @@ AIM = WINDOW / 5  # a little better than the target
 START = np.array([4.4, 5.5])  # base steps to a root mean square of error, at first
 SLOPE = 1.1  # of the logarithm of squared error to that to base two of a step
 FINEST = 18  # octaves of the finest step below the range
-TRIALS, FINER, MORE = 10, 20, 10  # trials of the secants, of finer steps, of steps near the best at most
-RECENT, PIXELS = 4, 1 << 18  # trials that secants look back at; pixels coded near the best at least
+TRIALS, FINER, MORE = 10, 20, 16  # trials of the secants, of finer steps, of steps near the best at most
+APART, PIXELS = 0.03, 1 << 17  # octaves from which a slope is measured; pixels coded near the best at least
 PRICE = 0.11  # squared steps a bit, the best of 0.06 .. 0.25 at 30 to 40 dB
 BERNOULLI = constriction.stream.model.Bernoulli(perfect=False)
+SPARE = 7  # bytes at the end of a payload that may say nothing
 EVEN = 1 << BITS - 1  # the probability of a fair bit
 LONGER = (63500, 62000, 59000, 52000, 38000, 22000, 11000, 5000, 2500)  # out of 2^16: see Lowest
 CENTRE = 4  # of LONGER: a length equal to what the neighbours' make expected
@@ -72,19 +75,33 @@ class Sink:
         self.put(bits, ones)
         return bits
 
+    def shortest(self) -> bytes:
+        """the shortest bytes from which a Tap takes the same bits: those of `data`, cut, perhaps plus one."""
+        whole = self.data()
+        bits, ones = np.concatenate(self.bits), np.concatenate(self.ones)
+        for size in range(max(0, len(whole) - SPARE), len(whole)):
+            number = int.from_bytes(whole[:size], "big")
+            for kept in {number, min(number + 1, (1 << 8 * size) - 1)}:
+                try:
+                    if np.array_equal(Tap(found := kept.to_bytes(size, "big")).take(ones), bits):
+                        return found
+                except CorruptStream:
+                    continue
+        return whole
+
     def data(self) -> bytes:
         """What the range coder makes of them, without zeros at the end."""
         coder = constriction.stream.queue.RangeEncoder()
         if self.bits:
             coder.encode(np.concatenate(self.bits), BERNOULLI, np.concatenate(self.ones) / (1 << BITS))
-        return coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
+        return coder.get_compressed().astype(">u4").tobytes().rstrip(b"\0")
 
 
 class Tap:
     """A decoder's side: bits of a payload, given their probabilities."""
 
     def __init__(self, payload: bytes) -> None:
-        words = np.frombuffer(payload + bytes(-len(payload) % 4), "<u4").astype(np.uint32)
+        words = np.frombuffer(payload + bytes(-len(payload) % 4), ">u4").astype(np.uint32)
         self.coder = constriction.stream.queue.RangeDecoder(words)
 
     def take(self, ones: np.ndarray) -> np.ndarray:
@@ -124,7 +141,7 @@ class Encoder:
         return k
 
     def phase(self, around: Surroundings, at: tuple[int, int], phase: int, known: Model) -> np.ndarray:
-        """Half steps, signed, of one phase of the band at (level, orientation), written."""
+        """Points, in sixteenths of a step, of one phase of the band at (level, orientation), written."""
         level, orientation = at
         (y, x), band = PHASES[phase], self.bands[level][orientation]
         c = (band.T if orientation == 1 else band)[y::2, x::2]
@@ -137,21 +154,21 @@ class Encoder:
         turned = around.signs(phase, planes, able)
         s = known.signs[phase].logits(turned) + MOST_LOGIT
         yes, no = known.costs
-        bits = np.zeros((c.size, 2, FLAGS + 1), np.float32)
-        np.cumsum(yes[z], axis=2, out=bits[:, :, 1:])
-        bits[:, :, :FLAGS] += no[z]
+        bits = np.zeros((len(able), 2, FLAGS + 1), np.float32)
+        np.cumsum(yes[z[able]], axis=2, out=bits[:, :, 1:])
+        bits[:, :, :FLAGS] += no[z[able]]
         minus = c.ravel() < 0
         sign_bits = np.where(minus[able, None], yes[s], no[s])
-        bits[able[:, None], :, np.arange(1, SIGNS + 1)] += sign_bits[:, :, None]
-        bits[able, :, SIGNS + 1 :] += sign_bits[:, -1, None, None]
-        k, Q = dependent.quantise(size, bits.reshape(c.shape + bits.shape[1:]), order.reshape(c.shape), self.price)
+        bits[:, :, 1 : SIGNS + 1] += sign_bits[:, None]
+        bits[:, :, SIGNS + 1 :] += sign_bits[:, None, -1:]
+        k, Q = dependent.quantise(size, no[z[:, :, 0]], able, bits, order[able], self.price)
         if self.seen is not None:
             self.seen.append((phase, features, k.ravel(), Q.ravel(), turned, able, minus))
         self.write(k, Q, known.squash[z], order)
         some = k.ravel()[able] > 0
         which = np.minimum(k.ravel()[able][some], SIGNS) - 1
         self.sink.put(minus[able][some], known.squash[s[some, which]])
-        return dependent.halves(np.where(c < 0, -k, k), Q)
+        return dependent.points(np.where(c < 0, -k, k), Q)
 
     def write(self, k: np.ndarray, Q: np.ndarray, ones: np.ndarray, order: np.ndarray) -> None:
         """Magnitudes (rows, columns) column by column, flag after flag: the order in which a decoder can ask."""
@@ -194,7 +211,7 @@ class Decoder:
         return Lowest(steps.shape).read(self.tap)
 
     def phase(self, around: Surroundings, at: tuple[int, int], phase: int, known: Model) -> np.ndarray:
-        """Half steps, signed, of one phase of a band."""
+        """Points, in sixteenths of a step, of one phase of a band."""
         y, x = PHASES[phase]
         shape = around.steps[y::2, x::2].shape
         planes = around.planes(phase)
@@ -206,7 +223,7 @@ class Decoder:
         which = np.minimum(k.ravel()[some], SIGNS) - 1
         minus = self.tap.take(known.squash[s[np.arange(len(some)), which] + MOST_LOGIT])
         k.ravel()[some[minus > 0]] *= -1
-        return dependent.halves(k, Q)
+        return dependent.points(k, Q)
 
     def read(self, ones: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(magnitudes, Q), (rows, columns), column by column."""
@@ -356,7 +373,7 @@ def walk(side: Encoder | Decoder, steps: Steps, known: Model) -> np.ndarray:
             around = Surroundings(turn(low), turn(parents[orientation]), siblings, turn(S), fine, orientation)
             for phase, (y, x) in enumerate(PHASES):
                 if (own := around.steps[y::2, x::2]).size:
-                    around.put(phase, side.phase(around, (level, orientation), phase, known) * own >> 1)
+                    around.put(phase, side.phase(around, (level, orientation), phase, known) * own >> 4)
             found.append(turn(around.coefficients()))
         parents, low = found, synthesise_level(low, (found[0], found[1], found[2]))
     return low
@@ -393,8 +410,9 @@ class Head:
         return steps_of(inside, outside, *map(base_step, self.codes))
 
     def signal(self, picture: np.ndarray) -> np.ndarray:
-        """The picture (H, W), floats, of integers in units of the file."""
-        found = np.ldexp(picture.astype(float), self.unit)
+        """The picture (H, W), floats, of integers in units of the file, filtered."""
+        inside, outside = map(base_step, self.codes)
+        found = np.ldexp(model().filter(picture, np.where(self.mask, inside, outside)).astype(float), self.unit)
         return found + self.middle if self.peak is None else np.clip(np.rint(found), 0, self.peak)
 
     def pack(self) -> tuple[bytes, bool]:
@@ -511,9 +529,11 @@ def decode(data: bytes) -> np.ndarray:
 class Trial:
     """A file, and how far it is within its targets: log(target / squared error) inside and outside."""
 
-    data: bytes
+    head: bytes
+    sink: Sink
     logs: np.ndarray  # (2,) log2 of the base steps
     margins: np.ndarray  # (2,)
+    data: bytes
 
     @property
     def rank(self) -> tuple[float, bool, int]:
@@ -562,8 +582,9 @@ class Search:
         mean = np.array([error[own].mean() if own.any() else 0.0 for own in self.sides])
         with np.errstate(divide="ignore"):
             margins = np.log(self.targets / mean)
-        body += side.sink.data()
-        found = Trial(body + check_of(body), np.log2([float(base_step(code)) for code in codes]) + unit, margins)
+        logs = np.log2([float(base_step(code)) for code in codes]) + unit
+        whole = body + side.sink.data()
+        found = Trial(body, side.sink, logs, margins, whole + check_of(whole))
         self.trials[unit, *codes] = found
         return found
 
@@ -588,32 +609,35 @@ class Search:
             if np.all(inside | ~self.there):
                 break
             logs = np.clip(np.where(self.there, self.next_logs(trial), logs), least, most)
-        rng, count = np.random.default_rng(0), int(np.clip(PIXELS / self.picture.size, 2, MORE))
+        rng, count = np.random.default_rng(0), int(np.clip(PIXELS / self.picture.size, 0, MORE))
         for _ in range(count):
-            near, width = self.best(), 0.004 + 0.1 / np.sqrt(self.picture.size)
-            self.trial(np.clip(near.logs + rng.uniform(-width, width, 2) + width / 4, least, most))
+            near, width = self.best(), 0.004 + 0.8 / np.sqrt(self.picture.size)
+            self.trial(np.clip(near.logs + rng.uniform(-width, width, 2), least, most))
         for _ in range(FINER):
             if (best := self.best()).margins.min() >= 0:
-                return best
+                whole = best.head + best.sink.shortest()
+                return replace(best, data=whole + check_of(whole))
             worse = np.where(best.margins < 0, np.clip(-best.margins, 0.005, 2), 0)
             self.trial(np.clip(best.logs - worse, least, most))
         said = f"squared errors of {self.targets} inside and outside are not reached"
         raise ValueError(f"{said}; expected targets that steps of 2^-{FINEST} of the range meet")
 
     def next_logs(self, last: Trial) -> np.ndarray:
-        """Where to try next, (2,): each side by itself."""
-        found, recent = np.empty(2), list(self.trials.values())[-RECENT:]
+        """Where to try next, (2,): each side by itself, by the slope to the nearest trial that is not too near."""
+        found = last.logs.copy()
         for side in range(2):
             x, margin = last.logs[side], np.clip(last.margins[side], -5, 5)
-            known = sorted((trial.logs[side], float(np.clip(trial.margins[side], -5, 5)) - AIM) for trial in recent)
-            below = [each for each in known if each[1] >= 0 and each[0] <= x + 2]
-            above = [each for each in known if each[1] < 0]
-            if below and above and below[-1][0] < above[0][0]:
-                (a, high), (b, low) = below[-1], above[0]
-                share = np.clip(high / (high - low), 0.1, 0.9)
-                found[side] = a + share * (b - a)
-            else:
-                found[side] = x + np.clip((margin - AIM) / SLOPE, -2, 2)
+            known = [(t.logs[side], np.clip(t.margins[side], -5, 5)) for t in self.trials.values()]
+            away = [each for each in known if abs(each[0] - x) > APART]
+            slope = SLOPE
+            if away:
+                at, other = min(away, key=lambda each: abs(each[0] - x))
+                slope = np.clip((other - margin) / (x - at), SLOPE / 3, SLOPE * 2)
+            found[side] += np.clip((margin - AIM) / slope, -2, 2)
+            below = max((at for at, each in known if each >= 0), default=-np.inf)
+            above = min((at for at, each in known if each < 0), default=np.inf)
+            if below < above:
+                found[side] = np.clip(found[side], below, above)
         return found
 
 
