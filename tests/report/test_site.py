@@ -65,6 +65,7 @@ RESULTS = {
     "AnnealingStep",
     "Check",
     "DensityLimit",
+    "Estimate",
     "FiniteBlocks",
     "Limit",
     "LimitCurve",
