@@ -22,7 +22,8 @@ class Check:
     Attributes
     ----------
     samples, bytes, escapes : int
-        N, the length of the stream, all counted, and the samples outside the range of the design.
+        N, the length of the stream, all counted, and the samples outside the range of the design or in a gap of it,
+        those that a trellis, which has no escapes, clips.
     distortions, budgets : dict
         By fidelity name, in the unit of its budget: what the decoded samples spend, and what they may. Of per="letter"
         the largest over the letters that occur, each over its samples; of a subset that no sample lies in, 0.
@@ -72,7 +73,8 @@ def spent(
         if id(stated) not in of:
             of[id(stated)] = letters(stated)
         letter = of[id(stated)]
-        held = f.mask(len(stated.p))[letter]
+        here = f.located(points)  # a region of values holds samples, whatever their letters
+        held = f.mask(len(stated.p))[letter] if here is f else here.on
         if not callable(f.distortion):
             raise ValueError(f"{f.name}: a matrix says nothing of samples; expected a distortion function")
         d = pairwise(f.distortion, points, y, which.ravel())
@@ -90,5 +92,5 @@ def stated_on(source: Source, fidelity: Fidelity) -> Source:
     if fidelity.on is None or source.binning is None or source.binning.coarse is None:
         return source
     coarse = source.binning.coarse[0]
-    fits = fidelity.on.dtype != bool or fidelity.on.shape == (len(coarse.p),)
+    fits = callable(fidelity.on) or fidelity.on.dtype != bool or fidelity.on.shape == (len(coarse.p),)
     return coarse if fits else source

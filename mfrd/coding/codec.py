@@ -18,6 +18,7 @@ from ..solvers.encoder import Encoder
 from .check import Check, spent
 from .compact import APART, CompactReader, CompactWriter, counts_of
 from .container import FRAME, MOST_CODEWORDS, PRECISION, CorruptStream, Reader
+from .gaps import Gaps
 from .nearest import nearest_letter
 from .precision import spare, written
 from .trellis_stream import MAGIC, Paths, TrellisReader, TrellisWriter
@@ -41,10 +42,12 @@ class Codec:
         An Encoder has one codeword a letter.
     outside : str, optional
         What becomes of a sample outside the range of the design, which ends half a spacing beyond its letters, or where
-        its samples did: "escape" (each coordinate in steps that keep the squared error at the least that the budgets
-        allow anywhere, or exactly where the encoder has no budgets), "refuse", or "clip", as the nearest letter. The
-        streams of a trellis carry no escapes: samples beyond its letters and codewords by more than its budgets allow
-        are clipped, with a warning that "clip" leaves out, or refused.
+        its samples did, or in a gap of it, far from every letter and further from its codeword than any letter of that
+        codeword, both beyond what the budgets allow everywhere: "escape" (each coordinate in steps that keep the
+        squared error at the least that the budgets allow anywhere, or exactly where the encoder has no budgets),
+        "refuse", or "clip", as the nearest letter. The streams of a trellis carry no escapes: samples beyond its
+        letters and codewords by more than its budgets allow are clipped, with a warning that "clip" leaves out, or
+        refused.
 
     Attributes
     ----------
@@ -92,6 +95,7 @@ class Codec:
             most, x = 2 * np.sqrt(allowed(encoder.source, encoder.line.rows).min()), encoder.source.x
             self.low = np.minimum(self.codebook.min(axis=0), x.min(axis=0)) - most
             self.high = np.maximum(self.codebook.max(axis=0), x.max(axis=0)) + most
+            self.gaps: Gaps | None = None
             return
         used, of_letter = np.unique(labels(encoder), return_inverse=True)
         if len(used) > MOST_CODEWORDS:
@@ -102,6 +106,7 @@ class Codec:
         source, x = encoder.source, encoder.source.x
         self.nearest = nearest_letter(x, of_letter.astype(np.int32), source.p, source.binning)
         self.low, self.high = reach(encoder)
+        self.gaps = Gaps(source, self.codebook, of_letter, spare(encoder))
         torn = np.flatnonzero(self.nearest(x) != of_letter)
         if len(torn):
             first, i = np.flatnonzero((x == x[torn[0]]).all(axis=1))[0], torn[0]
@@ -156,7 +161,7 @@ class Codec:
         return self.nearest(self.points(samples))
 
     def escapes(self, samples: np.ndarray) -> np.ndarray:
-        """Which samples lie outside the range of the design, (N,) flags.
+        """Which samples lie outside the range of the design, or in a gap of it, (N,) flags.
 
         Parameters
         ----------
@@ -168,7 +173,12 @@ class Codec:
             Where the samples have another dimension or are not finite.
         """
         points = self.points(samples)
-        return (points < self.low).any(axis=1) | (points > self.high).any(axis=1)
+        return self.beyond(points, None if self.gaps is None else self.nearest(points))
+
+    def beyond(self, points: np.ndarray, cells: np.ndarray | None) -> np.ndarray:
+        """Which samples (N, k) lie outside the range, or, coded as cells (N,), in a gap, (N,) flags."""
+        outside = (points < self.low).any(axis=1) | (points > self.high).any(axis=1)
+        return outside if self.gaps is None or cells is None else outside | self.gaps.hold(points, cells)
 
     def points(self, samples: np.ndarray) -> np.ndarray:
         """Samples as (N, k), checked.
@@ -281,7 +291,8 @@ class Codec:
         fidelities : Fidelity or several, optional
             Budgets stated on the letters of the source that was designed for, or on those that a design cut finer;
             None are those that the encoder was made for. A sample counts where its letter does: on a source of
-            samples that was cut at the edges of a region, where it lies in the region.
+            samples that was cut at the edges of a region, where it lies in the region; of intervals or a function,
+            where it lies itself.
 
         Returns
         -------
@@ -300,8 +311,7 @@ class Codec:
         data, source = self.encode(samples), self.encoder.source  # type: ignore[union-attr]
         decoded = Codec.decode(data)
         spends = spent(source, wanted, points, decoded, lambda stated: letters_of(stated)(points))
-        escapes = 0 if isinstance(self.encoder, Trellis) else int(self.escapes(samples).sum())
-        return Check(len(decoded), len(data), escapes, spends, {f.name: f.D for f in wanted})
+        return Check(len(decoded), len(data), int(self.escapes(points).sum()), spends, {f.name: f.D for f in wanted})
 
     def _writer(self, header: bool) -> "Writes":
         """What writes the pieces of one stream."""
@@ -367,14 +377,13 @@ class Compact(CompactWriter):
     def coded(self, codec: Codec, held: list[np.ndarray], last: bool) -> bytes:
         """A frame of the samples held, arrays (N_i, k); raises ValueError for those outside that are to be refused."""
         points = np.concatenate(held) if held else np.zeros((0, codec.codebook.shape[1]))
-        outside = np.zeros(0, np.int64) if codec.outside == "clip" else np.flatnonzero(codec.escapes(points))
+        cells = codec.nearest(points)
+        outside = np.zeros(0, np.int64) if codec.outside == "clip" else np.flatnonzero(codec.beyond(points, cells))
         if len(outside) and codec.outside == "refuse":
-            said = f"{len(outside)} of {len(points)} samples lie outside the range of the design, the first in row"
-            said = (
-                f"{said} {outside[0]}, {points[outside[0]]}; expected from {codec.low} to {codec.high}: design on them"
-            )
-            raise ValueError(f'{said} too, or choose outside="escape" or "clip"')
-        return self.frame(codec.nearest(points), outside, points[outside], last)
+            said = f"{len(outside)} of {len(points)} samples lie outside the range of the design or in a gap of it, the"
+            said = f"{said} first in row {outside[0]}, {points[outside[0]]}; expected from {codec.low} to {codec.high}:"
+            raise ValueError(f'{said} design on them too, or choose outside="escape" or "clip"')
+        return self.frame(cells, outside, points[outside], last)
 
 
 class OfTrellis(TrellisWriter):

@@ -1,15 +1,19 @@
 """The second version of the container: small headers, headers apart, frames of any size, samples that escape.
 
     header  "MFRD", 2 (u8), L, body (L bytes), check
-    or      "mf", the check of a header that was sent before
+    or      "m", where the header was sent before
     frame   4 N + 2 (some samples escape) + 1 (it is the last), B, B bytes of the range coder, and where some escape
             E and E bytes of escapes, check
 
 Numbers are variable-length integers of seven bits a byte. A check is 4 bytes of BLAKE2b over the check before it and
-the bytes it closes; that of the last frame closes the stream. The body of a header is
+the bytes it closes, the first frame's over that of the header; that of the last frame closes the stream. Where the
+header was sent before, 2 bytes of the check of a frame of at most 256 bytes are sent. The body of a header is
 
     k, m, how codewords are written and their exponent (i8), exponent of the step of escapes (i8), then
     codewords, ascending in their first coordinate, and counts, each a coded array of integers (`coded`)
+
+or, of few codewords, the least integer of each axis and the side of the box (`coded`), the least and the largest count,
+and one state that tells the set of codewords, in an order of its own, and their counts (points.py).
 
 Codewords are n 2^e or n / 10^e for integers n, exactly, or float64s. Counts out of 2^24 stand as sixteenths of octaves.
 Escapes are their number, their places in the frame, and integers n for values n 2^e, or float64s.
@@ -27,9 +31,13 @@ import numpy as np
 
 from .arrays import variable_length
 from .container import FRAME, MAGIC, MOST_CODEWORDS, PRECISION, CorruptStream, Reader, from_words, model_of, to_words
+from .points import MOST, State, halved, integers_of, of_integers, placed, state_of
 
-VERSION, APART, CHECK = 2, b"mf", 4
+VERSION, APART, CHECK = 2, b"m", 4
+SHORT, SHORT_CHECK = 256, 2  # bytes of a frame up to which so many of its check are sent, header apart
+FEW = 4_096  # samples of such a frame up to which the shortest end is sought
 FLOATS, BINARY, DECIMAL = range(3)  # how codewords are written
+AS_SET = 4  # added to that where they are told as a set
 EXACT = -128  # in place of the exponent of a step: values are float64s
 OCTAVE = 16  # steps of a count in an octave: a count is off by 2 % at most, the rate by 0.0001 bits
 MANTISSAS = [isqrt(isqrt(isqrt(isqrt(1 << 30 * OCTAVE + j)))) for j in range(OCTAVE)]  # 2^(30 + j / 16), in integers
@@ -183,15 +191,26 @@ class Header:
         """Its bytes, with their check."""
         m, k = self.codebook.shape
         parts = [variable_length(k), variable_length(m), struct.pack("<Bbb", self.kind, self.exponent, self.escape)]
+        if self.kind >= AS_SET:
+            whole: Any = multiples(self.codebook, self.kind - AS_SET, self.exponent)
+            low, least = whole.min(axis=0), int(self.levels.min())
+            side, most = np.ptp(whole, axis=0) + 1, int(self.levels.max()) - least
+            symbols = halved(whole - low, side)[1] + of_integers(self.levels - least, most)
+            parts += [coded(folded(low)), coded(side - 1), variable_length(least), variable_length(most)]
+            return self.closed(b"".join(parts) + state_of(symbols))
         if self.kind == FLOATS:
             floats = shuffled(self.codebook.T.ravel())
             parts += [variable_length(len(floats)), floats]
         else:
-            whole: Any = multiples(self.codebook, self.kind, self.exponent)
+            whole = multiples(self.codebook, self.kind, self.exponent)
             parts += [coded(folded(whole[:1].ravel())), coded(np.diff(whole[:, 0]))]
             parts += [coded(folded(column[1:] - column[0])) for column in whole.T[1:]]
         parts += [coded(folded(np.diff(self.levels, prepend=0)))]
-        body = b"".join(parts)
+        return self.closed(b"".join(parts))
+
+    @staticmethod
+    def closed(body: bytes) -> bytes:
+        """The bytes of a body, with what stands before it and its check."""
         start = MAGIC + bytes([VERSION]) + variable_length(len(body)) + body
         return start + check(b"", start)
 
@@ -201,9 +220,19 @@ class Header:
         body = Bytes(data)
         k, m = body.number(), body.number()
         kind, exponent, escape = struct.unpack("<Bbb", body.take(3))
-        if not (1 <= m <= MOST_CODEWORDS and 1 <= k <= 0xFFFF and kind in (FLOATS, BINARY, DECIMAL)):
+        ways = (FLOATS, BINARY, DECIMAL, *((BINARY + AS_SET, DECIMAL + AS_SET) if m * k <= MOST else ()))
+        if not (1 <= m <= MOST_CODEWORDS and 1 <= k <= 0xFFFF and kind in ways):
             raise CorruptStream(f"{m} codewords of dimension {k}, written in way {kind}; expected 1 to 2^20, k >= 1")
-        if kind == FLOATS:
+        if kind >= AS_SET:
+            low, side = unfolded(body.array(k)), body.array(k) + 1
+            least, most = body.number(), body.number()
+            if max(least, most) > OCTAVE * PRECISION or (abs(low) > 1 << 53).any() or side.max() > 1 << 54:
+                raise CorruptStream("codewords or counts are out of range")
+            state = State(body.take(len(data) - body.at))
+            codebook = values(low + placed(state, m, side), kind - AS_SET, exponent)
+            levels = least + integers_of(state, m, most)
+            state.end()
+        elif kind == FLOATS:
             size = body.number()
             codebook = unshuffled(body.take(size), m * k).reshape(k, m).T
         else:
@@ -213,7 +242,8 @@ class Header:
             for axis in range(1, k):
                 whole[:, axis] = first[axis] + np.append(0, unfolded(body.array(m - 1)))
             codebook = values(whole, kind, exponent)
-        levels = np.cumsum(unfolded(body.array(m)))
+        if kind < AS_SET:
+            levels = np.cumsum(unfolded(body.array(m)))
         body.end()
         if not np.isfinite(codebook).all() or levels.min() < 0 or levels.max() > OCTAVE * PRECISION:
             raise CorruptStream("codewords or counts are out of range")
@@ -232,7 +262,8 @@ def values(whole: np.ndarray, kind: int, exponent: int) -> np.ndarray:
 
 def multiples(x: np.ndarray, kind: int, exponent: int) -> np.ndarray | None:
     """The integers nearest to numbers x in units of 2^e or 10^-e; None where they are too large to be exact."""
-    scaled = np.ldexp(x, -exponent) if kind == BINARY else x * 10.0**exponent
+    with np.errstate(over="ignore"):  # too large, as is said below
+        scaled = np.ldexp(x, -exponent) if kind == BINARY else x * 10.0**exponent
     return None if not (np.abs(scaled) < 2.0**52).all() else np.rint(scaled).astype(np.int64)
 
 
@@ -250,6 +281,24 @@ def whole(data: bytes) -> bytes:
     return np.frombuffer(data + bytes(-len(data) % 4), ">u4").astype("<u4").tobytes()
 
 
+def sent(body: bytes | memoryview, apart: bool) -> int:
+    """How many bytes of its check follow a body, where the header was sent apart or not."""
+    return SHORT_CHECK if apart and len(body) <= SHORT else CHECK
+
+
+def shortest(data: bytes, cells: np.ndarray, model: Any) -> bytes:
+    """The fewest first bytes of `trimmed` words, the last perhaps one more, that are still read as cells (N,)."""
+    for cut in range(min(3, len(data) - 1), 0, -1):
+        for more in (0, 1):
+            try:
+                found = (int.from_bytes(data[:-cut], "big") + more).to_bytes(len(data) - cut, "big")
+                if np.array_equal(from_words(whole(found), [(len(cells), model)], ended=False)[0], cells):
+                    return found
+            except (CorruptStream, OverflowError):
+                continue
+    return data
+
+
 class CompactWriter:
     """The pieces of one stream in order, each with its check: start, frames, of which one is the last."""
 
@@ -260,17 +309,19 @@ class CompactWriter:
 
     def start(self) -> bytes:
         """The header, or the check of one sent before."""
-        return APART + self.state if self.apart else self.piece
+        return APART if self.apart else self.piece
 
     def frame(self, cells: np.ndarray, places: np.ndarray, escaped: np.ndarray, last: bool) -> bytes:
         """A frame of cells (N,) int32, of which the samples at places (E,) are those of escaped (E, k)."""
         words = trimmed(to_words([(cells, self.model)])) if len(cells) else b""
+        if self.apart and words and len(cells) <= FEW:
+            words = shortest(words, cells, self.model)
         body = variable_length(4 * len(cells) + 2 * (len(places) > 0) + last) + variable_length(len(words)) + words
         if len(places):
             data = self.escapes(places, escaped)
             body += variable_length(len(data)) + data
         self.state = check(self.state, body)
-        return body + self.state
+        return body + self.state[: sent(body, self.apart)]
 
     def escapes(self, places: np.ndarray, samples: np.ndarray) -> bytes:
         """Samples (E, k) at places (E,) of a frame."""
@@ -288,18 +339,16 @@ class CompactReader(Reader):
     """
 
     def __init__(self, pieces: Iterable[bytes], given: bytes | None = None) -> None:
-        self.given = given
+        self.given, self.apart = given, False
         super().__init__(pieces)
 
     def header(self) -> None:
         """Read the header, or find the one that was given: .codebook and .model."""
         start = bytes(self.take(len(APART), "prefix"))
         if start == APART:
-            self.state = bytes(self.take(CHECK, "prefix"))
             if self.given is None:
                 raise CorruptStream("the stream has no header; expected it apart: Codec.from_header(header).decode")
-            if self.given[-CHECK:] != self.state:
-                raise CorruptStream("the stream belongs to another header than the one given")
+            self.state, self.apart = bytes(self.given[-CHECK:]), True
             self.read_header(CompactReader([self.given], b""))
             return
         self.buffer, self.offset = memoryview(start + bytes(self.buffer)), 0
@@ -330,9 +379,10 @@ class CompactReader(Reader):
 
     def verify(self, body: bytes | memoryview, what: str) -> None:
         """Advance the chain of checks over a piece, or raise CorruptStream."""
-        self.state = check(self.state, body)
-        if self.take(CHECK, what) != self.state:
-            raise CorruptStream(f"the check of the {what} that ends at byte {self.offset} fails")
+        self.state, size = check(self.state, body), sent(body, self.apart)
+        if self.take(size, what) != self.state[:size]:
+            other = ", or the stream belongs to another header" if self.apart else ""
+            raise CorruptStream(f"the check of the {what} that ends at byte {self.offset} fails{other}")
 
     def points(self) -> Iterator[np.ndarray]:
         """Yields the samples of each frame, (N, k), once its check holds; of no samples one array (0, k)."""
@@ -354,7 +404,9 @@ class CompactReader(Reader):
                 body += (data := bytes(self.take(more, "frame")))
             self.verify(body, "frame")
             if N or not total:
-                cells = from_words(whole(words), [(N, self.model)])[0] if N else np.zeros(0, np.int32)
+                cells = (
+                    from_words(whole(words), [(N, self.model)], ended=not self.apart)[0] if N else np.zeros(0, np.int32)
+                )
                 x = self.codebook.take(cells, axis=0)
                 yield self.replaced(x, data) if escapes else x
             total += N

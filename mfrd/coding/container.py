@@ -78,14 +78,17 @@ def to_words(arrays: Iterable[tuple[np.ndarray, Any]]) -> bytes:
     return coder.get_compressed().astype("<u4").tobytes()
 
 
-def from_words(payload: bytes | memoryview, runs: Sequence[tuple[int, Any]]) -> list[np.ndarray]:
-    """The symbols of words, (N,) int32 for each run of N symbols of one model; CorruptStream where they are no such."""
+def from_words(payload: bytes | memoryview, runs: Sequence[tuple[int, Any]], *, ended: bool = True) -> list[np.ndarray]:
+    """The symbols of words, (N,) int32 for each run of N symbols of one model; CorruptStream where they are no such.
+
+    ended: whether the words must be those that the coder ends with, and not shorter ones.
+    """
     coder = constriction.stream.queue.RangeDecoder(np.frombuffer(payload, "<u4").astype(np.uint32))
     try:
         found = [np.zeros(N, np.int32) if model is None else coder.decode(model, N) for N, model in runs]
     except AssertionError as error:  # how the library reports words that no encoder writes
         raise CorruptStream(f"{len(payload)} bytes are no output of the range coder: {error}") from error
-    if not coder.maybe_exhausted():
+    if ended and not coder.maybe_exhausted():
         raise CorruptStream(f"words remain after the {sum(N for N, _ in runs)} symbols of {len(payload)} bytes")
     return found
 

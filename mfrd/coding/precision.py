@@ -1,8 +1,10 @@
 """How precisely the codewords of an encoder are written: as coarsely as its budgets allow, exactly where they do not.
 
 A codeword moved by e adds 2 q (y - c) e + q e^2 to what its cell spends, c its centroid, q its mass. Steps are tried
-from half the root of the squared error allowed, each a quarter of the one before, until every budget holds as it is.
+from half the root of the squared error allowed, each half of the one before, until every budget holds as it is.
 """
+
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +12,10 @@ from ..problems.resolution import allowed
 from ..problems.rows import BudgetRows
 from ..quantisers.quantiser import RELATIVE_EXCESS
 from ..solvers.encoder import Encoder
-from .compact import BINARY, DECIMAL, EXACT, FLOATS, Header, multiples, octaves, values
+from .compact import AS_SET, BINARY, DECIMAL, EXACT, FLOATS, Header, multiples, octaves, values
+from .points import MOST, halved
 
-TRIALS = 12  # steps tried
+TRIALS = 24  # steps tried
 DECIMALS = 10  # digits behind the point of codewords that are decimal numbers
 
 
@@ -30,6 +33,10 @@ def written(encoder: Encoder, cells: np.ndarray, used: np.ndarray) -> tuple[Head
     for codebook, kind, exponent in found:
         order = np.lexsort(codebook.T[::-1])
         headers.append((Header(codebook[order], octaves(pmf[order]), kind, exponent, escape), order))
+        if kind != FLOATS and codebook.size <= MOST:
+            whole: Any = multiples(codebook, kind, exponent)
+            order = halved(whole - whole.min(axis=0), np.ptp(whole, axis=0) + 1)[0]
+            headers.append((Header(codebook[order], octaves(pmf[order]), kind + AS_SET, exponent, escape), order))
     return min(headers, key=lambda pair: len(pair[0].piece))
 
 
@@ -58,7 +65,7 @@ def coarsely(encoder: Encoder, cells: np.ndarray, y: np.ndarray, tolerance: floa
     rows = BudgetRows.of(encoder.fidelities, encoder.source.p)
     most = rows.D * (1 + RELATIVE_EXCESS) - rows.within(encoder.source)
     first = int(np.floor(np.log2(tolerance))) - 1
-    for exponent in range(max(first, -120), max(first - 2 * TRIALS, -127), -2):
+    for exponent in range(max(first, -120), max(first - TRIALS, -127), -1):
         whole = multiples(y, BINARY, exponent)
         if whole is None:
             return []

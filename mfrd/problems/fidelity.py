@@ -1,7 +1,7 @@
 """A fidelity: one distortion budget, on every letter or on a subset of them."""
 
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from math import fsum
 from typing import Any
 
@@ -52,7 +52,8 @@ class Fidelity:
     on : array, optional
         Of a source of letters: a boolean mask (n,) or distinct indices. Of a density, or of samples on the line: open
         intervals, (r, 2), that do not overlap, such as [(-0.5, 0.5)]. Of samples: a function (N, k) -> (N,) of bool.
-        None is everything. Arrays are copied.
+        `ecvq` reads the last two as the mask of the letters there, `Codec.check` as that of the samples themselves;
+        `solve` and `limit` of letters take masks alone. None is everything. Arrays are copied.
     per : str
         "joint", "subset" or "letter".
     distortion : function (n, k), (m, k) -> (n, m), or that matrix itself
@@ -155,6 +156,37 @@ class Fidelity:
         if not mask.any():
             raise ValueError(f"{self.name}: {EMPTY}")
         return mask
+
+    def located(self, points: np.ndarray) -> "Fidelity":
+        """The same fidelity, with intervals or a function as the mask of points, (n, k).
+
+        Parameters
+        ----------
+        points : (n, k) array
+
+        Returns
+        -------
+        Fidelity
+
+        Raises
+        ------
+        ValueError
+            Where intervals meet points of several dimensions, or the function returns no flags (n,).
+        """
+        on: Any = self.on
+        if callable(on):
+            mask = np.asarray(on(points))
+            if mask.shape != (len(points),) or mask.dtype != bool:
+                said = f"{self.name}: the function of the subset returns {mask.dtype} of shape {mask.shape}"
+                raise ValueError(f"{said}; expected ({len(points)},) bool, one a point of shape (n, {points.shape[1]})")
+        elif on is not None and on.ndim == 2 and on.dtype != bool:
+            if points.shape[1] != 1:
+                said = f"{self.name}: the subset is intervals and points have {points.shape[1]} dimensions"
+                raise ValueError(f"{said}; expected a function (n, {points.shape[1]}) -> (n,) of bool")
+            mask = ((points > on[:, 0]) & (points < on[:, 1])).any(axis=1)
+        else:
+            return self
+        return replace(self, on=mask)
 
     def weights(self, pmf: np.ndarray) -> np.ndarray:
         """Rows w, (r, n), of the budgets sum_i p_i w_ri E[d | X = x_i] <= D sum p that this one states.

@@ -36,6 +36,7 @@ def at_the_mean(source: Source, fidelities: Fidelity | Sequence[Fidelity]) -> "P
     given = [fidelities] if isinstance(fidelities, Fidelity) else fidelities
     if isinstance(given, Sequence):
         check_quadratic([f for f in given if isinstance(f, Fidelity) and not callable(f.distortion)], source.x.shape[1])
+        given = [f.located(source.x) if isinstance(f, Fidelity) else f for f in given]
     return Problem(source, source.shaped(source.mean[None]), given)
 
 

@@ -26,13 +26,14 @@ SUFFIXES = (*TEXT, ".npy", ".npz", ".wav")
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "--", "?", "<na>", "#n/a"))  # in lower case
 PARTS = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "blanks"}  # in the order in which they are tried
 START, HEAD = 1 << 16, 20  # characters and rows by which delimiter and quotes are told
-COMMENT = re.compile(r"^[ \t]*[#%].*\n?", re.MULTILINE)
+COMMENT = re.compile(r"^[ \t]*(?!#n/a[ \t]*(?:[,;\t]|$))[#%].*\n?", re.MULTILINE | re.IGNORECASE)
 SINGLE = re.compile(r"\s*'[^']*'\s*([,;\t]|$)")  # a first cell in single quotes
 FLAGS = re.MULTILINE | re.IGNORECASE
 GAP = re.compile(r"^[ \t]*\n", re.MULTILINE)
 COUNT = re.compile(r"\s*[+-]?\.?\d")  # what a number begins with
 TIME = re.compile(r"\d[\d:./T+\- Z]*")  # a time or a date, which a first row of samples may begin with
 NA = ("raise", "drop")
+WHOLE = 3  # columns for each that is wanted, up to which reading all is quicker than counting them line by line
 
 
 def read(path: str | Path, columns: Any = None, *, header: bool | None = None, na: str = "raise") -> np.ndarray:
@@ -185,6 +186,7 @@ class Text:
         if not body:
             raise ValueError(f"{self.file} has no rows of numbers; expected one sample a row, columns parted by commas")
         values = None
+        body = self.filled(body) if na == "drop" else body
         gaps = len(self.titles) == 1 and any(f"\n{first}" in f"\n{body}" for first in "\n \t") and GAP.search(body)
         if not gaps:
             values = self.quickly(body.replace(",", ".") if self.commas else body, places)
@@ -192,20 +194,36 @@ class Text:
             values = self.carefully(places, na)
         return values[~np.isnan(values).any(axis=1)]
 
+    def filled(self, body: str) -> str:
+        """The rows with nan in each cell that is missing and has no blanks around it."""
+        if self.delimiter == " ":
+            return body
+        part, body = self.delimiter, f"\n{body}\n"
+        words = {form for word in MISSING - {"", "nan"} for form in (word, word.upper(), word.capitalize())}
+        ends = [("\n", "\n"), ("\n", part), (part, "\n"), (part, part)]
+        for word in (self.quote * 2, *sorted(words), ""):
+            if word in body:
+                for a, b in ends if word or len(self.titles) == 1 else ends[1:]:
+                    while a + word + b in body:  # neighbours share what parts them
+                        body = body.replace(a + word + b, f"{a}nan{b}")
+        return body[1:-1]
+
     def quickly(self, body: str, places: list[int]) -> np.ndarray | None:
         """The columns by NumPy's reader; None where a cell is no number, or rows are of several lengths."""
-        blanks = self.delimiter == " "
-        whole = blanks or places == list(range(len(self.titles)))
-        if not whole and not even(body, self.delimiter, len(self.titles)):
-            return None
+        cells, blanks = len(self.titles), self.delimiter == " "
         look = {"delimiter": None if blanks else self.delimiter, "quotechar": self.quote, "comments": None, "ndmin": 2}
+        if blanks or cells <= WHOLE * len(places):
+            try:
+                values = np.loadtxt(io.StringIO(body), **look)
+                return values[:, places] if values.shape[1] == cells else None
+            except ValueError:  # perhaps in a column that is not wanted
+                pass
+        if len(places) == cells or blanks or not even(body, self.delimiter, cells):
+            return None
         try:
-            values = np.loadtxt(io.StringIO(body), usecols=None if whole else places, **look)
+            return np.loadtxt(io.StringIO(body), usecols=places, **look)
         except ValueError:
             return None
-        if values.shape[1] != (len(self.titles) if whole else len(places)):
-            return None
-        return values[:, places] if blanks else values
 
     def carefully(self, places: list[int], na: str) -> np.ndarray:
         """The columns cell by cell, with NaN where a value is missing and na allows it.

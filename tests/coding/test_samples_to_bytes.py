@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 import mfrd
 from mfrd.coding.check import EXCESS
+from mfrd.coding.gaps import Gaps
+from mfrd.quantisers.cells import from_labels
 
 
 def coded(samples, encoder):
@@ -132,6 +134,69 @@ def test_a_check_says_what_was_broken_and_counts_what_escaped():
         codec.check(samples, matrix)
 
 
+def two_lumps(rng, N, k=1):
+    return rng.normal(size=(N, k)) * 0.3 + 10 * rng.choice([-1, 1], N)[:, None]
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_a_sample_in_a_gap_of_the_design_escapes_is_refused_or_is_clipped_by_choice(k):
+    rng = np.random.default_rng(k)
+    lumps = two_lumps(rng, 1500, k)
+    source = mfrd.Source.from_samples(lumps)
+    encoder = mfrd.mixture([mfrd.uniform_quantiser(source, 0.4)], mfrd.Fidelity(0.05)).deterministic()
+    between = rng.uniform(-7, 7, (40, k))
+    codec = mfrd.Codec(encoder)
+    report = codec.check(np.vstack([lumps, between]))
+    assert report.escapes == 40 and report.kept["global"] and not codec.check(lumps).escapes
+    error = ((coded(between, encoder) - between) ** 2).sum(axis=1)
+    assert error.max() <= 0.05
+    clipped = mfrd.Codec.decode(mfrd.Codec(encoder, outside="clip").encode(between))
+    assert ((clipped - between) ** 2).sum(axis=1).min() > 1
+    with pytest.raises(ValueError, match="40 of 40 samples lie outside the range of the design or in a gap of it"):
+        mfrd.Codec(encoder, outside="refuse").encode(between)
+    assert codec.escapes(two_lumps(rng, 20_000, k)).mean() < 0.01 * k  # what the design might have seen
+
+
+def test_a_design_without_gaps_has_none_for_samples_off_its_letters():
+    source = mfrd.Source(mfrd.grid(-2, 2, 41), np.full(41, 1 / 41))
+    for encoder in (mfrd.uniform_quantiser(source, 0.5), mfrd.uniform_quantiser(source, 0.01)):
+        assert not mfrd.Codec(encoder).escapes(np.linspace(-2, 2, 4001)).any()
+
+
+def test_gaps_end_where_codewords_or_budgets_reach():
+    """Letters -1.1, -1, 0, 8: codewords -1.05, 0 and 8, gaps where both the letter and the codeword are far."""
+    source = mfrd.Source([-1.1, -1.0, 0.0, 8.0], [0.25] * 4)
+    encoder = from_labels(source, np.array([0, 0, 1, 2]))
+    assert mfrd.Codec(encoder).gaps.ends == pytest.approx([-0.6, -0.5])  # -1 + 4 x 0.1 to the threshold; 0 + 4 x 1 = 4
+    loose = mfrd.Codec(encoder.keeping([mfrd.Fidelity(0.25 * 0.3**2 * 4)]))
+    assert loose.gaps.ends == pytest.approx([-0.6, -0.5])
+    wide = mfrd.Codec(encoder.keeping([mfrd.Fidelity(1.0)]))  # within 1 of every letter
+    assert not len(wide.gaps.ends)
+    skew = mfrd.Source([-3.0, -1.1, -1.0, 5.0, 5.1], [0.1, 0.2, 0.3, 0.2, 0.2])  # one codeword, -1.2, 1.8 from a letter
+    gaps = Gaps(skew, np.array([[-1.2], [5.0]]), np.array([0, 0, 0, 1, 1]), 0.0)
+    assert gaps.ends == pytest.approx([0.6, 4.6]) and Gaps(skew, skew.x, np.arange(5), 9.0).ends.size == 0
+
+
+def test_regions_of_values_are_intervals_or_functions_for_a_design_and_a_check():
+    samples = np.random.default_rng(0).normal(size=600)
+    source = mfrd.Source.from_samples(samples)
+    mask, few = abs(source.points) < 0.5, {"starts": "cells", "rounds": 2, "patience": 1}
+    regions = [mask, [(-0.5, 0.5)], lambda x: abs(x[:, 0]) < 0.5]
+    D = mfrd.Fidelity(0.1)
+    found = [mfrd.ecvq(source, [D, mfrd.Fidelity(0.01, on=on, per="subset", name="core")], **few) for on in regions]
+    assert found[0].rate == found[1].rate == found[2].rate
+    codec = mfrd.Codec(found[0].deterministic())
+    error = (codec.decode(codec.encode(samples))[:, 0] - samples) ** 2
+    for on in regions[1:]:
+        spent = codec.check(samples, mfrd.Fidelity(0.01, on=on, per="subset", name="core")).distortions["core"]
+        assert spent == pytest.approx(error[abs(samples) < 0.5].mean())
+    assert codec.check(samples, mfrd.Fidelity(1, on=[(50, 60)], name="none")).distortions["none"] == 0
+    plane = mfrd.Source(np.zeros((1, 2)), [1.0])
+    for on, message in (([(0, 1)], "intervals and points have 2 dim"), (lambda x: x > 0, "returns bool of shape")):
+        with pytest.raises(ValueError, match=message):
+            mfrd.ecvq(plane, mfrd.Fidelity(1.0, on=on))
+
+
 def test_a_time_shared_quantiser_is_measured_on_samples():
     samples = np.random.default_rng(0).laplace(size=30_000)
     source = mfrd.Source.from_samples(samples)
@@ -168,6 +233,9 @@ def test_a_trellis_takes_samples_by_their_bins_and_says_what_lies_beyond_it():
     with pytest.warns(UserWarning, match="samples lie beyond the range of the trellis, which has no escapes"):
         clipped = mfrd.Codec(trellis).encode(loud)
     assert mfrd.Codec(trellis, outside="clip").encode(loud) == clipped
+    report = mfrd.Codec(trellis, outside="clip").check(loud)
+    codec = mfrd.Codec(trellis)
+    assert report.escapes == np.count_nonzero((loud < codec.low) | (loud > codec.high)) > 1000
     with pytest.raises(ValueError, match="lie beyond the range of the trellis"):
         mfrd.Codec(trellis, outside="refuse").encode(loud)
     given = mfrd.Source.from_samples(samples, bins=8)

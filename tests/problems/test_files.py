@@ -230,3 +230,16 @@ def test_a_long_table_takes_little_more_than_numpy_s_reader(tmp_path):
         taken[name] = min(spent)
         assert np.array_equal(found if name == "one" else found[:, 1], x)
     assert max(taken["all"], taken["one"]) < 4 * taken["numpy"]  # cell by cell it is twenty times
+
+
+def test_a_missing_value_with_a_number_sign_is_no_comment_and_what_is_missing_is_dropped_quickly(tmp_path, monkeypatch):
+    """Cells that are missing are filled, and the rows read by NumPy's reader, never cell by cell."""
+    one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+    one.write_text("x\n1.5\n#N/A\n\n2.5\n# N/A is missing\n3\n")
+    two.write_text('a;b;c\n1,5;;x\n;2;y\n#N/A;3;\n2,5;NULL;y\n4;"";\n5;6;NA\n7;8;9\n# N/A, a comment\n')
+    with pytest.raises(ValueError, match="line 3: column 'x' holds '#N/A'"):
+        read(one)
+    monkeypatch.setattr("mfrd.problems.samples.Text.carefully", None)
+    assert read(one, na="drop").tolist() == [1.5, 2.5, 3]
+    assert read(two, ["a", "b"], na="drop").tolist() == [[5, 6], [7, 8]]
+    assert read(two, ["b", "a"], na="drop").tolist() == [[6, 5], [8, 7]]
