@@ -237,8 +237,8 @@ path = outputs.save_figure(figure, "fig19_whole")
 # %%
 lam_photo, lam_face = prices(bounds)
 for name, coded, uniform, low in (("ECG", file_ecg, same_ecg, least_ecg), ("photograph", file, same, least)):
-    print(f"{name:10s}: {uniform.bytes / coded.bytes:.3f} times the bytes at uniform fidelity; "
-          f"the mixed file is {coded.bytes / low:.3f} times the bound of its model")
+    over = f"{coded.bytes / low:.3f} times the bound of its model" if low > 0 else "all above the bound of its model, zero"
+    print(f"{name:10s}: {uniform.bytes / coded.bytes:.3f} times the bytes at uniform fidelity; the mixed file is {over}")
 print(f"photograph: global {lam_photo:.5f}, region {lam_face:.5f} bits per squared grey level")
 
 # %% [markdown]
