@@ -209,8 +209,8 @@ def ours(picture: np.ndarray, mask: np.ndarray) -> dict:
 def one_price(picture: np.ndarray, mask: np.ndarray, size: int) -> dict:
     """Bytes and qualities of the finest file of one fidelity everywhere that takes at most so many bytes."""
     search = pictures.Search(picture.astype(float), np.ones(mask.shape, bool), np.ones(2), 255)
-    low, high, best = 0.0, 10.0, None
-    for _ in range(9):
+    low, high, best = 2.0, 8.0, search.trial(np.full(2, 8.0))
+    for _ in range(7):
         middle = (low + high) / 2
         trial = search.trial(np.full(2, middle))
         low, high, best = (middle, high, best) if len(trial.data) > size else (low, middle, trial)

@@ -31,6 +31,8 @@ IDLE = 0.12  # the share kept of coefficients among zeros, each with the weight 
 QUIET = 14  # features below which a coefficient is among zeros
 HIDDEN = {"m": (128, 64), "s": (32, 16)}
 BATCH, RATE = 4096, 1.5e-3
+WIDTH, PEAK = 10, 4e-3  # planes of the filter, and its rate of learning
+PATCHES, PATCH, EDGE = 16, 48, 5  # squares a step, their side, and the samples around them that the filter sees
 SKIMAGE = (
     "coffee.png rocket.jpg brick.png grass.png gravel.png hubble_deep_field.jpg ihc.png motorcycle_left.png".split()
 )
@@ -190,6 +192,58 @@ def integers(layers: list[torch.nn.Linear], name: str) -> dict[str, np.ndarray]:
     return found
 
 
+def filtered(count: int, walls: Path | None, seed: int, steps: int) -> dict[str, np.ndarray]:
+    """Weights of the filter: of the squared error that it leaves, a share of what it finds, equal for all patches."""
+    rng, layers = np.random.default_rng(seed), torch.nn.ModuleList()
+    pairs = [(found, np.where(mask, *base), picture) for picture, found, (*base, mask) in decoded(count, walls, rng)]
+    for inputs, outputs, taps in ((1, WIDTH, 5), (WIDTH, WIDTH, 3), (WIDTH, WIDTH, 3), (WIDTH, 1, 3)):
+        layers.append(torch.nn.Conv2d(inputs, outputs, taps))
+    optimiser = torch.optim.Adam(layers.parameters(), lr=PEAK)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK, total_steps=steps + 1, pct_start=0.05)
+    for step in range(steps):
+        x, D, y = (torch.from_numpy(np.stack(each)[:, None]).float() for each in zip(*patches(pairs, rng)))
+        first = layers[0].weight - layers[0].weight.mean((1, 2, 3), keepdim=True)
+        at = torch.nn.functional.conv2d(x - x.mean((2, 3), keepdim=True), first) / D[:, :, 2:-2, 2:-2]
+        at = (at + layers[0].bias[:, None, None]).clamp(0, 8)
+        for layer in layers[1:-1]:
+            at = layer(at).clamp(0, 8)
+        inner = slice(EDGE, -EDGE)
+        missing = ((y - x) / D)[:, :, inner, inner]
+        before, after = ((each**2).mean((1, 2, 3)) for each in (missing, layers[-1](at).clamp(-0.5, 0.5) - missing))
+        loss = (after / (before + 0.002)).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if step % 100 == 99:
+            print(f"filter, step {step + 1}: {loss.item():.4f} of the squared error", flush=True)
+    weights = [layer.weight.detach().numpy().transpose(2, 3, 1, 0) for layer in layers]
+    weights[0] = weights[0] - weights[0].mean((0, 1, 2))
+    found = {f"fW{at}": np.rint(W * networks.SCALE).astype(np.int16) for at, W in enumerate(weights)}
+    found["fW0"][2, 2, 0] -= found["fW0"].sum((0, 1, 2))  # rounded taps sum to zero again
+    scales = (32, *[32 * networks.SCALE] * 3)
+    biases = (np.rint(layer.bias.detach().numpy() * scale).astype(np.int32) for layer, scale in zip(layers, scales))
+    return found | {f"fb{at}": b for at, b in enumerate(biases)}
+
+
+def decoded(count: int, walls: Path | None, rng: np.random.Generator) -> Iterator[tuple]:
+    """Yields (picture, decoded, (D_in, D_out, mask)) of crops."""
+    for picture in crops(rng, count, walls):
+        yield picture, *coded(picture, rng)[1:]
+
+
+def patches(pairs: list, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yields PATCHES times (decoded, base steps, picture): squares and EDGE samples around them, turned, mirrored."""
+    whole = PATCH + 2 * EDGE
+    fit = [pair for pair in pairs if min(pair[0].shape) >= whole]
+    for _ in range(PATCHES):
+        planes = fit[rng.integers(len(fit))]
+        top, left = (int(rng.integers(size - whole + 1)) for size in planes[0].shape)
+        turns, mirror = int(rng.integers(4)), rng.random() < 0.5
+        cut = [plane[top : top + whole, left : left + whole] for plane in planes]
+        yield tuple(np.rot90(plane.T if mirror else plane, turns).copy() for plane in cut)
+
+
 def squash() -> np.ndarray:
     """Probabilities out of 2^16 of the logits 0, 1 / 256, ..., 11, rounded correctly."""
     exact = (Decimal(1 << 16) / (1 + (Decimal(-z) / networks.HALF).exp()) for z in range(networks.MOST_LOGIT + 1))
@@ -203,18 +257,23 @@ if __name__ == "__main__":
     parser.add_argument("--walls", type=Path)
     parser.add_argument("--anew", action="store_true", help="from random weights, not from those that are there")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--only", default="ms", help="m: magnitudes, s: signs")
+    parser.add_argument("--only", default="msf", help="m: magnitudes, s: signs, f: the filter")
+    parser.add_argument("--steps", type=int, default=1800, help="of the filter")
     parser.add_argument("--to", type=Path, default=TARGET)
     options = parser.parse_args()
     torch.set_num_threads(1)
     begun = time.process_time()
-    gatherings = dict(zip("ms", gathered(options.crops, options.walls, options.seed)))
-    print(f"gathered in {time.process_time() - begun:.0f} s", flush=True)
     stored = dict(np.load(TARGET)) | {"squash": squash()}
-    for name in options.only:
+    if set(options.only) & set("ms"):
+        gatherings = dict(zip("ms", gathered(options.crops, options.walls, options.seed)))
+        print(f"gathered in {time.process_time() - begun:.0f} s", flush=True)
+    for name in sorted(set(options.only) & set("ms")):
         for phase, data in enumerate(gatherings[name]):
             keys = [f"{name}{phase}", *(f"{name}{phase}{kind}{{}}" for kind in "Wb")]
             start = [] if options.anew else [tuple(stored[key.format(at)] for key in keys[1:]) for at in range(3)]
             stored = {key: value for key, value in stored.items() if not key.startswith(keys[0])}
             stored |= integers(trained(name, data, options.epochs, start), keys[0])
             np.savez_compressed(options.to, **stored)
+    if "f" in options.only:
+        stored |= filtered(options.crops // 3, options.walls, options.seed, options.steps)
+        np.savez_compressed(options.to, **stored)
