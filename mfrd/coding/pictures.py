@@ -39,13 +39,14 @@ MANTISSA = 11  # bits of a base step after its leading one
 MOST_SHIFT = 31  # octaves between the two base steps
 MOST_PIXELS = 1 << 28
 WINDOW = 0.05 * np.log(10) / 10  # 0.05 dB
-AIM = WINDOW / 5  # a little better than the target
-START = np.array([4.4, 5.5])  # base steps to a root mean square of error, at first
+AIM = WINDOW / 8  # a little better than the target
+START = np.array([4.3, 6.1])  # base steps to a root mean square of error, at first
 SLOPE = 1.1  # of the logarithm of squared error to that to base two of a step
 FINEST = 18  # octaves of the finest step below the range
 TRIALS, FINER, MORE = 10, 20, 16  # trials of the secants, of finer steps, of steps near the best at most
-APART, PIXELS = 0.03, 1 << 17  # octaves from which a slope is measured; pixels coded near the best at least
-PRICE = 0.11  # squared steps a bit, the best of 0.06 .. 0.25 at 30 to 40 dB
+APART, PIXELS = 0.03, 1 << 19  # octaves from which a slope is measured; pixels coded near the best at least
+RECENT = 4  # trials that may enclose a target
+PRICE = 0.087  # squared steps a bit, the best of 0.08 .. 0.17 at 30 and 40 dB
 BERNOULLI = constriction.stream.model.Bernoulli(perfect=False)
 SPARE = 7  # bytes at the end of a payload that may say nothing
 EVEN = 1 << BITS - 1  # the probability of a fair bit
@@ -603,13 +604,16 @@ class Search:
         spread = float(np.ptp(self.picture)) + float(np.sqrt(self.targets.max()))
         least, most = np.log2(spread) - FINEST, np.log2(spread) + 8
         logs = np.clip(np.log2(START * np.sqrt(self.targets)), least, most)
+        rng, count = np.random.default_rng(0), int(np.clip(PIXELS / self.picture.size, 0, MORE))
         for _ in range(TRIALS):
+            number = len(self.trials)
             trial = self.trial(logs)
+            if number == len(self.trials):  # seen before, since the sides are not quite apart
+                trial = self.trial(np.clip(logs + rng.uniform(-APART, APART, 2), least, most))
             inside = (trial.margins >= 0) & ((trial.margins <= WINDOW / 2) | (trial.logs >= most - 1e-3))
             if np.all(inside | ~self.there):
                 break
             logs = np.clip(np.where(self.there, self.next_logs(trial), logs), least, most)
-        rng, count = np.random.default_rng(0), int(np.clip(PIXELS / self.picture.size, 0, MORE))
         for _ in range(count):
             near, width = self.best(), 0.004 + 0.8 / np.sqrt(self.picture.size)
             self.trial(np.clip(near.logs + rng.uniform(-width, width, 2), least, most))
@@ -634,10 +638,10 @@ class Search:
                 at, other = min(away, key=lambda each: abs(each[0] - x))
                 slope = np.clip((other - margin) / (x - at), SLOPE / 3, SLOPE * 2)
             found[side] += np.clip((margin - AIM) / slope, -2, 2)
-            below = max((at for at, each in known if each >= 0), default=-np.inf)
-            above = min((at for at, each in known if each < 0), default=np.inf)
+            below = max((at for at, each in known[-RECENT:] if each >= 0), default=-np.inf)
+            above = min((at for at, each in known[-RECENT:] if each < 0), default=np.inf)
             if below < above:
-                found[side] = np.clip(found[side], below, above)
+                found[side] = np.clip(found[side], below - APART / 3, above + APART / 3)
         return found
 
 
