@@ -18,7 +18,6 @@ a_q = -log z_q >= 0; o(x) = sum of lam_k D_k 1[x in S_k] over budgets given the 
    H(q, m) - W max(C - 1, 0) >= log 1/delta: over all output laws at once, without a union over them.
 6. On the line, a_q - w x^2 is concave on letters of one w: for x between nodes u < v, a_q(x) >= the interpolation - e,
    e = w (v - u)^2 / 4, and log(1 + t (. - m)) is concave as well: samples become fractions on nodes, and e is charged.
-
 7. Where a support is vouched for, encoders written down from one half of the samples are judged by the other: the same
    inequality, with Z_i the distortions, or the rates KL(Q_x || q) whose mean I(X;Y) does not exceed, which are bounded
    on the support. Encoders come in an order fixed beforehand, the most cautious first, up to the first that is not
@@ -48,6 +47,7 @@ from .output_law import Letters
 from .supremum import CodewordMass, supremum
 
 FEWEST = 20  # samples
+LARGEST = 1e150  # of a coordinate
 BINNED = 0.005  # nats times sqrt(M): what nodes in place of samples may cost
 SHARP = 0.003  # times sqrt(M): what C may exceed one by
 ROUGH = 4  # times both, where nothing is proven
@@ -195,9 +195,9 @@ def estimate(
     Raises
     ------
     ValueError
-        Where samples are fewer than 20, not finite or outside the support, a budget is per letter, of another
-        distortion or zero, a subset is a mask or indices, or intervals in space, a function gives no mask, or the
-        confidence is not in (0, 1).
+        Where samples are fewer than 20, not finite, beyond 1e150 or outside the support, a budget is per letter, of
+        another distortion or zero, a subset is a mask or indices, or intervals in space, a function gives no mask, or
+        the confidence is not in (0, 1).
 
     References
     ----------
@@ -218,6 +218,10 @@ def estimate(
         raise ValueError(f"confidence is {confidence:g}; expected a number between 0 and 1, such as 0.95")
     if x.shape[1] > 3:
         raise ValueError(f"samples have dimension {x.shape[1]}; expected 1, 2 or 3")
+    if abs(x).max() > LARGEST:
+        raise ValueError(
+            f"a sample of size {abs(x).max():g}; expected at most {LARGEST:g}, whose square is a number: scale it"
+        )
     box = None if support is None else boxed(x, support)
     member = membership(x, given)
     names = [f.name for f in given]
@@ -294,6 +298,9 @@ def membership(x: np.ndarray, fidelities: Sequence[Fidelity]) -> np.ndarray:
 
 def kinds(member: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(the distinct columns of member, (K, kinds); the one of each sample, (N,))."""
+    if len(member) > 16:
+        table, place = np.unique(member, axis=1, return_inverse=True)
+        return table, place.reshape(-1)
     code = (2 ** np.arange(len(member))) @ member
     seen = np.flatnonzero(np.bincount(code))
     place = np.zeros(seen[-1] + 1, int)
@@ -351,7 +358,6 @@ class Question:
         sharp = ROUGH * SHARP / np.sqrt(len(x))
         nodes = self.rough(x, kind, 2 * guess @ self.table, len(x))
         on, p, laws = self.table[:, nodes.kind], nodes.p, [] if law is None else [law]
-
         rates: list[float] = []
 
         def dual(v: np.ndarray) -> tuple[float, np.ndarray]:
@@ -471,7 +477,7 @@ class Question:
         """The m at which sum_i n_i log(1 + t (gain_i - m)) is log 1/delta, at most `highest`."""
         H = lambda m: float(n @ np.log1p(t * (gain - m))) - self.nats
         top = min(highest, float(gain.min() + (1 - 1e-9) / t))
-        low = float(gain.min()) - 2 * self.nats / (t * n.sum())
+        low = float(gain.min()) - 1.01 * float(np.expm1(self.nats / n.sum())) / t
         return top if H(top) >= 0 else float(brentq(H, low, top, xtol=1e-13))
 
     # --- an encoder, judged ----------------------------------------------------------------------

@@ -17,6 +17,7 @@ from .outputs import ReportError
 MAKERS = {  # of what no notebook makes
     "bench": "benchmarks/bench.py",
     "trellis": "benchmarks/trellis.py",
+    "density": "benchmarks/density.py",
     "claims": "mfrd/report/claims/claims.toml",
 }
 PRINTED = ("num", "order", "order-up", "count", "Count")  # of template.typ: numbers as type
