@@ -166,7 +166,7 @@ def coverage():
     """Misses of five laws in 200 repetitions, of the largest samples in fewer."""
     laws = ("normal", "two points", "atom", "rounded", "Cauchy")
     plan = [(law, N, 200) for N in (10**3, 10**4) for law in laws]
-    plan += [(law, 10**5, 5 if law == "Cauchy" else 100) for law in laws]
+    plan += [(law, 10**5, 100) for law in laws[:-1]]  # of Cauchy's a call takes ten seconds
     return {f"{law}, {N}": repeated(law, N, repetitions) for law, N, repetitions in plan}
 
 
