@@ -21,7 +21,7 @@ help:
 	@echo "make html      export the notebooks to site/, readable without a network"
 	@echo "make refresh   re-execute the paired notebooks in place"
 	@echo "make bench     time the solvers, and a newcomer's first answer; write results/bench.json, forms.json, first_answer.json, trellis.json, limit.json, density.json"
-	@echo "make rivals    pictures against JPEG, JPEG 2000, JPEG XL, AVIF, HEIC; write results/rivals.json (pip install -e .[rivals] first)"
+	@echo "make rivals    pictures and signals against other formats; write results/rivals.json, rivals_signals.json (pip install -e .[rivals] first)"
 	@echo "make parameters  run every notebook at other parameters; write results/parameters.json"
 	@echo "make locks     resolve requirements.lock and requirements-oldest.lock anew (uv)"
 	@echo "make lab       open JupyterLab"
@@ -63,9 +63,10 @@ bench: $(READY)
 	$(PYTHON) benchmarks/limit.py
 	$(PYTHON) benchmarks/density.py
 
-# pictures against other formats, some of them with ARGS='camera moon'; the extra `rivals` has the encoders
+# pictures and signals against other formats, pictures some of them with ARGS='camera moon'; the extra `rivals` has the encoders
 rivals: $(READY)
 	$(PYTHON) benchmarks/rivals.py $(ARGS)
+	$(PYTHON) benchmarks/rivals_signals.py
 
 # every notebook at other parameters; some of them with ARGS='01 02'
 parameters: $(READY)

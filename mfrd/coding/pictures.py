@@ -77,8 +77,10 @@ class Sink:
         return bits
 
     def shortest(self) -> bytes:
-        """the shortest bytes from which a Tap takes the same bits: those of `data`, cut, perhaps plus one."""
+        """The shortest bytes from which a Tap takes the same bits: those of `data`, cut, perhaps plus one."""
         whole = self.data()
+        if not whole:
+            return whole
         bits, ones = np.concatenate(self.bits), np.concatenate(self.ones)
         for size in range(max(0, len(whole) - SPARE), len(whole)):
             number = int.from_bytes(whole[:size], "big")

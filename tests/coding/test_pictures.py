@@ -286,7 +286,7 @@ PICTURE, MASK, RAMP = np.zeros((4, 5)), np.ones((4, 5), bool), np.arange(20.0).r
     "picture, mask, targets, error, said",
     [
         (PICTURE, MASK[:3], {}, ValueError, r"shape \(4, 5\) and a mask of shape \(3, 5\)"),
-        (PICTURE[0], MASK[0], {}, ValueError, "expected a picture"),
+        (PICTURE[None], MASK[None], {}, ValueError, r"expected \(N,\), \(N, channels\) or \(H, W\)"),
         (np.zeros((0, 5)), np.ones((0, 5), bool), {}, ValueError, "at least one sample"),
         (PICTURE, MASK.astype(int), {}, TypeError, "the mask is of int"),
         (PICTURE * np.nan, MASK, {}, ValueError, "20 samples are not finite"),
