@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .binning import LETTERS, Binning, extents, finer
+from .binning import LETTERS, Binning, between, companded, extents, finer, gathered
 from .distortion import metric
 from .fidelity import Fidelity, InfeasibleFidelity
 from .rows import BudgetRows
@@ -20,6 +20,7 @@ from .source import Source
 
 SHARE = 1 / 8  # of the width of a cell that a bin may have
 MOST = 1 << 20  # letters of any source cut finer: as many codewords as a stream can hold
+MANY = 2_500  # letters of a line from which a search with several budgets gathers them
 FEW, FEW_AT_MOST = 1_000, 5_000  # letters to aim at, and the most, where each may be a budget row of its own
 
 
@@ -34,8 +35,12 @@ def allowed(source: Source, rows: BudgetRows) -> np.ndarray:
     return t
 
 
-def resolved(source: Source, fidelities: Sequence[Fidelity]) -> tuple[Source, tuple[Fidelity, ...]]:
+def resolved(
+    source: Source, fidelities: Sequence[Fidelity], most: int = LETTERS
+) -> tuple[Source, tuple[Fidelity, ...]]:
     """The source of samples cut as finely as its budgets ask, and these budgets on its letters; others as they are.
+
+    most: letters to aim at, which more are where cells are more.
 
     Raises InfeasibleFidelity where the bins spend more than a budget and may not be cut finer.
     """
@@ -50,19 +55,42 @@ def resolved(source: Source, fidelities: Sequence[Fidelity]) -> tuple[Source, tu
     rows.within(source)  # measures under which it is unknown are refused
     t, extent = allowed(source, rows), extents(binning)
     cell = np.sqrt(12 * np.minimum(t, extent.max() ** 2 + 1))
-    most = FEW if any(f.per == "letter" for f in fidelities) else LETTERS
+    each = any(f.per == "letter" for f in fidelities)
+    most = FEW if each else most
     parts = np.divide(extent, cell, out=np.zeros(len(t)), where=cell > 0)
     share = min(max(SHARE, parts.sum() / most), 1.0)  # several bins a cell, if that many letters can be designed for
     while True:
         fine, letter = cut(source, binning, share * cell)
         there = tuple(carried(f, len(t), letter) for f in fidelities)
-        if most == FEW and len(fine.p) > FEW_AT_MOST:
+        if each and len(fine.p) > FEW_AT_MOST:
             said = f"{len(fine.p)} letters are asked for, each with a budget; expected at most {FEW_AT_MOST}"
             raise ValueError(f"{said}: raise the budgets per letter, or state them per subset")
         rows = BudgetRows.of(there, fine.p)
         if (rows.within(fine) <= rows.D).all():
             return fine, there
         share *= 0.7  # below 0.57, where no bin can add more than it may, at the latest
+
+
+def grouped(source: Source, fidelities: Sequence[Fidelity]) -> tuple[Source, list[Fidelity]] | None:
+    """Letters of a line gathered as bins that end where subsets do and may be cut finer, and the budgets on them.
+
+    None where letters are bins already, or few, or a budget is zero or one of each letter.
+    """
+    masks = np.array([f.mask(len(source.p)) for f in fidelities])
+    each = any(f.per == "letter" or f.D == 0 for f in fidelities)
+    if len(source.p) <= MANY or source.x.shape[1] > 1 or source.binning is not None or each:
+        return None
+    values, first, which = np.unique(source.x[:, 0], return_index=True, return_inverse=True)
+    counts = np.bincount(which.ravel(), source.p)
+    edges = np.flatnonzero((masks[:, first[1:]] != masks[:, first[:-1]]).any(axis=0)) + 1
+    if (masks != masks[:, first][:, which.ravel()]).any() or len(edges) > FEW or not counts.all():
+        return None
+    starts = np.unique(np.append(companded(values, counts), edges))
+    thresholds = between(values[starts - 1], values[starts])
+    x, p, binning = gathered(values, counts, starts, thresholds, tuple(thresholds.tolist()), None, refined=True)
+    begin = first[np.append(0, starts)]
+    there = [f if f.on is None else replace(f, on=mask[begin]) for f, mask in zip(fidelities, masks)]
+    return Source(x[:, 0], p, binning=binning), there
 
 
 def refuse(source: Source, rows: BudgetRows) -> None:

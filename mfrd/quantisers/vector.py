@@ -17,12 +17,12 @@ from ..problems.binning import LETTERS
 from ..problems.distortion import squared_error
 from ..problems.fidelity import Fidelity
 from ..problems.problem import at_the_mean
-from ..problems.resolution import resolved
+from ..problems.resolution import FEW, grouped, resolved
 from ..problems.source import Source
 from ..solvers.encoder import Encoder
 from ..solvers.outcome import Stats, Status
 from .annealing import TEMPERATURES, path
-from .cells import from_labels, snap
+from .cells import from_labels, labels, snap
 from .closing import NODES, Runs, among, closed
 from .descent import Column, descend
 from .partition import Cells, Constrained, tolerant
@@ -111,7 +111,10 @@ def ecvq(
         raise ValueError(f"{said}: raise the budgets of an infeasible one")
     if source.x.shape[1] == 1 and kinds == STARTS and len(given) == 1 and everywhere(given[0]):
         return ecsq(source, given[0].D, bound=bound)
-    source, given = resolved(source, given)
+    if kinds == STARTS and (few := grouped(source, given)) is not None:
+        options: dict[str, Any] = {"rng": rng, "restarts": restarts, "rounds": rounds, "patience": patience}
+        return ungrouped(source, given, ecvq(*few, **options, convex=convex, bound=bound), began)
+    source, given = resolved(source, given, FEW)
     exact = all(f.D == 0 for f in given) and any(f.on is None for f in given)
     if exact or source.within.any() and len(source.p) > LETTERS:
         _, cells = np.unique(source.x + 0.0, axis=0, return_inverse=True)
@@ -125,6 +128,15 @@ def ecvq(
     safe = search.encoder(search.columns[cheapest_alone(*search.table())])
     stats = Stats(search.rounds, perf_counter() - began, search.attempts, "column search")
     return Quantiser(source, search.budgets.rows.fidelities, parts, safe, BEST_FOUND, bound, Status.FOUND, stats)
+
+
+def ungrouped(source: Source, fidelities: Sequence[Fidelity], found: Quantiser, began: float) -> Quantiser:
+    """The quantiser of letters on a line that was found for bins of them."""
+    letter = np.searchsorted(found.source.binning.thresholds[0], source.x[:, 0])  # type: ignore[union-attr]
+    whole = lambda encoder: from_labels(source, labels(encoder)[letter], encoder.y)
+    parts, stats = tuple((w, whole(encoder)) for w, encoder in found.parts), found.stats
+    stats = Stats(stats.iterations, perf_counter() - began, stats.attempts, stats.backend)
+    return Quantiser(source, fidelities, parts, whole(found.safe), found.proven, found.bound, found.status, stats)
 
 
 def everywhere(fidelity: Fidelity) -> bool:
