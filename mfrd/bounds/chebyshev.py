@@ -387,8 +387,9 @@ class Search:
         """Close boxes on which a series serves, up to `rest`, halving them on the series alone."""
         series, k, N = self.series, self.k, self.series.N
         C = self.coefficients(centres, half)
-        each = 1.01 * self.b @ np.sqrt(2 / np.e * self.theta) / np.exp(self.best - self.shift)
-        steep = np.minimum(2 * np.sqrt(FLAT * self.theta.max(axis=0)), each)
+        with np.errstate(divide="ignore", invalid="ignore"):  # where the best value known underflows
+            each = 1.01 * self.b @ np.sqrt(2 / np.e * self.theta) / np.exp(self.best - self.shift)
+        steep = np.fmin(2 * np.sqrt(FLAT * self.theta.max(axis=0)), each)
         pulls = steep @ (8 * UNIT * (abs(centres).max(axis=0) + half))
         evaluated = (self.n + 400 * k) * UNIT + pulls + self.n * np.exp(-FLAT)
         self.rounding = max(self.rounding, series.lebesgue**k * evaluated + (1.3 * N) ** k * k * (N + 4) * UNIT)
