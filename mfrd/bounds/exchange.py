@@ -527,10 +527,15 @@ class Exchange:
             least = 1e-6 / problem.excess_budgets
             warm = np.arange(len(y)), Iterate(q, (np.maximum(multipliers, least) * problem.units)[order])
         dual, _ = solve_dual(problem, warm, tol * NATS_PER_BIT)
-        point = Point(problem, dual.multipliers, dual.q)
+        point = Point(problem, self.binding(dual.multipliers), dual.q)
         if self.best is None or point.solution.rate < self.best.solution.rate:
             self.best = point
         return point
+
+    def binding(self, lam: np.ndarray) -> np.ndarray:
+        """Prices, (R,), without those that their budgets are not worth; one of a matrix of its own costs c its axes."""
+        worth = min(BINDING, 1e-3 * self.tol * NATS_PER_BIT)
+        return np.where((lam * self.problem.rows.D > worth) | (self.problem.rows.D <= 0), lam, 0.0)
 
     def tidy(self, point: "Point") -> None:
         """Keep fewer codewords than the point has, where those near each other are one and the gap stays within tol."""

@@ -253,6 +253,20 @@ def test_two_matrices_at_once():
     assert found.lower_bound <= dense.rate and found.rate <= dense.rate + 1e-6
 
 
+def test_a_matrix_whose_budget_does_not_bind_costs_no_proof():
+    """Its price, of rounding's size, left c no coordinates in which it separates: in space the boxes ran out."""
+    rng = np.random.default_rng(86)
+    x = 0.1 * rng.normal(size=(11, 3)) + 3 * rng.normal(size=(4, 3))[rng.integers(0, 4, 11)]
+    source = mfrd.Source(x, rng.dirichlet(np.ones(11)))
+    D = 3e-4 * float(np.trace(source.covariance))
+    slack = mfrd.Fidelity(
+        0.4 * D, on=[0, 1, 2], distortion=mfrd.mahalanobis(covariance(rng, 3) + 3 * np.eye(3)), name="slack"
+    )
+    found = mfrd.limit(source, [mfrd.Fidelity(D), slack])
+    assert found.status == "optimal" and found.prices["slack"] == 0
+    assert found.rate == pytest.approx(mfrd.limit(source, mfrd.Fidelity(D)).rate, abs=2e-6)
+
+
 def test_limit_in_space():
     source = mfrd.bumps(mfrd.grid(-2, 2, 6, 3), [1, 1], [[-1, -1, 0], [1, 1, 0]], [0.5, 0.5])
     found = mfrd.limit(source, [mfrd.Fidelity(1.0)], tol=1e-5)
