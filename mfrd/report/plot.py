@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from ..bounds.density import DensityLimit
 from ..codebooks.refinement import Step
 from ..problems.source import Source
 from ..solvers.encoder import Encoder
@@ -135,6 +136,32 @@ def source_1d(ax: Axes, source: Source, title: str = "", on: Mask = None) -> Axe
     ax.set(xlabel="$x$", ylabel="$p(x)$", title=title, ylim=(0, None), xlim=(x.min(), x.max()))
     ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 4, 5, 10]))
     return ax
+
+
+def density_1d(ax: Axes, limit: DensityLimit, ends: tuple[float, float], kind: str = "bound", title: str = "") -> Axes:
+    """A density as a filled outline under the codebook of its limit, the intervals of subset budgets shaded.
+
+    A stem is as high as the weight of a codeword, or of several that are nearer than a hundredth of the panel's width.
+    """
+    x, y, q = np.linspace(*ends, 801), limit.codebook, limit.weights
+    f = limit.density.pdf(x)
+    ax.fill_between(x, f, color=PALE, linewidth=0)
+    ax.plot(x, f, color=GREY, linewidth=0.7)
+    for fidelity in limit.fidelities:
+        for low, high in () if fidelity.on is None else fidelity.on:
+            ax.axvspan(low, high, **SUBSET)
+    ax.set(xlabel="$x$", ylabel="$f(x)$", title=title, ylim=(0, None), xlim=ends)
+    first = np.flatnonzero(np.diff(y, prepend=-np.inf) > (ends[1] - ends[0]) / 100)  # of each run of near ones
+    height = np.add.reduceat(q, first)
+    place = np.add.reduceat(q * y, first) / height
+    seen = height > 1e-3 * height.max()
+    stems, style = ax.twinx(), look(kind)
+    stems.vlines(place[seen], 0, height[seen], color=style["color"], linewidth=1.0)
+    stems.plot(place[seen], height[seen], style["marker"] or "o", color=style["color"], markersize=2.8)
+    stems.set(ylim=(0, 1.12 * height.max()))
+    stems.set_ylabel("output mass $q_j$", color=style["color"])
+    stems.spines["right"].set_visible(True)
+    return stems
 
 
 def codebook_1d(

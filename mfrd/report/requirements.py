@@ -12,10 +12,11 @@ import numpy as np
 
 from ..codebooks.lloyd import lloyd_max
 from ..problems import samples
+from ..problems.densities import Density
 from ..problems.distortion import squared_error
 from ..problems.fidelity import Fidelity, InfeasibleFidelity
 from ..problems.problem import Problem
-from ..problems.source import Source, grid
+from ..problems.source import Source, bumps, grid
 from ..quantisers.quantiser import uniform_quantiser
 from ..solvers import conic
 from ..solvers.choice import SOLVERS
@@ -462,6 +463,41 @@ def face_of(g: Given) -> None:
             )
 
 
+def densities(g: Given) -> None:
+    """10_sources."""
+    g.whole(2, "n_shares", "n_letters", "n_budgets")
+    g.whole(1, "n_codewords")
+    g.whole(3, "letters")
+    g.whole(16, "letters_trimodal")
+    g.above(0, "tolerance", "tolerance_sweep", "core_radius", "middle", "sigmas", "D_core")
+    g.range("shares", "D_range")
+    g.within(1e-3, 0.99, "shares")
+    g.within(1e-4, 100, "D_normal", "D_laplace", "D", "D_example", "D_range")
+    if not g.core_radius < 8:
+        g.refuse("core_radius", "less than 8, where the density ends: lower it")
+    fewest = int(np.ceil(32 / g.core_radius))
+    if min(g.letters_trimodal) < fewest:
+        g.refuse("letters_trimodal", f"at least {fewest}, so that letters lie in the core: raise them, or core_radius")
+    for pair in g.pairs:
+        if not isinstance(pair, list) or len(pair) != 2 or min(pair) < 1e-5:
+            g.refuse("pairs", "pairs [D, budget of the middle], both at least 1e-5")
+    spread, widest = (density.variance for density in (cut_normal(g.sigmas), sources.trimodal_density()))
+    for name, most in (("D_example", spread), ("D", widest)):
+        if not getattr(g, name) < most:
+            g.refuse(name, f"less than {most:.6g}, the variance, at which the rate is zero: lower it")
+    points = Problem(
+        bumps(grid(-g.sigmas, g.sigmas, g.n_letters), [1], [0], [1]),
+        grid(-g.sigmas, g.sigmas, g.n_codewords),
+        Fidelity(1e9),
+    )
+    g.reach("D_range", points, "global", "raise its first budget, or n_codewords", g.D_range[0])
+
+
+def cut_normal(sigmas: float) -> Density:
+    """The standard normal law within that many standard deviations."""
+    return Density.normal().truncated(-sigmas, sigmas)
+
+
 REQUIREMENTS: dict[str, Callable[[Given], None]] = {
     "00_start_here": start_here,
     "01_validation": validation,
@@ -473,6 +509,7 @@ REQUIREMENTS: dict[str, Callable[[Given], None]] = {
     "07_quantisers": quantisers,
     "08_streams": streams,
     "09_mixed_fidelity_data": real_data,
+    "10_sources": densities,
     "11_exercises": exercises,
     "12_finite_blocks": blocks,
 }

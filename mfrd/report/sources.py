@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from ..problems.densities import Density
 from ..problems.source import Source, bumps, grid
 
-MODES = (-5.0, -1.0, 2.5)  # of the trimodal source
+MODES, STDS = (-5.0, -1.0, 2.5), (0.3, 0.6, 0.4)  # of the trimodal source
 CORNERS = ((-4.0, -4.0), (4.0, -4.0), (-4.0, 4.0), (4.0, 4.0))  # modes of the four in the plane
 
 
@@ -26,7 +27,27 @@ def trimodal(n: int) -> Source:
 
     p(x) ~ 1/64 + (exp(-(x + 5)^2 / 0.18) + exp(-(x + 1)^2 / 0.72) + exp(-(x - 2.5)^2 / 0.32)) / 4.
     """
-    return bumps(grid(-8, 8, n), [0.25] * 3, MODES, [0.3, 0.6, 0.4], floor=0.015625)
+    return bumps(grid(-8, 8, n), [0.25] * 3, MODES, STDS, floor=0.015625)
+
+
+def trimodal_density() -> Density:
+    """The density on (-8, 8) that `trimodal` has values of: its three bumps over its floor."""
+    bump = lambda mean, std: (0.25 * std * np.sqrt(2 * np.pi), Density.normal(mean, std))
+    terms = [*map(bump, MODES, STDS), (0.015625 * 16, Density.uniform(-8, 8))]
+    total = sum(weight for weight, _ in terms)
+    return Density.mixture([(weight / total, density) for weight, density in terms]).truncated(-8, 8)
+
+
+def two_modes() -> Density:
+    """0.5 N(-2, 0.5^2) + 0.5 N(1, 1)."""
+    return Density.mixture([(0.5, Density.normal(-2, 0.5)), (0.5, Density.normal(1, 1))])
+
+
+def midpoints(density: Density, low: float, high: float, n: int) -> Source:
+    """n letters in the middle of even cells of (low, high), each of its cell's probability given the interval."""
+    edges = np.linspace(low, high, n + 1)
+    masses = np.diff(density.cdf(edges))
+    return Source((edges[1:] + edges[:-1]) / 2, masses / masses.sum())
 
 
 def spike(n: int) -> Source:
