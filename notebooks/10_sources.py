@@ -235,7 +235,7 @@ results = {
     "closed_forms": [{"law": name, "D": D_, "closed_form_bits": bits_, **kept(found)} for name, D_, found, bits_ in known],
     "shannon": {name: [{"share": share, "shannon_bits": s, **kept(limit)} for share, s, limit in zip(relative, shannon[name], curve)]
                 for name, curve in curves.items()},
-    "figure_2": {"variance": truncated.variance, "variance_sampled": sampled.covariance.item(), "widest_bits": widest,
+    "figure_2": {"D": D_example, "causes": causes, "variance": truncated.variance, "variance_sampled": sampled.covariance.item(), "widest_bits": widest,
                  "steps": {cause: [{"D": D_, **interval(cause, k)} for k, D_ in enumerate(budgets)] for cause in steps},
                  "letters": {way: [{"letters": n, "bits": b} for n, b in zip(letters, moved[way])] for way in moved}},
     "densities": {name: kept(limit) for name, limit in limits.items()},

@@ -168,3 +168,18 @@ def test_a_curve_has_its_certified_band_and_a_gap_where_nothing_is_feasible(ax):
     corners = band.get_paths()[0].vertices
     for s, D in zip(sweep[1:], (0.5, 1.0)):
         assert {s.rate, s.lower_bound} <= set(corners[corners[:, 0] == D, 1])
+
+
+def test_a_density_has_the_codebook_of_its_limit_over_it(ax):
+    core = mfrd.Fidelity(0.01, on=[(-0.5, 0.5)], name="core")
+    limit = mfrd.limit(mfrd.Density.normal(), [mfrd.Fidelity(0.3), core])
+    stems = plot.density_1d(ax, limit, (-4, 4))
+    x, f = ax.lines[0].get_data()
+    assert np.allclose(f, np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi))
+    places, heights = stems.lines[0].get_data()
+    assert len(places) < len(limit.codebook) and heights.sum() == pytest.approx(
+        1, abs=0.02
+    )  # near ones are drawn as one
+    assert (heights * places).sum() == pytest.approx((limit.weights * limit.codebook).sum(), abs=0.01)
+    (shade,) = ax.patches
+    assert np.allclose(shade.get_extents().transformed(ax.transData.inverted()).intervalx, [-0.5, 0.5])

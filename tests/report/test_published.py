@@ -213,3 +213,19 @@ def test_no_notebook_would_conclude_it_of_other_results(notebook, place, value):
     functools.reduce(lambda node, key: node[key], place[:-1], results)[place[-1]] = value
     with pytest.raises(AssertionError):
         HEADLINES[notebook](results)
+
+
+def test_what_the_notebook_on_sources_concludes():
+    found = published("10_sources")
+    for row in found["closed_forms"]:
+        assert row["lower_bound_bits"] - 1e-9 <= row["closed_form_bits"] <= row["rate_bits"] + 1e-9, row["law"]
+    truncated, sampled, coarse = (found["figure_2"]["steps"][cause] for cause in found["figure_2"]["causes"])
+    amounts = [[(row["least_bits"] + row["most_bits"]) / 2 for row in rows] for rows in (truncated, sampled, coarse)]
+    assert -0.0225 < min(amounts[0]) < -0.0215 and 0.003 < max(amounts[1]) < 0.004 and 0.025 < max(amounts[2]) < 0.035
+    assert found["figure_2"]["widest_bits"] < 1e-5
+    whole, halved = (
+        found["figure_2"]["letters"][way][1]["bits"] for way in ("end points in full", "end points halved")
+    )
+    assert whole > 20 * abs(halved)
+    aligned, cut = (abs(found["letters"][way][1]["bits"]) for way in ("cells end with the core", "middles of cells"))
+    assert cut > 10 * aligned
