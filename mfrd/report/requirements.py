@@ -488,7 +488,7 @@ def densities(g: Given) -> None:
     points = Problem(
         bumps(grid(-g.sigmas, g.sigmas, g.n_letters), [1], [0], [1]),
         grid(-g.sigmas, g.sigmas, g.n_codewords),
-        Fidelity(1e9),
+        [Fidelity(1e9)],
     )
     g.reach("D_range", points, "global", "raise its first budget, or n_codewords", g.D_range[0])
 
