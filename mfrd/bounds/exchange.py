@@ -67,7 +67,8 @@ CLOSE = 0.02  # widths of c from a codeword within which another is not new
 APART = 0.1  # widths of c from a codeword within which an old one is not missed
 IDLE, FALLEN = 5, 0.99  # rounds after which a search ends whose c is one and whose gap, left by rounding, is this share
 GUESS, UPDATES = 400_000, 4  # pairs of letters and codewords, and updates of masses, of a guess where none was proven
-GUESSED, FEWEST_BOXES = 0.02, 4000  # nats that its bound may lose, and boxes it may look at
+GUESSED, FEWEST = 0.02, 10_000_000  # nats that its bound may lose, and boxes times letters it may look at
+NEARBY = 0.3  # share of a budget that the codewords of a guess may take at the least
 SPENT = 100.0  # times (log n) / price, a budget that says nothing
 ROUGH_BOXES = 20_000  # of branch and bound, before the search is over
 BINDING = 1e-9  # nats: a row whose budget is worth less does not bind
@@ -432,16 +433,20 @@ class Exchange:
         """
         problem, k = self.problem, self.source.x.shape[1]
         step = -(-problem.m * problem.n // GUESS)
-        few = replace(
-            problem, codebook=self.source.shaped(np.unique(np.vstack([problem.y[::step], self.anchors]), axis=0))
-        )
-        rows, p = few.rows, self.source.p
+        while True:
+            some = np.unique(np.vstack([problem.y[::step], self.anchors]), axis=0)
+            few = replace(problem, codebook=self.source.shaped(some))
+            share = NEARBY if few.n * few.m <= 4 * GUESS else 3 * NEARBY
+            if step == 1 or (few.row_least <= share * few.rows.D).all():
+                break
+            step = -(-step // 2)
+        rows, p, small = few.rows, self.source.p, few.n * few.m <= 4 * GUESS
         share = (rows.weights > 0) @ p
         gauss = np.where(rows.D > 0, 0.5 * k * share / np.where(rows.D > 0, rows.D, 1.0), 0.0) / len(rows.fidelities)
         best = None
-        for part in (1.0, 0.5, 0.2):
+        for part in (1.0, 0.5, 0.2) if small else (1.0,):
             lam, q = self.at_held(part * gauss), np.full(few.m, 1 / few.m)
-            for _ in range(UPDATES):
+            for _ in range(UPDATES if small else 2):
                 a = potentials(few, lam, q)
                 log_c = log_codeword_masses(few, lam, a)
                 value, found = p @ np.where(p > 0, a, 0.0) - lam @ rows.D - log_c.max(), (few, lam, q, a)
@@ -462,7 +467,8 @@ class Exchange:
     def ceiling(self, lam: np.ndarray, a: np.ndarray) -> float:
         """An upper bound of log c over R^k from few boxes, nats."""
         mass = codeword_mass(self.problem, np.where(self.problem.rows.D == 0, np.inf, lam), a)
-        return supremum(mass, GUESSED, self.problem.y[:: -(-self.problem.m // FEW)], FEWEST_BOXES)[0]
+        boxes = max(FEW, FEWEST // self.problem.n)
+        return supremum(mass, GUESSED, self.problem.y[:: -(-self.problem.m // FEW)], boxes)[0]
 
     @property
     def gap(self) -> float:
@@ -748,7 +754,7 @@ class Beside(Exchange):
     def ceiling(self, lam: np.ndarray, a: np.ndarray) -> float:
         """An upper bound of log c over the line, nats."""
         mass = self.mass(lam, a)
-        return mass.supremum(GUESSED, float(mass(mass.peaks()).max()), FEWEST_BOXES)
+        return mass.supremum(GUESSED, float(mass(mass.peaks()).max()), max(FEW, FEWEST // self.problem.n))
 
     def on(self, y: np.ndarray) -> Problem:
         """The problem on the codewords y, (m, 1)."""
