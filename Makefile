@@ -20,7 +20,7 @@ help:
 	@echo "make paper     set paper/paper.pdf from results/ and figures/, and record what made what"
 	@echo "make html      export the notebooks to site/, readable without a network"
 	@echo "make refresh   re-execute the paired notebooks in place"
-	@echo "make bench     time the solvers, and a newcomer's first answer; write results/bench.json, forms.json, first_answer.json, trellis.json, limit.json, density.json"
+	@echo "make bench     time the solvers, and a newcomer's first answer; write results/bench.json, forms.json, first_answer.json, trellis.json, limit.json, density.json, and with the extra \`bench\` samples.json"
 	@echo "make rivals    pictures and signals against other formats; write results/rivals.json, rivals_signals.json (pip install -e .[rivals] first)"
 	@echo "make parameters  run every notebook at other parameters; write results/parameters.json"
 	@echo "make locks     resolve requirements.lock and requirements-oldest.lock anew (uv)"
@@ -62,6 +62,7 @@ bench: $(READY)
 	$(PYTHON) benchmarks/trellis.py
 	$(PYTHON) benchmarks/limit.py
 	$(PYTHON) benchmarks/density.py
+	$(PYTHON) benchmarks/samples.py
 
 # pictures and signals against other formats, pictures some of them with ARGS='camera moon'; the extra `rivals` has the encoders
 rivals: $(READY)

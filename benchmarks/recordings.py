@@ -19,7 +19,9 @@ def lines(package: str, path: str) -> list[str]:
     """The lines of a text file of an installed package; raises ModuleNotFoundError where there is no such package."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(f"no package {package}; expected it for its recordings: pip install -e '.[rivals]'")
+        raise ModuleNotFoundError(
+            f"no package {package}; expected it for its recordings: pip install -e '.[bench]', or '.[rivals]'"
+        )
     data = Path(spec.submodule_search_locations[0], path).read_bytes()
     return (gzip.decompress(data) if path.endswith(".gz") else data).decode().splitlines()
 

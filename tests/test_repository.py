@@ -51,7 +51,9 @@ def test_extras_ask_for_one_version_of_a_package():
     for extra, lines in EXTRAS.items():
         asked = requirements(lines)
         shared = {name: asked[name] for name in asked if name in EVERYTHING}
-        assert shared == {name: EVERYTHING[name] for name in shared} and (shared == asked or extra == "rivals"), extra
+        assert shared == {name: EVERYTHING[name] for name in shared} and (
+            shared == asked or extra in ("rivals", "bench")
+        ), extra
 
 
 def test_conda_environment_is_the_project_s_requirements():
