@@ -3,7 +3,7 @@
 python benchmarks/samples.py
 
 Thirteen signals that ship inside packages (the extra `bench`) go through the README's own path: `from_samples`, a
-design, `Codec`, bytes, `Codec.decode`. Each has two designs: on a line a budget of a hundredth of the variance (`ecsq`),
+design, `Codec`, bytes, `Codec.decode`. Two designs each: on a line a budget of a hundredth of the variance (`ecsq`),
 and one of a twentieth with a hundredth on the middle two fifths (`ecvq`); in space a twentieth and a tenth beyond what
 bins add. The table says bits a sample, the entropy of the model, the bytes of the header, and what each budget spends,
 in parts of it. Results go to results/samples.json.

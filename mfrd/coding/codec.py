@@ -173,9 +173,9 @@ class Codec:
             Where the samples have another dimension or are not finite.
         """
         points = self.points(samples)
-        return self.beyond(points, None if self.gaps is None else self.nearest(points))
+        return self._beyond(points, None if self.gaps is None else self.nearest(points))
 
-    def beyond(self, points: np.ndarray, cells: np.ndarray | None) -> np.ndarray:
+    def _beyond(self, points: np.ndarray, cells: np.ndarray | None) -> np.ndarray:
         """Which samples (N, k) lie outside the range, or, coded as cells (N,), in a gap, (N,) flags."""
         outside = (points < self.low).any(axis=1) | (points > self.high).any(axis=1)
         return outside if self.gaps is None or cells is None else outside | self.gaps.hold(points, cells)
@@ -378,7 +378,7 @@ class Compact(CompactWriter):
         """A frame of the samples held, arrays (N_i, k); raises ValueError for those outside that are to be refused."""
         points = np.concatenate(held) if held else np.zeros((0, codec.codebook.shape[1]))
         cells = codec.nearest(points)
-        outside = np.zeros(0, np.int64) if codec.outside == "clip" else np.flatnonzero(codec.beyond(points, cells))
+        outside = np.zeros(0, np.int64) if codec.outside == "clip" else np.flatnonzero(codec._beyond(points, cells))
         if len(outside) and codec.outside == "refuse":
             said = f"{len(outside)} of {len(points)} samples lie outside the range of the design or in a gap of it, the"
             said = f"{said} first in row {outside[0]}, {points[outside[0]]}; expected from {codec.low} to {codec.high}:"
