@@ -18,6 +18,7 @@ MAKERS = {  # of what no notebook makes
     "bench": "benchmarks/bench.py",
     "trellis": "benchmarks/trellis.py",
     "density": "benchmarks/density.py",
+    "parameters": "benchmarks/parameters.py",
     "claims": "mfrd/report/claims/claims.toml",
 }
 PRINTED = ("num", "order", "order-up", "count", "Count")  # of template.typ: numbers as type

@@ -7,9 +7,12 @@ where the report's own solver erred (gaussian_1d) or had not converged (lloyd_sp
 import functools
 import itertools
 import json
+import re
 from pathlib import Path
 
 import pytest
+
+from mfrd.report import parameters
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = json.loads((Path(__file__).parent / "published.json").read_text())
@@ -229,3 +232,13 @@ def test_what_the_notebook_on_sources_concludes():
     assert whole > 20 * abs(halved)
     aligned, cut = (abs(found["letters"][way][1]["bits"]) for way in ("cells end with the core", "middles of cells"))
     assert cut > 10 * aligned
+
+
+def test_no_run_at_other_parameters_died():
+    """The table of `make parameters`: each run ended well or was refused by the name of one of its parameters."""
+    for notebook, row in json.loads((ROOT / "results" / "parameters.json").read_text()).items():
+        assert row["died"] == 0 and row["runs"] == row["ended well"] + row["refused"] > 10, notebook
+        assert len(row["not_ended_well"]) == row["refused"], notebook
+        for run in row["not_ended_well"]:
+            name = re.match(rf"ReportError: {notebook}: parameter (\w+) is .*; expected ", run["said"])
+            assert name and name[1] in parameters.defaults(ROOT / "notebooks" / f"{notebook}.py"), run["said"]
