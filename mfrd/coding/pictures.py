@@ -45,6 +45,7 @@ SLOPE = 1.1  # of the logarithm of squared error to that to base two of a step
 FINEST = 18  # octaves of the finest step below the range
 TRIALS, FINER, MORE = 10, 20, 16  # trials of the secants, of finer steps, of steps near the best at most
 APART, PIXELS = 0.03, 1 << 19  # octaves from which a slope is measured; pixels coded near the best at least
+AIMED = 6  # trials at the middle of both windows at most
 RECENT = 4  # trials that may enclose a target
 PRICE = 0.087  # squared steps a bit, the best of 0.08 .. 0.17 at 30 and 40 dB
 BERNOULLI = constriction.stream.model.Bernoulli(perfect=False)
@@ -616,6 +617,10 @@ class Search:
             if np.all(inside | ~self.there):
                 break
             logs = np.clip(np.where(self.there, self.next_logs(trial), logs), least, most)
+        for _ in range(AIMED):  # where one side or the other was always a little short
+            if self.best().rank[:2] == (0.0, False):
+                break
+            self.trial(np.clip(self.aimed() + rng.uniform(-APART, APART, 2) / 10, least, most))
         for _ in range(count):
             near, width = self.best(), 0.004 + 0.8 / np.sqrt(self.picture.size)
             self.trial(np.clip(near.logs + rng.uniform(-width, width, 2), least, most))
@@ -627,6 +632,12 @@ class Search:
             self.trial(np.clip(best.logs - worse, least, most))
         said = f"squared errors of {self.targets} inside and outside are not reached"
         raise ValueError(f"{said}; expected targets that steps of 2^-{FINEST} of the range meet")
+
+    def aimed(self) -> np.ndarray:
+        """From the trial nearest to the middle of both windows to that middle, (2,)."""
+        off = [np.clip(trial.margins, -5, 5) - WINDOW / 2 for trial in self.trials.values()]
+        at = min(range(len(off)), key=lambda at: np.abs(off[at][self.there]).max())
+        return list(self.trials.values())[at].logs + np.clip(off[at] / SLOPE, -0.5, 0.5)
 
     def next_logs(self, last: Trial) -> np.ndarray:
         """Where to try next, (2,): each side by itself, by the slope to the nearest trial that is not too near."""

@@ -158,6 +158,9 @@ def real_data(results):
     assert photo["lower_bound_bytes"] < photo["scalar_bound_bytes"] < photo["bytes"]
     assert photo["bytes"] < photo["uniform_same_inside"]["bytes"] / 3 and photo["jpeg"]["bytes"] <= photo["bytes"]
     assert photo["psnr_dB"]["inside"] > photo["jpeg"]["psnr_dB"]["inside"] + 3
+    assert photo["compress"]["bytes"] < 0.6 * photo["bytes"] and photo["compress"]["bytes"] < photo["lower_bound_bytes"]
+    rivals = results["rivals"]
+    assert rivals["pictures"] == 12 and rivals["won"] >= 7 and min(rivals["one_price_less_inside_dB"].values()) > 1
 
 
 def finite_blocks(results):
@@ -201,6 +204,9 @@ ALTERED = [
     ("07_quantisers", ["trimodal", "ecsq", "bits"], 1.75),
     ("08_streams", ["trimodal", "trellis", "bits"], 1.73),
     ("09_mixed_fidelity_data", ["photograph", "jpeg", "psnr_dB", "inside"], 38.0),
+    ("09_mixed_fidelity_data", ["photograph", "compress", "bytes"], 12000),
+    ("09_mixed_fidelity_data", ["rivals", "won"], 6),
+    ("09_mixed_fidelity_data", ["rivals", "one_price_less_inside_dB", "moon"], 0.5),
     ("12_finite_blocks", ["trimodal", "codec", 0, "bits"], 1.7),
 ]
 
