@@ -128,8 +128,9 @@ def prove(answer: Solution | Limit, title: str = "R") -> Proof:
     Raises
     ------
     ValueError
-        Where the answer has no encoder, a budget lies below its least by rounding, so that no encoder keeps it, or the
-        measures of a Limit are not diagonal, or its dimension is three, or a budget of zero has an infinite price.
+        Where the answer is neither (the limit of a density is not), it has no encoder, a budget lies below its least by
+        rounding, so that no encoder keeps it, or the measures of a Limit are not diagonal, or its dimension is three,
+        or a budget of zero has an infinite price.
     NotCertified
         Where no encoder was found that keeps every budget exactly.
 
@@ -147,6 +148,10 @@ def prove(answer: Solution | Limit, title: str = "R") -> Proof:
     """
     from . import checker
 
+    if not isinstance(answer, (Solution, Limit)):
+        raise ValueError(
+            f"{type(answer).__name__} has no proof in rationals; expected a Solution, or a Limit of a source of letters"
+        )
     over_all = isinstance(answer, Limit)
     solution = answer.solution if isinstance(answer, Limit) else answer
     if solution.encoder is None:

@@ -312,6 +312,8 @@ def test_what_cannot_be_proven_is_said(proofs):
         prove(mfrd.limit(source, [mfrd.Fidelity(0.5)]))
     with pytest.raises(ValueError, match="expected one line"):
         prove(proofs["coin"][0], "two\nlines")
+    with pytest.raises(ValueError, match="DensityLimit has no proof in rationals; expected a Solution"):
+        prove(mfrd.limit(mfrd.Density.normal(), mfrd.Fidelity(2.0)))
     infeasible = mfrd.rd_curve(fair_coin(), "global", [0.1, 0.2])[0]
     assert check(prove(infeasible).text)
 
