@@ -48,7 +48,7 @@ BASE = {  # in place of the published values, where they are not what is varied:
     "02_duals": {"solver": "newton"},
     "03_refinement": {"solver": "newton", "seeds": 2, "rounds": 1, "n_codewords": 48, "rounds_spike": 5, "n_side": 20},
     "05_limit": {"solver": "newton", "n_bifurcation": 4, "D_gaussian": [0.8, 0.3], "n_plane": 3},
-    "10_sources": {"n_shares": 3, "n_budgets": 5, "letters_trimodal": [48, 96]},
+    "10_sources": {"n_shares": 3, "n_budgets": 5, "letters_trimodal": [48, 96], "repetitions": 3, "n_banana": 300},
     "04_lloyd_max": {"solver": "newton", "n_letters_spike": 101, "rounds_converged": 300, "D_plane": [0.3, 1.0, 4.0]},
     "07_quantisers": {
         "restarts": 0,
@@ -259,6 +259,13 @@ OTHER = {
         "letters_trimodal": [[16], [50, 100, 333]],
         "pairs": [[[0.5, 0.1]], [[0.2, 0.001], [0.3, 0.3]]],
         "middle": [0.1, 2.0],
+        "D_samples": [0.1, 1.5],
+        "estimate_from": [100, 3000],
+        "repetitions": [5, 100],
+        "correlation": [0.0, 0.99],
+        "n_banana": [200, 2000],
+        "D_banana": [[1.0], [20.0, 0.3]],
+        "seed": [0, 1],
     },
     "11_exercises": {
         "share": [0.1, 0.5],

@@ -481,6 +481,11 @@ def densities(g: Given) -> None:
     for pair in g.pairs:
         if not isinstance(pair, list) or len(pair) != 2 or min(pair) < 1e-5:
             g.refuse("pairs", "pairs [D, budget of the middle], both at least 1e-5")
+    g.whole(20, "estimate_from", "n_banana")
+    g.whole(1, "repetitions")
+    g.whole(0, "seed")
+    g.within(1e-2, 100, "D_samples", "D_banana")
+    g.each(lambda rho: -1 < rho < 1, "a correlation between -1 and 1", "correlation")
     spread, widest = (density.variance for density in (cut_normal(g.sigmas), sources.trimodal_density()))
     for name, most in (("D_example", spread), ("D", widest)):
         if not getattr(g, name) < most:

@@ -238,6 +238,10 @@ def test_what_the_notebook_on_sources_concludes():
     assert whole > 20 * abs(halved)
     aligned, cut = (abs(found["letters"][way][1]["bits"]) for way in ("cells end with the core", "middles of cells"))
     assert cut > 10 * aligned
+    samples, (coarse, fine) = found["samples"], found["banana"]
+    assert all(row["lower_bound_bits"] < samples["truth_bits"] for row in samples["by_N"])
+    assert samples["misses"]["independent"] <= 5 < samples["misses"]["a time series"]
+    assert coarse["lower_bound_bits"] > coarse["shannon_bits"] and fine["lower_bound_bits"] < fine["shannon_bits"]
 
 
 def test_no_run_at_other_parameters_died():
