@@ -160,7 +160,7 @@ def real_data(results):
     assert photo["psnr_dB"]["inside"] > photo["jpeg"]["psnr_dB"]["inside"] + 3
     assert photo["compress"]["bytes"] < 0.6 * photo["bytes"] and photo["compress"]["bytes"] < photo["lower_bound_bytes"]
     rivals = results["rivals"]
-    assert rivals["pictures"] == 12 and rivals["won"] >= 7 and min(rivals["one_price_less_inside_dB"].values()) > 1
+    assert rivals["pictures"] == 12 and rivals["won"] >= 7 and min(rivals["one_price_less_inside_dB"].values()) > 0.5
 
 
 def finite_blocks(results):
@@ -206,7 +206,7 @@ ALTERED = [
     ("09_mixed_fidelity_data", ["photograph", "jpeg", "psnr_dB", "inside"], 38.0),
     ("09_mixed_fidelity_data", ["photograph", "compress", "bytes"], 12000),
     ("09_mixed_fidelity_data", ["rivals", "won"], 6),
-    ("09_mixed_fidelity_data", ["rivals", "one_price_less_inside_dB", "moon"], 0.5),
+    ("09_mixed_fidelity_data", ["rivals", "one_price_less_inside_dB", "moon"], 0.4),
     ("12_finite_blocks", ["trimodal", "codec", 0, "bits"], 1.7),
 ]
 
