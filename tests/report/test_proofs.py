@@ -75,3 +75,10 @@ def test_a_proof_states_the_problem_that_the_notebook_built():
 @pytest.mark.parametrize("path", [path for path in PROOFS if path.stat().st_size < 50_000], ids=lambda path: path.name)
 def test_a_small_proof_holds(path):
     assert PROOFS[path].document["claim"]["lower"] in PROOFS[path].check()
+
+
+def test_what_random_problems_came_to_is_recorded_and_none_is_wider_than_its_gap():
+    found = json.loads((ROOT / "results" / "proofs_random.json").read_text())
+    tally = {said: n for said, n in found["outcomes"].items() if not said.startswith("not optimal")}
+    assert found["optimal"] == sum(tally.values()) == 2000
+    assert tally["proven"] >= 1800 and "proven, wider than the gap" not in tally
