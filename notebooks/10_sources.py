@@ -288,7 +288,7 @@ for D_, found in plane.items():
 
 # %% [markdown]
 # At the smaller budget the bound from samples, which knows neither the law nor its shape, comes near Shannon's, which needs the density. At the larger one it lies far above: there Shannon's bound says little, since it charges
-# each direction alike and the banana is thin. The literature shows its bounds for this source as curves, without numbers to compare with.
+# each direction alike and the banana is thin.
 #
 # ## What this shows
 #
