@@ -18,6 +18,8 @@ MAKERS = {  # of what no notebook makes
     "bench": "benchmarks/bench.py",
     "trellis": "benchmarks/trellis.py",
     "density": "benchmarks/density.py",
+    "rivals": "benchmarks/rivals.py",
+    "rivals_signals": "benchmarks/rivals_signals.py",
     "parameters": "benchmarks/parameters.py",
     "claims": "mfrd/report/claims/claims.toml",
 }
