@@ -56,6 +56,7 @@ BEYOND = 0.05  # share of the tolerance that the tails may cost, at TAIL_NATS
 TAIL_NATS = 40.0  # about -log of a tail's probability
 SPACING = 0.9  # codewords of the start, in units of the local root of the distortion
 RARE = 1e-25  # probability below which the search sees no letter
+DEAR = 1.5  # times the price of the bound, from which an encoder needs other codewords beside its own
 IDLE = 1e-9  # nats: a budget worth less does not bind
 SAFE = 1e-9  # share of a budget kept free at first
 BLOCK = 2_000_000  # entries evaluated at once
@@ -341,7 +342,9 @@ class Question:
             prover = coder.beside(everywhere, spare)
             w = self.slopes(lam)[region]
             mass = self.codeword_mass(x, w, np.log(p) - prover.log_z(x, w))
-            climbed = mass.ascend(seeds[peaks(mass(seeds))])
+            between = (np.diff(np.sort(coder.y)) / 2 + np.sort(coder.y)[:-1])[:, None] - self.origin  # where c is flat
+            starts = np.sort(np.concatenate([seeds, between]), axis=0)
+            climbed = mass.ascend(starts[peaks(mass(starts))])
             found = mass(climbed)
             y = apart(np.concatenate([climbed[found > 0, 0] + self.origin, y[alive]]), SAME * mass.width)
             if found.max() > enough:
@@ -428,7 +431,10 @@ class Question:
         goal, rate = np.array([b.low for b in self.budgets]) * kept, np.inf
         for _ in range(6):
             panels = self.fine(coder, encodes=True)
-            coder = self.priced(coder, panels, goal)
+            raised = self.priced(coder, panels, goal)
+            if (raised.lam > DEAR * prover.lam + IDLE / goal).any():  # codewords so near one another hardly spend less
+                raised = self.priced(replace(prover, lam=coder.lam), panels, goal)
+            coder = raised
             tables, errors = self.tables(coder, nodes(panels, NODES)), self.remainders(coder, panels)
             spent = self.spent(coder, tables, errors)
             over = np.array([E - b.low for E, b in zip(spent, self.budgets)])

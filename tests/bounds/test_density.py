@@ -143,3 +143,18 @@ def test_misuse_is_refused_by_name():
         mfrd.shannon_bound(Density.normal(), 0)
     with pytest.raises(ValueError, match="no fidelity is named 'core'"):
         mfrd.limit_curve(Density.normal(), Fidelity(0.5), "core", [0.5])
+
+
+@pytest.mark.parametrize("below", [1e-2, 1e-5, 1e-9, 1e-12])
+@pytest.mark.parametrize("law", ["normal", "uniform", "truncated", "two modes"])
+def test_budgets_a_hair_below_the_variance_close(law, below):
+    density = {
+        "normal": mfrd.Density.normal(),
+        "uniform": mfrd.Density.uniform(),
+        "truncated": mfrd.Density.normal().truncated(-3, 3),
+        "two modes": mfrd.Density.mixture([(0.5, mfrd.Density.normal(-2, 0.5)), (0.5, mfrd.Density.normal(1, 1))]),
+    }[law]
+    answer = mfrd.limit(density, mfrd.Fidelity((1 - below) * density.variance))
+    assert answer.status == "optimal" and 0 <= answer.lower_bound <= answer.rate <= 0.75 * below + 1e-6
+    if law == "normal":
+        assert answer.lower_bound <= -0.5 * np.log2(1 - below) <= answer.rate
