@@ -61,7 +61,7 @@ bench: $(READY)
 	$(PYTHON) benchmarks/first_answer.py
 	$(PYTHON) benchmarks/trellis.py
 	$(PYTHON) benchmarks/limit.py
-	$(PYTHON) benchmarks/proofs.py
+	$(PYTHON) benchmarks/proofs_random.py
 	$(PYTHON) benchmarks/density.py
 	$(PYTHON) benchmarks/samples.py
 

@@ -21,7 +21,6 @@ MAKERS = {  # of what no notebook makes
     "rivals": "benchmarks/rivals.py",
     "rivals_signals": "benchmarks/rivals_signals.py",
     "parameters": "benchmarks/parameters.py",
-    "proofs_random": "benchmarks/proofs.py",
     "claims": "mfrd/report/claims/claims.toml",
 }
 PRINTED = ("num", "order", "order-up", "count", "Count")  # of template.typ: numbers as type

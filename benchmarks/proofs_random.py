@@ -1,6 +1,6 @@
 """Prove what `solve` calls optimal of 2,000 random problems, and check each proof: results/proofs_random.json.
 
-    python benchmarks/proofs.py [COUNT]
+    python benchmarks/proofs_random.py [COUNT]
 
 Problems are those of tests/helpers/hard_problems.py: offsets, tiny units, letter budgets, edges. Each is proven to its
 gap + 1e-9 bits, or listed with its cause.
