@@ -114,6 +114,11 @@ def variable_length(number: int) -> bytes:
     return bytes([*(part | 0x80 for part in parts[:-1]), parts[-1]])
 
 
+def variable_lengths(*numbers: int) -> bytes:
+    """Several of them, one after the other."""
+    return b"".join(map(variable_length, numbers))
+
+
 def integers(data: bytes) -> Iterator[int]:
     """Yields the variable-length integers of bytes; CorruptStream where they end too soon."""
     number = shift = 0

@@ -95,6 +95,10 @@ class Bytes:
         self.at += size
         return self.data[self.at - size : self.at]
 
+    def value(self, layout: str) -> Any:
+        """The next number of a struct layout."""
+        return struct.unpack(layout, self.take(struct.calcsize(layout)))[0]
+
     def number(self) -> int:
         """The next variable-length integer."""
         return variable(lambda: self.take(1)[0])

@@ -4,8 +4,8 @@ With e = x - y the error of a file where the mask is set, samples of |e| > E get
 nearest e / s, so that at most E is left. The finer the file underneath, the fewer corrections: the factor of its inside
 target that makes the whole smallest is sought. The file, numbers little-endian:
 
-    prefix  "mx"; length of the file underneath (varint), and it
-    places  s (f64); how many corrections (varint); distances from one place to the next; j; `coded` each
+    prefix  "mx"; length of the file underneath (of variable length), and it
+    places  s (f64); how many corrections (of variable length); distances from one place to the next; j; `coded` each
     check   4 bytes of BLAKE2b over all that
 """
 
@@ -15,9 +15,10 @@ from hashlib import blake2b
 
 import numpy as np
 
+from .arrays import variable_length
 from .compact import Bytes, coded, folded, unfolded
 from .container import CorruptStream
-from .signals import CHECK, varint
+from .signals import CHECK
 
 MAGIC = b"mx"
 FACTORS = (1.0, 0.75, 0.55, 0.4)  # of the target underneath
@@ -46,7 +47,7 @@ def bounded(
             file = under
         else:
             j = np.rint(error[at] / step).astype(np.int64)
-            body = MAGIC + varint(len(under)) + under + struct.pack("<d", step) + varint(len(at))
+            body = MAGIC + variable_length(len(under)) + under + struct.pack("<d", step) + variable_length(len(at))
             body += coded(np.diff(at, prepend=-1) - 1) + coded(folded(j))
             file = body + blake2b(body, digest_size=CHECK).digest()
         if best and len(file) >= len(best):
@@ -63,7 +64,7 @@ def corrected(data: bytes, decode: Callable[[bytes], np.ndarray]) -> np.ndarray:
         raise CorruptStream(f"the check of {len(data)} bytes does not hold: they are cut short or altered")
     fields = Bytes(data[len(MAGIC) : -CHECK])
     found = decode(fields.take(fields.number()))
-    (step,), count = struct.unpack("<d", fields.take(8)), fields.number()
+    step, count = fields.value("<d"), fields.number()
     at, j = np.cumsum(fields.array(count) + 1) - 1, unfolded(fields.array(count))
     fields.end()
     if not np.isfinite(step) or count and at[-1] >= found.size:

@@ -7,9 +7,9 @@ lie on one side alone, and any mask will do. The encoder minimises squared error
 trellis of dependent.py and turns D_in and D_out until both targets are met. The file, all numbers little-endian:
 
     prefix   "mp", kind (u8: version, and what follows; of a constant picture sizes and value (f64) alone)
-    numbers  height, width (varints); exponent of the unit (i8); D_in and D_out (u16 each, where there is such a side);
-             the peak (varint) where values are levels 0 .. peak, else the middle of the range (f32);
-             top, bottom, left, right (varints) of a rectangle
+    numbers  height, width; exponent of the unit (i8); D_in and D_out (u16 each, where there is such a side); the peak
+             where values are levels 0 .. peak, else the middle of the range (f32); top, bottom, left, right of a
+             rectangle: integers of variable length where no type is said
     payload  of the range coder, words of 32 bits, the highest byte first: a mask that is no rectangle, the lowest band,
              then band after band
     check    4 bytes of BLAKE2b over all that
@@ -22,12 +22,13 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any
 
-import constriction
 import numpy as np
 
 from . import dependent
+from .arrays import variable_lengths
+from .bits import EVEN, Sink, Tap
+from .compact import Bytes
 from .container import CorruptStream
 from .contexts import FLAGS, PHASES, SIGNS, Surroundings
 from .networks import BITS, MOST_LOGIT, Model, model
@@ -48,76 +49,10 @@ APART, PIXELS = 0.03, 1 << 19  # octaves from which a slope is measured; pixels 
 AIMED = 6  # trials at the middle of both windows at most
 RECENT = 4  # trials that may enclose a target
 PRICE = 0.087  # squared steps a bit, the best of 0.08 .. 0.17 at 30 and 40 dB
-BERNOULLI = constriction.stream.model.Bernoulli(perfect=False)
-SPARE = 7  # bytes at the end of a payload that may say nothing
-EVEN = 1 << BITS - 1  # the probability of a fair bit
 LONGER = (63500, 62000, 59000, 52000, 38000, 22000, 11000, 5000, 2500)  # out of 2^16: see Lowest
 CENTRE = 4  # of LONGER: a length equal to what the neighbours' make expected
 
 Steps = tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray, np.ndarray]]]
-
-
-# --- bits and their probabilities -----------------------------------------------------------------
-
-
-class Sink:
-    """An encoder's side: bits with their probabilities of being one, out of 2^BITS, in order."""
-
-    def __init__(self) -> None:
-        self.bits: list[np.ndarray] = []
-        self.ones: list[np.ndarray] = []
-
-    def put(self, bits: np.ndarray, ones: np.ndarray | int) -> None:
-        """Append bits (N,)."""
-        self.bits.append(np.asarray(bits, np.int32))
-        self.ones.append(np.broadcast_to(ones, self.bits[-1].shape))
-
-    def echo(self, bits: np.ndarray, ones: np.ndarray) -> np.ndarray:
-        """Append bits (N,), and return them."""
-        self.put(bits, ones)
-        return bits
-
-    def shortest(self) -> bytes:
-        """The shortest bytes from which a Tap takes the same bits: those of `data`, cut, perhaps plus one."""
-        whole = self.data()
-        if not whole:
-            return whole
-        bits, ones = np.concatenate(self.bits), np.concatenate(self.ones)
-        for size in range(max(0, len(whole) - SPARE), len(whole)):
-            number = int.from_bytes(whole[:size], "big")
-            for kept in {number, min(number + 1, (1 << 8 * size) - 1)}:
-                try:
-                    if np.array_equal(Tap(found := kept.to_bytes(size, "big")).take(ones), bits):
-                        return found
-                except CorruptStream:
-                    continue
-        return whole
-
-    def data(self) -> bytes:
-        """What the range coder makes of them, without zeros at the end."""
-        coder = constriction.stream.queue.RangeEncoder()
-        if self.bits:
-            coder.encode(np.concatenate(self.bits), BERNOULLI, np.concatenate(self.ones) / (1 << BITS))
-        return coder.get_compressed().astype(">u4").tobytes().rstrip(b"\0")
-
-
-class Tap:
-    """A decoder's side: bits of a payload, given their probabilities."""
-
-    def __init__(self, payload: bytes) -> None:
-        words = np.frombuffer(payload + bytes(-len(payload) % 4), ">u4").astype(np.uint32)
-        self.coder = constriction.stream.queue.RangeDecoder(words)
-
-    def take(self, ones: np.ndarray) -> np.ndarray:
-        """The next bits (N,) int32."""
-        try:
-            return self.coder.decode(BERNOULLI, ones / (1 << BITS))
-        except AssertionError as error:  # how the library reports words that no encoder writes
-            raise CorruptStream(f"the payload is no output of the range coder: {error}") from error
-
-    def echo(self, _: None, ones: np.ndarray) -> np.ndarray:
-        """The next bits (N,), as Sink.echo returns them."""
-        return self.take(ones)
 
 
 # --- one phase of a band --------------------------------------------------------------------------
@@ -243,22 +178,9 @@ class Decoder:
                     break
                 k[alive, column] += 1
             if len(alive):
-                k[alive, column] += self.beyond(order[alive, column])
+                k[alive, column] += self.tap.golomb(order[alive, column])
             state = dependent.NEXT[state, k[:, column] & 1]
         return k, Q
-
-    def beyond(self, order: np.ndarray) -> np.ndarray:
-        """Integers (N,) of exponential Golomb codes."""
-        prefix, alive = np.zeros(len(order), np.int64), np.arange(len(order))
-        while len(alive := alive[self.tap.take(np.full(len(alive), EVEN)) > 0]):
-            prefix[alive] += 1
-            if prefix.max() > 60:
-                raise CorruptStream("the payload holds a magnitude of more than sixty bits")
-        width, rest = prefix + order, np.zeros(len(order), np.int64)
-        for at in range(int(width.max())):
-            here = width > at
-            rest[here] |= self.tap.take(np.full(here.sum(), EVEN)).astype(np.int64) << at
-        return rest + ((1 << prefix) - 1 << order)
 
 
 # --- the lowest band and the mask -----------------------------------------------------------------
@@ -425,15 +347,15 @@ class Head:
         sides = (INSIDE * bool(self.mask.any())) | (OUTSIDE * bool(not self.mask.all()))
         shaped = sides == INSIDE | OUTSIDE and box is None
         kind = VERSION | sides | (LEVELS * (self.peak is not None)) | (SHAPED * shaped)
-        body = MAGIC + bytes([kind]) + varints(*self.mask.shape) + struct.pack("<b", self.unit)
+        body = MAGIC + bytes([kind]) + variable_lengths(*self.mask.shape) + struct.pack("<b", self.unit)
         body += b"".join(struct.pack("<H", code) for code, side in zip(self.codes, (INSIDE, OUTSIDE)) if sides & side)
-        body += struct.pack("<f", self.middle) if self.peak is None else varints(self.peak)
-        return body + varints(*(box if sides == INSIDE | OUTSIDE and box else ())), shaped
+        body += struct.pack("<f", self.middle) if self.peak is None else variable_lengths(self.peak)
+        return body + variable_lengths(*(box if sides == INSIDE | OUTSIDE and box else ())), shaped
 
 
 def constant(picture: np.ndarray) -> bytes:
     """The file of a picture of one value."""
-    body = MAGIC + bytes([VERSION]) + varints(*picture.shape) + struct.pack("<d", picture.flat[0])
+    body = MAGIC + bytes([VERSION]) + variable_lengths(*picture.shape) + struct.pack("<d", picture.flat[0])
     return body + check_of(body)
 
 
@@ -452,47 +374,9 @@ def rectangle(mask: np.ndarray) -> tuple[int, ...] | None:
     return edges[0] + edges[1]
 
 
-def varints(*numbers: int) -> bytes:
-    """Numbers >= 0, seven bits a byte, the lowest first, the eighth saying that more follow."""
-    found = bytearray()
-    for number in numbers:
-        while number > 127:
-            found.append(number & 127 | 128)
-            number >>= 7
-        found.append(number)
-    return bytes(found)
-
-
 def check_of(body: bytes) -> bytes:
     """The check of a file, CHECK bytes."""
     return blake2b(body, digest_size=CHECK).digest()
-
-
-class Numbers:
-    """The numbers of a body in order."""
-
-    def __init__(self, body: bytes) -> None:
-        self.body, self.at = body, 0
-
-    def take(self, layout: str) -> Any:
-        """The next number of a struct layout."""
-        size = struct.calcsize(layout)
-        if self.at + size > len(self.body):
-            raise CorruptStream(f"ends at byte {len(self.body)}, inside the numbers of its head")
-        self.at += size
-        return struct.unpack(layout, self.body[self.at - size : self.at])[0]
-
-    def varint(self) -> int:
-        """The next varint, below 2^63."""
-        found = shift = 0
-        while True:
-            byte = self.take("<B")
-            found |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return found
-            if shift > 56:
-                raise CorruptStream(f"a number of more than 63 bits ends at byte {self.at}")
 
 
 def decode(data: bytes) -> np.ndarray:
@@ -502,24 +386,24 @@ def decode(data: bytes) -> np.ndarray:
         raise CorruptStream(f"{len(data)} bytes that start with {bytes(data[:2])!r}; expected a file of mfrd.compress")
     if check_of(body) != bytes(data[-CHECK:]):
         raise CorruptStream(f"the check of a file of {len(data)} bytes fails")
-    numbers = Numbers(body[2:])
-    kind = numbers.take("<B")
+    numbers = Bytes(body[2:])
+    kind = numbers.value("<B")
     if kind & LEVELS - 1 != VERSION or kind >= 2 * SHAPED:
         raise CorruptStream(f"kind is {kind}; this module reads version {VERSION}")
-    shape = numbers.varint(), numbers.varint()
+    shape = numbers.number(), numbers.number()
     if not 0 < shape[0] * shape[1] <= MOST_PIXELS:
         raise CorruptStream(f"a picture of {shape[0]} x {shape[1]}; expected 1 to {MOST_PIXELS} samples")
     if not kind & (INSIDE | OUTSIDE):
-        return np.full(shape, numbers.take("<d"))
-    unit = numbers.take("<b")
-    codes = tuple(numbers.take("<H") if kind & side else 0 for side in (INSIDE, OUTSIDE))
-    peak, middle = (numbers.varint(), 0.0) if kind & LEVELS else (None, numbers.take("<f"))
+        return np.full(shape, numbers.value("<d"))
+    unit = numbers.value("<b")
+    codes = tuple(numbers.value("<H") if kind & side else 0 for side in (INSIDE, OUTSIDE))
+    peak, middle = (numbers.number(), 0.0) if kind & LEVELS else (None, numbers.value("<f"))
     mask, both = np.full(shape, bool(kind & INSIDE)), kind & INSIDE and kind & OUTSIDE
     if both and not kind & SHAPED:
-        top, bottom, left, right = (numbers.varint() for _ in range(4))
+        top, bottom, left, right = (numbers.number() for _ in range(4))
         mask[:] = False
         mask[top:bottom, left:right] = True
-    tap = Tap(numbers.body[numbers.at :])
+    tap = Tap(numbers.data[numbers.at :])
     if kind & SHAPED:
         mask = code_mask(None, shape, tap.echo)
     head = Head(mask, unit, (codes[0], codes[1]), peak, middle)

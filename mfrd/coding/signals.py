@@ -16,9 +16,11 @@ coded in several lanes, stretches of blocks that go on side by side and share th
 
 The file, all numbers little-endian:
 
-    prefix   "ms", version (u8)
-    numbers  varints: kind, N, channels, log2 K, frequencies in use, base steps, offsets, the mean of each channel
-    payload  of the range coder: gaps, mask, then block after block, channel after channel, phase after phase
+    prefix   "ms", version (u8), kind (u8: how gaps and mask are told, and what follows)
+    numbers  N, channels where there are two axes, log2 K (u8), frequencies in use, exponent of the unit, one or two
+             base steps, the mean of each channel: integers of variable length
+    runs     of gaps, then of the mask, their lengths coded (compact.py), where they are not all or none
+    payload  of the range coder: block after block, channel after channel, phase after phase
     check    4 bytes of BLAKE2b over all that
 
 What is decoded from the payload is integers, by integer arithmetic and products, quotients and square roots that IEEE
@@ -34,10 +36,11 @@ import numpy as np
 from scipy.fft import dct, idct
 
 from . import dependent
-from .compact import Bytes, coded
+from .arrays import variable_length, variable_lengths
+from .bits import EVEN, Sink, Tap
+from .compact import Bytes, coded, folded, unfolded
 from .container import CorruptStream
 from .networks import BITS
-from .pictures import EVEN, Sink, Tap
 
 MAGIC, VERSION, CHECK = b"ms", 1, 4
 SHORTEST, LONGEST = 3, 11  # log2 K
@@ -48,7 +51,11 @@ MANTISSA = 8  # bits of a base step after its leading one
 LANE, MOST_LANES = 256, 16  # blocks that make a lane worth its start; lanes
 FLAGS = 14  # magnitudes > 0, > 1, ... that are counted
 UNIT = 6  # bits of a fraction of a half step, in what is expected
-EDGES = np.unique(np.rint(1.5 * 1.32 ** np.arange(32)).astype(np.int64))  # classes of what is expected
+# of classes of what is expected, nearly a third apart
+EDGES = np.array([
+    2, 3, 5, 6, 8, 10, 14, 18, 24, 32, 42, 55, 73, 97, 127, 168, 222, 293, 387, 511,
+    674, 890, 1175, 1550, 2047, 2701, 3566, 4707, 6213, 8201,
+])  # fmt: skip
 ONE, FIRST, MOST = 32, 10 * 32, 600 * 32  # of a count: an event, the weight of what is thought before, where it halves
 LEAST = 40  # probability out of 2^BITS
 PRICE = 0.09  # squared steps a bit
@@ -332,21 +339,10 @@ class Writer:
             if not len(alive):
                 break
         else:
-            self.beyond(k[alive] - FLAGS, orders.ravel()[alive])
+            self.sink.golomb(k[alive] - FLAGS, orders.ravel()[alive])
         some = k > 0
         self.sink.put(signed.ravel()[some] < 0, EVEN)
         return signed + offset
-
-    def beyond(self, over: np.ndarray, orders: np.ndarray) -> None:
-        """Exponential Golomb codes of integers >= 0: all prefixes digit by digit, then the digits."""
-        prefix = dependent.golomb_prefix(over, orders)
-        for at in range(int(prefix.max()) + 1):
-            here = prefix >= at
-            self.sink.put(prefix[here] > at, EVEN)
-        rest = over - ((1 << prefix) - 1 << orders)
-        for at in range(int((prefix + orders).max())):
-            here = prefix + orders > at
-            self.sink.put(rest[here] >> at & 1, EVEN)
 
 
 class Reader:
@@ -370,25 +366,11 @@ class Reader:
             if not len(alive):
                 break
         else:
-            k[alive] += self.beyond(orders.ravel()[alive])
+            k[alive] += self.tap.golomb(orders.ravel()[alive])
         some = np.flatnonzero(k)
         minus = self.tap.take(np.full(len(some), EVEN)) > 0
         k[some[minus]] *= -1
         return k.reshape(Q.shape) + offset
-
-    def beyond(self, orders: np.ndarray) -> np.ndarray:
-        """Integers >= 0 from their exponential Golomb codes."""
-        prefix, going = np.zeros(len(orders), np.int64), np.arange(len(orders))
-        while len(going):
-            going = going[self.tap.take(np.full(len(going), EVEN)) > 0]
-            prefix[going] += 1
-            if prefix.max() > 40:
-                raise CorruptStream("the payload holds a magnitude of more than forty bits")
-        rest = np.zeros(len(orders), np.int64)
-        for at in range(int((prefix + orders).max())):
-            here = prefix + orders > at
-            rest[here] |= self.tap.take(np.full(int(here.sum()), EVEN)).astype(np.int64) << at
-        return rest + ((1 << prefix) - 1 << orders)
 
 
 # --- the encoder ----------------------------------------------------------------------------------
@@ -460,8 +442,8 @@ class Search:
             return Search(self.x, *self.sides, self.targets, size)
         at = np.concatenate([np.arange(most // 4) + part * (len(self.x) // 4) for part in range(4)])
         inside, outside = (side[at] for side in self.sides)
-        if not (inside | outside).any():
-            inside, outside = inside | ~inside, outside
+        if not (inside | outside).any():  # gaps alone
+            inside = ~inside
         return Search(self.x[at], inside, outside, self.targets, size)
 
     def cost(self, size: int) -> float:
@@ -656,30 +638,21 @@ def quantised(
 # --- files ----------------------------------------------------------------------------------------
 
 
-def varint(number: int) -> bytes:
-    """A non-negative integer, seven bits a byte, the lowest first."""
-    found = bytearray()
-    while number >= 0x80:
-        found.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes(found + bytes([number]))
+def signed(*numbers: int) -> bytes:
+    """Integers of either sign as variable-length ones."""
+    return variable_lengths(*folded(np.array(numbers, np.int64)).tolist())
 
 
-def signed(number: int) -> bytes:
-    """An integer as a varint: 0, -1, 1, -2, ..."""
-    return varint(2 * number if number >= 0 else -2 * number - 1)
-
-
-def unsigned(number: int) -> int:
-    """The integer that `signed` wrote."""
-    return -(number + 1) // 2 if number & 1 else number // 2
+def unsigned(fields: Bytes) -> int:
+    """The next integer that `signed` wrote."""
+    return int(unfolded(np.int64(fields.number())))
 
 
 def runs(mask: np.ndarray) -> bytes:
     """Booleans (N,): the first one, how many runs there are, their lengths, those of either kind apart."""
     edges = np.flatnonzero(np.diff(mask)) + 1
     lengths = np.diff(np.concatenate([[0], edges, [len(mask)]])) - 1
-    return bytes([bool(mask[0])]) + varint(len(lengths)) + coded(lengths[::2]) + coded(lengths[1::2])
+    return bytes([bool(mask[0])]) + variable_length(len(lengths)) + coded(lengths[::2]) + coded(lengths[1::2])
 
 
 def from_runs(fields: Bytes, N: int) -> np.ndarray:
@@ -722,13 +695,11 @@ def written_file(writer: Writer, layout: Layout, sides: tuple[np.ndarray, np.nda
     one = how in (ALL, NONE) or layout.base[0] == layout.base[1]
     kind = how + 4 * missing + 16 * one + 32 * (not flat) + 64 * layout.chained
     D = (layout.base[how != ALL],) if one else layout.base
-    parts = [MAGIC, bytes([VERSION, kind]), varint(layout.N)]
-    parts += [varint(layout.channels)] * (not flat)
-    parts += [bytes([layout.size]), varint(layout.used), signed(layout.unit)]
-    parts += (
-        [signed(code - (layout.unit << MANTISSA)) for code in D] + list(map(signed, layout.means)) + [holes, region]
-    )
-    whole_file = b"".join(parts) + writer.sink.shortest()
+    body = MAGIC + bytes([VERSION, kind]) + variable_length(layout.N)
+    body += b"" if flat else variable_length(layout.channels)
+    body += bytes([layout.size]) + variable_length(layout.used) + signed(layout.unit)
+    body += signed(*(code - (layout.unit << MANTISSA) for code in D), *layout.means) + holes + region
+    whole_file = body + writer.sink.shortest()
     return whole_file + blake2b(whole_file, digest_size=CHECK).digest()
 
 
@@ -742,14 +713,14 @@ def decode(data: bytes) -> np.ndarray:
     how, missing, one, several = data[3] & 3, data[3] >> 2 & 3, data[3] >> 4 & 1, data[3] >> 5 & 1
     N = fields.number()
     channels = fields.number() if several else 1
-    size, used, unit = fields.take(1)[0], fields.number(), unsigned(fields.number())
+    size, used, unit = fields.take(1)[0], fields.number(), unsigned(fields)
     fits = 0 < N and 0 < channels and N * channels <= MOST_SAMPLES and SHORTEST <= size <= LONGEST and used <= 1 << size
     if not fits or abs(unit) > 1100:
         raise CorruptStream(
             f"{N} samples of {channels} channels in blocks of 2^{size}, {used} frequencies: no such file"
         )
-    D = [unsigned(fields.number()) + (unit << MANTISSA) for _ in range(1 if one else 2)]
-    means = tuple(unsigned(fields.number()) for _ in range(channels))
+    D = [unsigned(fields) + (unit << MANTISSA) for _ in range(1 if one else 2)]
+    means = tuple(unsigned(fields) for _ in range(channels))
     layout = Layout(N, channels, size, used, bool(data[3] >> 6 & 1), unit, (D[0], D[-1]), means)
     gaps = heard(missing, fields, N, channels) if missing != NONE else np.zeros((N, channels), bool)
     inside = heard(how, fields, N, channels)
@@ -758,7 +729,7 @@ def decode(data: bytes) -> np.ndarray:
         share[c, : layout.blocks] = shares(inside[:, c], layout.K)
     share = share.reshape(channels, layout.lanes, layout.turns)
     points = walk(Reader(Tap(data[4 + fields.at : -CHECK])), layout, share)
-    found = samples(points, table_of_steps(layout.base)[share], layout) + 2.0**unit * np.array(layout.means, float)
+    found = samples(points, table_of_steps(layout.base)[share], layout) + np.ldexp(np.array(layout.means, float), unit)
     found = np.where(gaps, np.nan, found)
     return found if several else found[:, 0]
 

@@ -13,7 +13,8 @@ import pytest
 from skimage import data
 
 import mfrd
-from mfrd.coding import contexts, dependent, networks, pictures, wavelet
+from mfrd.coding import bits, contexts, dependent, networks, pictures, wavelet
+from mfrd.coding.arrays import variable_lengths
 
 CAMERA = data.camera()
 
@@ -74,9 +75,9 @@ def test_a_rectangle_costs_its_corners_and_another_mask_its_outline():
     holes[50, 150] = False
     assert pictures.rectangle(holes) is None
     for mask, most in ((round_, 110), (holes, 110), (np.random.default_rng(0).random((h, w)) < 0.5, h * w / 8 * 1.02)):
-        sink = pictures.Sink()
+        sink = bits.Sink()
         pictures.code_mask(mask, mask.shape, sink.echo)
-        assert np.array_equal(pictures.code_mask(None, mask.shape, pictures.Tap(sink.data()).echo), mask)
+        assert np.array_equal(pictures.code_mask(None, mask.shape, bits.Tap(sink.data()).echo), mask)
         assert len(sink.data()) <= most
 
 
@@ -228,7 +229,7 @@ def test_nothing_on_the_way_of_a_decoder_is_rounded_as_a_machine_likes():
         {getattr(node, "name", None)} | {each.id for each in getattr(node, "targets", ())[:1] if hasattr(each, "id")}
     )
     seen = set()
-    for module in (pictures, contexts, networks, wavelet, dependent):
+    for module in (pictures, contexts, networks, wavelet, dependent, bits):
         tree = ast.parse(Path(module.__file__).read_text())
         for node in tree.body:
             called = {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)} & rounded
@@ -257,11 +258,11 @@ def test_damaged_files_are_refused(crop):
     "body, said",
     [
         (b"mp\x07", "kind is 7"),
-        (b"mp\x21", "ends at byte"),
-        (b"mp\x21" + b"\xff" * 10, "more than 63 bits"),
-        (b"mp\x21" + pictures.varints(1 << 20, 1 << 20), "expected 1 to"),
-        (b"mp\x21" + pictures.varints(0, 5), "a picture of 0 x 5"),
-        (b"mp\x01" + pictures.varints(4, 5), "inside the numbers"),
+        (b"mp\x21", "ends inside a field"),
+        (b"mp\x21" + b"\xff" * 10, "more than 62 bits"),
+        (b"mp\x21" + variable_lengths(1 << 20, 1 << 20), "expected 1 to"),
+        (b"mp\x21" + variable_lengths(0, 5), "a picture of 0 x 5"),
+        (b"mp\x01" + variable_lengths(4, 5), "ends inside a field of 8"),
     ],
 )
 def test_files_with_a_check_and_without_sense_are_refused(body, said):
