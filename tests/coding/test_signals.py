@@ -51,6 +51,9 @@ def test_shares_of_a_mask_are_those_of_the_windows():
     assert signals.shares(mask, 64).tolist() == [2, 14, 16, 14, 2]  # of sixteen: an eighth of the window lies beyond
     assert signals.shares(~mask, 64).tolist()[2] == 0
     assert set(signals.shares(np.ones(320, bool), 64).tolist()) >= {16}
+    one = np.arange(320) == 130
+    assert signals.shares(one, 64).tolist() == [0, 1, 1, 0, 0]  # a sample alone counts, and so does one that is missing
+    assert signals.shares(~one, 64).tolist()[1:3] == [15, 15]
 
 
 def test_two_prices_make_the_step_of_a_block():
@@ -75,6 +78,26 @@ def test_a_region_costs_less_than_its_quality_everywhere_and_more_than_none():
     x, mask = resonance(6000), stretch(6000, 1000, 1600)
     sizes = [len(mfrd.compress(x, at, inside=0.2, outside=1.0)) for at in (mask & False, mask, mask | True)]
     assert sizes[0] < sizes[1] < sizes[0] + 0.2 * (sizes[2] - sizes[0])
+
+
+def test_drift_and_beats_cost_less_for_what_both_sides_know_of_them(monkeypatch):
+    rng, N = np.random.default_rng(3), 12_000
+    x, mask, pulse = (
+        0.02 * np.cumsum(rng.normal(size=N)),
+        np.zeros(N, bool),
+        np.hanning(40) * np.sin(0.45 * np.arange(40)),
+    )
+    for start in np.cumsum(rng.integers(200, 260, N // 200)):
+        if start + 40 <= N:
+            x[start : start + 40] += rng.uniform(6, 9) * pulse
+            mask[start : start + 40] = True
+    size = lambda: len(mfrd.compress(x, mask, inside=0.02, outside=0.06))
+    known, turn = size(), signals.Expected.turn
+    monkeypatch.setattr(signals.Expected, "turn", lambda self, a, side, b, c: turn(self, a, 0 * side, b, c))
+    assert known < 0.93 * size()  # one slow mean for both sides
+    monkeypatch.setattr(signals.Expected, "turn", turn)
+    monkeypatch.setattr(signals, "link_gain", lambda q: 0.0)
+    assert known < 0.97 * size()  # the lowest frequency not told from block to block
 
 
 def test_bytes_of_white_noise_stay_near_its_rate():
