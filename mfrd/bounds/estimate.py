@@ -278,15 +278,8 @@ def membership(x: np.ndarray, fidelities: Sequence[Fidelity]) -> np.ndarray:
             raise ValueError(f"{f.name}: budget is 0; expected a number > 0 for a law known by samples alone")
         if f.on is None:
             rows.append(np.ones(len(x), bool))
-        elif callable(f.on):
-            on = np.asarray(f.on(x))
-            if on.dtype != bool or on.shape != (len(x),):
-                raise ValueError(
-                    f"{f.name}: the function gives {on.dtype} of shape {on.shape}; expected ({len(x)},) of bool"
-                )
-            rows.append(on)
-        elif np.ndim(f.on) == 2 and x.shape[1] == 1:
-            rows.append(((x > f.on[:, 0]) & (x < f.on[:, 1])).any(axis=1))
+        elif callable(f.on) or np.ndim(f.on) == 2 and x.shape[1] == 1:
+            rows.append(f.located(x).on)
         else:
             wanted = "open intervals, on=[(a, b), ...]," if x.shape[1] == 1 else "a function of the points,"
             raise ValueError(

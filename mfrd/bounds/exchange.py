@@ -696,8 +696,7 @@ class AtPrices(Exchange):
     def as_best(self, few: Problem, lam: np.ndarray, q: np.ndarray) -> "Point":
         """The Point at prices lam and masses q, whose rate counts what is spent."""
         point = Point(few, lam, q)
-        s = point.solution
-        point.solution = Lagrangian(s.problem, s.encoder, s.multipliers, s.potentials, s.stats, held=self.held)
+        point.solution = counted(point.solution, self.held)
         return point
 
     def fallback(self) -> "Point":
@@ -794,15 +793,16 @@ class BesideAtPrices(Beside):
 
     def as_best(self, few: Problem, lam: np.ndarray, q: np.ndarray) -> SimpleNamespace:
         """What the search keeps of an encoder at prices lam and masses q, whose rate counts what is spent."""
-        s = solution_at(few, lam, q)
-        counted = Lagrangian(s.problem, s.encoder, s.multipliers, s.potentials, s.stats, held=self.held)
-        return SimpleNamespace(solution=counted)
+        return SimpleNamespace(solution=counted(solution_at(few, lam, q), self.held))
 
     def fallback(self) -> SimpleNamespace:
         """An encoder within all budgets, before the first round."""
-        s = super().fallback().solution
-        counted = Lagrangian(s.problem, s.encoder, s.multipliers, s.potentials, s.stats, held=self.held)
-        return SimpleNamespace(solution=counted)
+        return SimpleNamespace(solution=counted(super().fallback().solution, self.held))
+
+
+def counted(s: Solution, held: np.ndarray) -> "Lagrangian":
+    """A Solution whose rate counts what is spent at the prices `held`, (R,)."""
+    return Lagrangian(s.problem, s.encoder, s.multipliers, s.potentials, s.stats, held=held)
 
 
 def spending(found: Limit, names: tuple[str, ...], held: np.ndarray) -> Limit:

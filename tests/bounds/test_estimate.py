@@ -217,7 +217,7 @@ BAD = [
     (NORMAL, Fidelity(0.5, on=[1, 2]), "mask or indices; expected open intervals"),
     (np.zeros((30, 2)), Fidelity(0.5, on=[(0, 1)]), "intervals; expected a function"),
     (np.zeros((30, 2)), Fidelity(0.5, on=np.ones(30, bool)), "expected a function of the points"),
-    (np.zeros((30, 2)), Fidelity(0.5, on=lambda x: x[:, 0]), "the function gives float64"),
+    (np.zeros((30, 2)), Fidelity(0.5, on=lambda x: x[:, 0]), "the function of the subset returns float64"),
     (NORMAL, [Fidelity(0.5), Fidelity(0.4)], "a name of its own"),
     (NORMAL, [], "at least one"),
 ]
