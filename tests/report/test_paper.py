@@ -141,6 +141,18 @@ def test_every_figure_is_in_the_paper_or_is_left_to_its_notebook_and_names_it():
         assert f'"{name}"' in (ROOT / "notebooks" / f"{notebook}.py").read_text(), (name, notebook)
 
 
+def swallowed(text):
+    """Semicolons of prose that Typst takes as the end of the expression before them, each with that expression."""
+    nested = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"
+    return re.findall(rf"(?m)^(?! *#(?:let|set|show)).*#[\w-]+{nested};.*$", text)
+
+
+def test_no_semicolon_of_the_prose_is_swallowed():
+    assert swallowed("is #num(r.last().bits, 3); at")
+    assert not swallowed("(is #num(r.last().bits, 3)); at")
+    assert swallowed(PAPER) == []
+
+
 def headings():
     """{number: title} of the paper's sections."""
     numbers, found = [0, 0], {}
