@@ -98,6 +98,13 @@ def test_the_page_of_names_lists_the_public_ones_and_no_other(pages):
     assert sorted(section["id"] for section in soup("section")) == sorted(mfrd.__all__)
 
 
+def test_the_page_of_names_begins_with_the_guide():
+    guide, names = site.api_page().split("<h2>The names</h2>")
+    assert all(f">{line}</h2>" in guide for line in re.findall(r"\n(.+)\n-{5,}\n", mfrd.__doc__)) and len(names) > len(
+        guide
+    )
+
+
 def test_the_contents_and_the_notebooks_link_the_api(pages):
     assert all('href="api.html"' in page.read_text() for page in pages)
     soup = BeautifulSoup(pages[-1].read_text(), "html.parser")
