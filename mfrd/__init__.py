@@ -1,7 +1,7 @@
 """Mixed-fidelity rate-distortion: certified encoders, codebooks and compressors.
 
 An encoder, its prices, its certificate
---------------------------------------
+---------------------------------------
 For a source p on letters x and a codebook y, `solve` finds the encoder Q(y|x) of least I(X;Y) in bits that keeps every
 budget: one on all letters and tighter ones on subsets, each with its own measure of distortion.
 
