@@ -23,7 +23,7 @@ class Sink:
     def put(self, bits: np.ndarray, ones: np.ndarray | int) -> None:
         """Append bits (N,)."""
         self.bits.append(np.asarray(bits, np.int32))
-        self.ones.append(np.broadcast_to(ones, self.bits[-1].shape))
+        self.ones.append(ones if isinstance(ones, np.ndarray) else np.full(self.bits[-1].shape, ones))
 
     def echo(self, bits: np.ndarray, ones: np.ndarray) -> np.ndarray:
         """Append bits (N,), and return them."""

@@ -48,7 +48,7 @@ PHASES = ((0, 4), (2, 4), (1, 2))  # first frequency and stride
 PAD = 4  # frequencies around a block, as far as a neighbour lies
 SHARES = 16  # to a whole window, of what lies in the mask
 MANTISSA = 8  # bits of a base step after its leading one
-LANE, MOST_LANES = 256, 16  # blocks that make a lane worth its start; lanes
+LANES = ((256, 16), (1024, 64))  # blocks that make a lane worth its start, of so many lanes at most
 FLAGS = 14  # magnitudes > 0, > 1, ... that are counted
 UNIT = 6  # bits of a fraction of a half step, in what is expected
 # of classes of what is expected, nearly a third apart
@@ -64,6 +64,7 @@ EXCERPT, CLEAR = 1 << 15, 0.05  # samples on which two sizes are tried, unless o
 MOST_TRIED = 1 << 17  # samples from which the best blocks, and most of the model, are learnt
 ROUNDS, TRIALS, LAST_TRIALS, MOST_TRIALS = 2, 3, 4, 80  # of model and indices in turn; of base steps
 AIM, CLOSE = 0.9975, 0.0055  # of a target; logarithms below at which a search ends, 0.05 decibels
+WORTH = 1 << 14  # bytes of a payload below which those at its end that say nothing are looked for
 MOST_SAMPLES = 1 << 40
 
 
@@ -93,7 +94,7 @@ class Layout:
     @property
     def lanes(self) -> int:
         """Stretches that are coded side by side."""
-        return max(1, min(MOST_LANES, self.blocks // LANE))
+        return max(1, *(min(most, self.blocks // lane) for lane, most in LANES))
 
     @property
     def blocks(self) -> int:
@@ -206,18 +207,16 @@ class Counts:
 
     def ones(self, at: np.ndarray) -> np.ndarray:
         """The probabilities of a yes, out of 2^BITS."""
-        no, yes = self.held[at, 0], self.held[at, 1]
-        return np.clip((yes << BITS) // (no + yes), LEAST, (1 << BITS) - LEAST)
+        held = self.held[at]
+        yes = held[:, 1]
+        return np.minimum(np.maximum((yes << BITS) // (held[:, 0] + yes), LEAST), (1 << BITS) - LEAST)
 
     def take(self, at: np.ndarray, bits: np.ndarray) -> None:
         """Count bits (N,) at places (N,)."""
-        size = len(self.held)
-        seen, yes = np.bincount(at, minlength=size), np.bincount(at, bits, size).astype(np.int64)
-        self.held[:, 1] += ONE * yes
-        self.held[:, 0] += ONE * (seen - yes)
-        full = self.held.sum(axis=1) > MOST
-        if full.any():
-            self.held[full] = (self.held[full] + 1) // 2
+        seen = np.bincount(2 * at + bits, minlength=self.held.size)
+        self.held += ONE * seen.reshape(self.held.shape)
+        while (full := self.held[:, 0] + self.held[:, 1] > MOST).any():
+            self.held[full] = (self.held[full] + 1) >> 1
 
     def bits(self) -> np.ndarray:
         """What each magnitude 0 .. FLAGS costs, its sign included, (2, CLASSES, FLAGS + 1) singles."""
@@ -330,18 +329,18 @@ class Writer:
         signed = self.k[part] - offset
         self.classes[part], self.orders[part] = classes, orders
         k = np.abs(signed).ravel()
-        places, alive = (Q * (len(EDGES) + 1) + classes).ravel() * FLAGS, np.arange(k.size)
-        for flag in range(FLAGS):
-            where, bits = places[alive] + flag, k[alive] > flag
-            self.sink.put(bits, self.counts.ones(where))
-            self.counts.take(where, bits)
-            alive = alive[bits]
-            if not len(alive):
-                break
-        else:
-            self.sink.golomb(k[alive] - FLAGS, orders.ravel()[alive])
-        some = k > 0
-        self.sink.put(signed.ravel()[some] < 0, EVEN)
+        flag = np.arange(min(int(k.max()) + 1, FLAGS))[:, None]  # of each flag the indices that reach it, flag by flag
+        reached = np.flatnonzero(k >= flag)
+        at = ((Q * (len(EDGES) + 1) + classes).ravel() * FLAGS + flag).ravel()[reached]
+        bits = (k > flag).ravel()[reached]
+        self.sink.put(bits, self.counts.ones(at))
+        self.counts.take(at, bits)
+        large = np.flatnonzero(k >= FLAGS)
+        if len(large):
+            self.sink.golomb(k[large] - FLAGS, orders.ravel()[large])
+        some = np.flatnonzero(k)
+        if len(some):
+            self.sink.put(signed.ravel()[some] < 0, EVEN)
         return signed + offset
 
 
@@ -355,18 +354,19 @@ class Reader:
         self, Q: np.ndarray, classes: np.ndarray, orders: np.ndarray, offset: np.ndarray, at: tuple[int, int, int]
     ) -> np.ndarray:
         """The indices of a phase, read."""
-        k = np.zeros(Q.size, np.int64)
-        places, alive = (Q * (len(EDGES) + 1) + classes).ravel() * FLAGS, np.arange(k.size)
-        for flag in range(FLAGS):
-            where = places[alive] + flag
+        k, seen = np.zeros(Q.size, np.int64), []
+        where, alive = (Q * (len(EDGES) + 1) + classes).ravel() * FLAGS, np.arange(Q.size)
+        for _ in range(FLAGS):
             bits = self.tap.take(self.counts.ones(where))
-            self.counts.take(where, bits)
-            alive = alive[bits > 0]
+            seen.append((where, bits))
+            above = np.flatnonzero(bits)
+            alive, where = alive[above], where[above] + 1
             k[alive] += 1
             if not len(alive):
                 break
         else:
             k[alive] += self.tap.golomb(orders.ravel()[alive])
+        self.counts.take(*(np.concatenate(each) for each in zip(*seen)))
         some = np.flatnonzero(k)
         minus = self.tap.take(np.full(len(some), EVEN)) > 0
         k[some[minus]] *= -1
@@ -699,7 +699,8 @@ def written_file(writer: Writer, layout: Layout, sides: tuple[np.ndarray, np.nda
     body += b"" if flat else variable_length(layout.channels)
     body += bytes([layout.size]) + variable_length(layout.used) + signed(layout.unit)
     body += signed(*(code - (layout.unit << MANTISSA) for code in D), *layout.means) + holes + region
-    whole_file = body + writer.sink.shortest()
+    payload = writer.sink.data()
+    whole_file = body + (writer.sink.shortest() if len(payload) < WORTH else payload)
     return whole_file + blake2b(whole_file, digest_size=CHECK).digest()
 
 
