@@ -188,6 +188,9 @@ def test_cells_alone_have_the_least_entropy_of_all_that_keep_the_budgets_of_runs
     spent = np.bincount(run, share * (x - np.repeat(y, np.diff(edges))) ** 2)
     assert (spent <= D).all() and (abs(x - np.repeat(y, np.diff(edges))) <= radius * (1 + 1e-12)).all()
     assert closed(runs, prices[: len(D)], best * (1 - 1e-12)) is None
+    for scale in (0.1, 1.0, 4.0):  # from a rate a hair above, all but the best path may be dropped, at any prices
+        again = closed(runs, scale * prices[: len(D)], best * (1 + 1e-9))
+        assert again is not None and again[0].tolist() == kept.tolist()
 
 
 def test_a_run_inside_a_cell_keeps_its_budget_too():
