@@ -44,7 +44,7 @@ n_core_budgets: int = 19  # budgets in that range
 import numpy as np
 
 import mfrd
-from mfrd.report import outputs, parameters, plot, sources
+from mfrd.report import outputs, parameters, plot, records, sources, tables
 
 changed = parameters.changed("02_duals", globals())
 plot.use_style()
@@ -61,8 +61,12 @@ gaussian = sources.gaussian(n_letters)
 inside = abs(gaussian.points) < core_radius
 core = mfrd.Fidelity(D_core, on=inside, name="core")
 problem = mfrd.Problem(gaussian, mfrd.grid(-3, 3, n_codewords), [mfrd.Fidelity(1.0), core])
+
+# %%
 probability = gaussian.p[inside].sum()
-print(f"{inside.sum()} letters of probability {probability:.4f}; mean distortion allowed there {D_core / probability:.4f}")
+mean_allowed = D_core / probability
+print(f"{inside.sum()} letters of probability {probability:.4f}, "
+      f"where the mean distortion may be {mean_allowed:.4f}")
 print(f"least reachable: global {problem.least('global'):.4f}, core {problem.least('core'):.5f}")
 
 # %% [markdown]
@@ -82,59 +86,70 @@ print(f"least reachable: global {problem.least('global'):.4f}, core {problem.lea
 # | budgets, distortions | `.distortions` | the unit of $d$ | squared units of $x$ |
 #
 # A price is its multiplier divided by $\ln 2$; for a budget on each letter, it is the sum over its rows.
-
-# %% [markdown]
+#
 # ## Prices along the sweep
 #
-# A budget whose price cannot be told from zero does not bind, and its price is shown as zero.
+# The global budget goes from tight to loose, the core's stays. Beside it, the same sweep without a budget on the core.
+
+# %%
+asked = np.linspace(*D_range, n_budgets)
+swept = mfrd.rd_curve(problem, "global", asked, solver=solver)
+curve = [s for s in swept if s.status == "optimal"]
+budgets = np.array([D for D, s in zip(asked, swept) if s.status == "optimal"])
+print(f"{len(curve)} of {len(asked)} budgets can be met")
+
+# %%
+alone = mfrd.Problem(gaussian, problem.codebook, [mfrd.Fidelity(1.0)])
+unconstrained = mfrd.rd_curve(alone, "global", budgets, solver=solver)
+rates = np.array([s.rate for s in curve])
+rates_alone = np.array([s.rate for s in unconstrained])
+reached = np.array([s.distortions["global"] for s in curve])
+
+# %% [markdown]
+# A budget whose price cannot be told from zero does not *bind*, and its price is shown as zero.
 
 # %%
 def price_of(solutions, name):
     return np.array([s.prices[name] if s.binds[name] else 0.0 for s in solutions])
 
 
-asked = np.linspace(*D_range, n_budgets)
-swept = mfrd.rd_curve(problem, "global", asked, solver=solver)
-budgets, curve = zip(*((D, s) for D, s in zip(asked, swept) if s.status == "optimal"))
-print(f"{len(curve)} of {len(asked)} budgets can be met")
-
-# %%
-budgets = np.array(budgets)
-alone = mfrd.Problem(gaussian, problem.codebook, [mfrd.Fidelity(1.0)])
-unconstrained = mfrd.rd_curve(alone, "global", budgets, solver=solver)
-reached = np.array([s.distortions["global"] for s in curve])
 price = {name: price_of(curve, name) for name in ("global", "core")}
-rates, rates_alone = (np.array([s.rate for s in sweep]) for sweep in (curve, unconstrained))
 
 # %%
 figure, (left, right) = plot.panels(2, height=2.6)
 plot.lines(left, [(reached, price["core"], "core", "core, $\\lambda′$"),
                   (reached, price["global"], "global", r"global, $\lambda$")],
-           "distortion reached", "price (bits per unit)", "Prices")
+           "global distortion reached", "price (bits per unit)", "Two prices", direct="right")
 plot.lines(right, [(budgets, rates, "convex", "with the core's budget"),
                    (budgets, rates_alone, "unconstrained", "global budget alone")],
            "global budget $D$", "rate (bits)", "Rate")
 path = outputs.save_figure(figure, "fig03_prices_and_curve")
 
 # %% [markdown]
-# **Figure 3.** *Left:* the two prices against the distortion reached. *Right:* the rate with and without the budget on
+# **Figure 3a.** *Left:* the two prices against the distortion reached. *Right:* the rate with and without the budget on
 # the core. The core's price is more than ten times the global one and rises slightly as the global budget is relaxed;
 # the global price falls to zero, and from there on the curve is flat and the optimum no longer uses all of $D$. The curves end apart: with
 # the core's budget the rate stops on a floor, without it at zero.
 
 # %%
-slack = price["global"] == 0
-edge = problem.most("global")  # the budget of the core as given, R no longer falls from here on
-where = f"goes slack at {edge:.3f}" + ("" if budgets[0] < edge < budgets[-1] else ", outside this range")
+log2 = np.log(2)  # nats in a bit
+for name, digits in (("core", 2), ("global", 3)):
+    low, high = price[name].min(), price[name].max()
+    print(f"price of {name}: {low:.{digits}f} to {high:.{digits}f} bits per unit, "
+          f"{log2 * low:.{digits}f} to {log2 * high:.{digits}f} nats")
 
 # %%
-span = lambda values, digits=2: f"{min(values):.{digits}f} to {max(values):.{digits}f}"
-print(f"core price {span(price['core'])} bits per unit ({span(np.log(2) * price['core'])} nats); global {span(price['global'], 3)}")
-both = (price["core"] > 0) & ~slack
+both = (price["core"] > 0) & (price["global"] > 0)
 ratio = min(price["core"][both] / price["global"][both]) if both.any() else None
-print(f"smallest ratio of the two, where both bind: {ratio:.1f}" if both.any() else "they nowhere bind both")
-print(f"the global budget {where}")
-print(f"rate at D = {budgets[-1]:g}: {rates[-1]:.4f} bits; alone, the rate is zero from D = {alone.scale[0]:.3f} on, one codeword's distortion")
+told = f"{ratio:.1f}" if both.any() else "nowhere"
+print(f"smallest ratio of the two, where both bind: {told}")
+edge = problem.most("global")  # the budget of the core as given, R no longer falls from here on
+within = budgets[0] < edge < budgets[-1]
+print(f"the global budget goes slack at {edge:.3f}{'' if within else ', outside this range'}")
+
+# %%
+print(f"rate at D = {budgets[-1]:g}: {rates[-1]:.4f} bits")
+print(f"alone, the rate is zero from D = {alone.scale[0]:.3f} on, one codeword's distortion")
 
 # %% [markdown]
 # The published figure shows nats: 13.7 rising to 14.7 for the subset, 1.0 falling to 0 for the global price, and a
@@ -144,10 +159,16 @@ print(f"rate at D = {budgets[-1]:g}: {rates[-1]:.4f} bits; alone, the rate is ze
 # and at the loose end, where nothing else is asked, all of it.
 
 # %%
+adds = rates - rates_alone  # bits, of the core's budget
+tables.show({f"D = {budgets[k]:.2f}": {"alone": rates_alone[k], "the core's budget adds": adds[k],
+                                       "together (bits)": rates[k]} for k in (0, -1)}, ".3f")
+
+# %% [markdown]
+# Prices times distortions are no shares of the rate:
+
+# %%
 terms = {name: price[name][0] * curve[0].distortions[name] for name in price}
-print(f"at D = {budgets[0]:.2f}: the core's budget adds {rates[0] - rates_alone[0]:.3f} bits to {rates_alone[0]:.3f}, which makes {rates[0]:.3f}; "
-      f"prices times distortions, global {terms['global']:.3f} and core {terms['core']:.3f}, are no shares of it")
-print(f"at D = {budgets[-1]:.2f} it adds {rates[-1] - rates_alone[-1]:.3f} bits to {abs(rates_alone[-1]):.3f}")
+print(f"at D = {budgets[0]:.2f}: global {terms['global']:.3f}, core {terms['core']:.3f} bits")
 
 # %% [markdown]
 # ## A price is a derivative
@@ -159,20 +180,23 @@ print(f"at D = {budgets[-1]:.2f} it adds {rates[-1] - rates_alone[-1]:.3f} bits 
 # %%
 at = problem.with_budget("global", D_example)
 example = mfrd.solve(at, solver)
-
-
-def chords(name):
-    D = at.fidelity(name).D
-    h = step * D
-    below, above = (mfrd.solve(at.with_budget(name, D + sign * h), solver) for sign in (-1, 1))
-    return (below.rate - above.rate) / (2 * h), (example.lower_bound - above.rate) / h, (below.rate - example.lower_bound) / h
-
+width = {f.name: step * f.D for f in at.fidelities}  # of each step
 
 # %%
-slopes = {name: chords(name) for name in ("global", "core")}
-differences = {name: central for name, (central, _, _) in slopes.items()}
-for name, (central, flattest, steepest) in slopes.items():
-    print(f"{name:6s}  price {example.prices[name]:.5f}   finite difference {central:.5f}   certified {max(flattest, 0):.5f} to {steepest:.5f}")
+def rate_at(name, D):
+    return mfrd.solve(at.with_budget(name, D), solver).rate
+
+
+below = {f.name: rate_at(f.name, f.D - width[f.name]) for f in at.fidelities}
+above = {f.name: rate_at(f.name, f.D + width[f.name]) for f in at.fidelities}
+
+# %%
+differences = {name: (below[name] - above[name]) / (2 * h) for name, h in width.items()}
+flattest = {name: (example.lower_bound - above[name]) / h for name, h in width.items()}
+steepest = {name: (below[name] - example.lower_bound) / h for name, h in width.items()}
+tables.show({name: {"price": example.prices[name], "finite difference": differences[name],
+                    "certified from": max(flattest[name], 0), "to": steepest[name]}
+             for name in width}, ".5f", "bits per unit")
 
 # %% [markdown]
 # Blahut–Arimoto takes the prices as its input and needs no other solver: with exponents $s_{ij} = \sum_k \lambda_k 1[i \in S_k]\, d(x_i, y_j)$, in
@@ -184,19 +208,23 @@ for name, (central, flattest, steepest) in slopes.items():
 # $Q_{ij} = q_j e^{-s_{ij}} / z_i$.
 
 # %%
-multipliers = np.log(2) * np.array([example.prices[name] for name in ("global", "core")])  # nats per unit
-weights = np.array([f.weights(gaussian.p)[0] for f in at.fidelities])  # (2, n): 1 for every letter, 1 for the core's
-cost = (multipliers @ weights)[:, None] * at.distortion(0)  # s_ij, (n, m)
-A, q, updates = np.exp(-cost), np.full(n_codewords, 1 / n_codewords), 0
-while np.log((c := (gaussian.p / (A @ q)) @ A).max()) > 1e-9 and updates < 100_000:
-    q, updates = q * c, updates + 1
+multipliers = log2 * np.array([example.prices[f.name] for f in at.fidelities])  # nats per unit
+weights = np.array([f.weights(gaussian.p)[0] for f in at.fidelities])  # (2, n), 1 where it counts
+A = np.exp(-(multipliers @ weights)[:, None] * at.distortion(0))  # exp(-s_ij), (n, m)
+
+# %%
+q = np.full(n_codewords, 1 / n_codewords)
+for _ in range(20_000):
+    c = (gaussian.p / (A @ q)) @ A
+    q = q * c
 unreached = np.log2(c.max())  # bits that another encoder at these prices could save at the most
 blahut = mfrd.Encoder(gaussian, problem.codebook, q * A / (A @ q)[:, None])
 
 # %%
 d = blahut.distortion(mfrd.squared_error)  # (n,)
 spent = {"global": gaussian.p @ d, "core": (gaussian.p * inside) @ d}
-print(f"rate {blahut.rate:.6f} against {example.rate:.6f} bits; spent: global {spent['global']:.4f}, core {spent['core']:.5f}")
+tables.show({"Blahut–Arimoto": {"rate (bits)": blahut.rate, **spent},
+             "certified": {"rate (bits)": example.rate, **example.distortions}}, ".6f")
 
 # %% [markdown]
 # The same along the whole curve, from the sweep itself: differences of neighbouring rates against the mean of their
@@ -205,14 +233,17 @@ print(f"rate {blahut.rate:.6f} against {example.rate:.6f} bits; spent: global {s
 # %%
 quotient = -np.diff(rates) / np.diff(budgets)
 mean_price = (price["global"][1:] + price["global"][:-1]) / 2
+middles = (budgets[1:] + budgets[:-1]) / 2
+
+# %%
 figure, (ax,) = plot.panels(1, width=plot.COLUMN)
-plot.lines(ax, [((budgets[1:] + budgets[:-1]) / 2, mean_price, "global", "price $\\lambda$"),
-                ((budgets[1:] + budgets[:-1]) / 2, quotient, "blahut", "difference quotient of the rate")],
+plot.lines(ax, [(middles, mean_price, "global", r"price $\lambda$", {"marker": ""}),
+                (middles, quotient, "measured", "slope of the rate, by differences")],
            "global budget $D$", "bits per unit", "Price and slope")
 path = outputs.save_figure(figure, "fig03_finite_differences")
 
 # %% [markdown]
-# **Figure 3, continued.** The global price against the slope of the curve: the same function, up to the spacing of the
+# **Figure 3b.** The global price, a line, and the slope of the curve, crosses: the same function, up to the spacing of the
 # sweep where the price bends. The price reaches zero continuously, so the rate has no kink where the budget goes slack.
 #
 # ## Where each budget binds
@@ -221,27 +252,31 @@ path = outputs.save_figure(figure, "fig03_finite_differences")
 
 # %%
 core_budgets = np.linspace(*D_core_range, n_core_budgets)
-tightened = mfrd.rd_curve(problem.with_budget("global", D_example), "core", core_budgets, solver=solver)
-feasible = [(D, s) for D, s in zip(core_budgets, tightened) if s.status == "optimal"]
-D_feasible = np.array([D for D, _ in feasible])
-core_price, global_price = (price_of([s for _, s in feasible], name) for name in ("core", "global"))
-core_rates = np.array([s.rate for _, s in feasible])
+tightened = mfrd.rd_curve(at, "core", core_budgets, solver=solver)
+feasible = [s for s in tightened if s.status == "optimal"]
+D_feasible = np.array([D for D, s in zip(core_budgets, tightened) if s.status == "optimal"])
+core_rates = np.array([s.rate for s in feasible])
 
 # %%
 figure, (left, right) = plot.panels(2, height=2.4)
-plot.lines(left, [(D_feasible, core_price, "core", "core, $\\lambda′$"), (D_feasible, global_price, "global", r"global, $\lambda$")],
-           "core budget $D′$", "price (bits per unit)", "Prices")
-plot.lines(right, [(D_feasible, core_rates, "convex", "")], "core budget $D′$", "rate (bits)", f"Rate at $D = {D_example}$")
+core_price = [s.prices["core"] if s.binds["core"] else np.nan for s in feasible]
+plot.lines(left, [(D_feasible, core_price, "core", "core, $\\lambda′$"),
+                  (D_feasible, price_of(feasible, "global"), "global", r"global, $\lambda$")],
+           "core budget $D′$", "price (bits per unit)", "Prices", log="y")
+plot.lines(right, [(D_feasible, core_rates, "convex", "")],
+           "core budget $D′$", "rate (bits)", f"Rate at $D = {D_example}$")
 path = outputs.save_figure(figure, "fig03_core_budget")
-free = mfrd.solve(alone.with_budget("global", D_example), solver).encoder.distortion(mfrd.squared_error)
-goes_slack = (gaussian.p * inside) @ free
-print(f"{len(core_budgets) - len(feasible)} of {len(core_budgets)} budgets infeasible (least reachable {problem.least('core'):.5f})")
-print(f"the core's budget binds below D' = {goes_slack:.4f}, what the core spends without it, and is slack beyond"
-      + ("" if D_feasible[0] <= goes_slack <= D_feasible[-1] else "; that lies outside this range"))
+
+# %%
+free = mfrd.solve(alone.with_budget("global", D_example), solver)
+goes_slack = (gaussian.p * inside) @ free.encoder.distortion(mfrd.squared_error)
+print(f"{len(core_budgets) - len(feasible)} of {len(core_budgets)} budgets infeasible")
+print(f"the core's budget binds below D' = {goes_slack:.4f}, what the core spends without it")
 
 # %% [markdown]
-# **Figure 3, third part.** Prices and rate against the core's budget. Towards the least reachable value, where a slope need not be
-# finite, the price climbs steeply; once the encoder that the global budget asks for satisfies the core anyway, it is zero.
+# **Figure 3c.** Prices and rate against the core's budget. Towards the least reachable value, where a slope need not be
+# finite, the core's price climbs steeply; its line ends where the encoder that the global budget asks for satisfies the core anyway, for
+# from there on that price is zero. The global price hardly moves.
 #
 # ## What this shows
 #
@@ -249,30 +284,28 @@ print(f"the core's budget binds below D' = {goes_slack:.4f}, what the core spend
 # what its budget adds is a small part of the rate where the global budget is tight, and all of it where that is loose: price is not burden.
 
 # %%
-sweep = lambda D, solutions: [{"D": D_, **s.summary()} for D_, s in zip(D, solutions)]
-results = {"parameters": parameters.used("02_duals", globals()), "gaussian_1d_mixed_fidelity": {
-    "budgets": {"core": D_core}, "probability_of_core": probability, "least_D": {name: problem.least(name) for name in price},
-    "price_core_bits": [price["core"].min(), price["core"].max()], "price_global_bits": [price["global"].min(), price["global"].max()],
-    "price_core_nats": np.log(2) * np.array([price["core"].min(), price["core"].max()]),
-    "price_global_nats": np.log(2) * np.array([price["global"].min(), price["global"].max()]),
-    "smallest_price_ratio": ratio, "distortion_where_global_goes_slack": edge,
-    "rate_floor_bits": rates[-1], "price_times_distortion_bits": terms,
-    "finite_differences": {"D": D_example, "prices": example.prices, "differences": differences},
-    "blahut_arimoto_at_these_prices": {"I_bits": blahut.rate, "conic_I_bits": example.rate, "distortions": spent},
-    "core_distortion_without_core_budget": goes_slack, "sweep": sweep(budgets, curve), "sweep_without_core": sweep(budgets, unconstrained),
-    "sweep_core": sweep(core_budgets, tightened)}}
-ends = {"sweep": curve, "sweep_without_core": unconstrained}
-proofs = {f"gaussian_1d_mixed_fidelity.{name}.{k}.I_bits": solutions[k] for name, solutions in ends.items() for k in (0, len(solutions) - 1)}
+path = records.save("02_duals", globals())
+
+# %% [markdown]
+# What is mathematics holds at any parameters: a price lies between the two chords, the global price does not rise along the sweep, one budget more
+# does not lower the rate, and Blahut–Arimoto ends at the least of rate and priced distortion.
 
 # %%
-path = outputs.save_results("02_duals", results, proofs)
 rounding = 1e-12  # bits, of a rate
-for name, (_, flattest, steepest) in slopes.items():
-    h = rounding / (step * at.fidelity(name).D)
-    assert flattest - h <= example.prices[name] <= steepest + h, f"the {name} price {example.prices[name]} is no slope"
-gaps, raw = np.array([(s.gap + rounding, s.prices["global"]) for s in curve]).T
-assert (np.diff(raw) <= (gaps[1:] + gaps[:-1]) / np.diff(budgets)).all(), "the global price rises along the sweep"
-assert all(a.rate >= b.lower_bound - rounding for a, b in zip(curve, unconstrained)), "one budget more lowers the rate"
-worth = lambda distortions: sum(example.prices[name] * distortions[name] for name in spent)
-assert blahut.rate + worth(spent) <= example.rate + worth(example.distortions) + unreached + 1e-9, "at its prices it is not the least"
-print(f"core {example.prices['core']:.2f} and global {example.prices['global']:.3f} bits per unit at D = {D_example}, as differences say")
+for name, h in width.items():
+    slack = rounding / h
+    price_at = example.prices[name]
+    assert flattest[name] - slack <= price_at <= steepest[name] + slack, f"{name}: no slope"
+
+# %%
+gaps = np.array([s.gap + rounding for s in curve])
+rise = np.diff([s.prices["global"] for s in curve])
+least = np.array([s.lower_bound for s in unconstrained])
+assert (rise <= (gaps[1:] + gaps[:-1]) / np.diff(budgets)).all(), "the global price rises"
+assert (rates >= least - rounding).all(), "a budget more lowers the rate"
+
+# %%
+surplus = sum(example.prices[name] * (spent[name] - example.distortions[name]) for name in spent)
+assert blahut.rate + surplus <= example.rate + unreached + 1e-9, "at its prices it is not the least"
+print(f"core {example.prices['core']:.2f} and global {example.prices['global']:.3f} bits per unit "
+      f"at D = {D_example}, as differences say")

@@ -40,7 +40,7 @@ seed: int = 0  # of these
 import numpy as np
 
 import mfrd
-from mfrd.report import outputs, parameters, plot, sources
+from mfrd.report import outputs, parameters, plot, records, sources, tables
 
 changed = parameters.changed("06_solvers", globals())
 plot.use_style()
@@ -53,17 +53,30 @@ print("backends, in the order they are tried:", *mfrd.backends(solver))
 # (P2) and binding (P2b). P3 is the plane of notebook 3 on its $6 \times 6$ codebook, slack (P3) and binding (P3b).
 
 # %%
-x, plane = mfrd.grid(-8, 8, 100), mfrd.grid(-8, 8, 40, 2)
 gaussian, trimodal, four = sources.gaussian(50), sources.trimodal(100), sources.four_modes(40)
-core, disc = abs(x) < 1, np.hypot(*plane.T) < 2
-two = lambda D, D_core, on: [mfrd.Fidelity(D), mfrd.Fidelity(D_core, on=on, name="core")]
-problems = {"P1": mfrd.Problem(gaussian, mfrd.grid(-3, 3, 8), [mfrd.Fidelity(0.6)])}
-problems |= {n: mfrd.Problem(trimodal, mfrd.grid(-8, 8, 64), two(0.6, D, core)) for n, D in (("P2", 0.6), ("P2b", 0.02))}
-problems |= {n: mfrd.Problem(four, mfrd.grid(-8, 8, 6, 2), two(D, c, disc)) for n, D, c in (("P3", 8, 1), ("P3b", 4, 0.1))}
+core = abs(trimodal.points) < 1
+disc = np.hypot(*four.points.T) < 2
+
+
+def two(D, D_core, on):
+    return [mfrd.Fidelity(D), mfrd.Fidelity(D_core, on=on, name="core")]
+
+# %%
+even, square = mfrd.grid(-8, 8, 64), mfrd.grid(-8, 8, 6, 2)
+problems = {"P1": mfrd.Problem(gaussian, mfrd.grid(-3, 3, 8), [mfrd.Fidelity(0.6)]),
+            "P2": mfrd.Problem(trimodal, even, two(0.6, 0.6, core)),
+            "P2b": mfrd.Problem(trimodal, even, two(0.6, 0.02, core)),
+            "P3": mfrd.Problem(four, square, two(8, 1, disc)),
+            "P3b": mfrd.Problem(four, square, two(4, 0.1, disc))}
 
 # %%
 answers = {name: {"conic": mfrd.solve(problem, solver), "newton": mfrd.solve(problem, "newton")}
            for name, problem in problems.items()}
+
+# %% [markdown]
+# Blahut–Arimoto bisects on one slope, so it takes part where the subset budget is slack.
+
+# %%
 for name, problem in problems.items():
     if not answers[name]["newton"].binds.get("core"):
         alone = mfrd.Problem(problem.source, problem.codebook, problem.fidelities[:1])
@@ -72,29 +85,38 @@ for name, problem in problems.items():
 # %% [markdown]
 # ## Agreement
 #
-# Blahut–Arimoto bisects on one slope, so it takes part where the subset budget is slack. Two answers may differ by no more
-# than the sum of their certified gaps.
+# Two answers may differ by no more than the sum of their certified gaps.
 
 # %% tags=["nbval-ignore-output"]
 print("the conic answers are by", *sorted({a["conic"].solver for a in answers.values()}))
 
 # %%
-digits = lambda a, b: int(min(-np.log10(max(abs(a.rate - b.rate), 1e-12)), 9))
-print(f"{'':4s} {'letters x codewords':>20s} {'rate (bits)':>12s}   digits after the point: conic  Blahut-Arimoto")
-for name, a in answers.items():
-    shape = f"{problems[name].n} x {problems[name].m}"
-    other = f"at least {min(digits(a['blahut'], a['newton']), 6)}" if "blahut" in a else "two budgets"
-    print(f"{name:4s} {shape:>20s} {a['newton'].rate:12.6f}   {'at least ' + str(min(digits(a['conic'], a['newton']), 6)):>29s}  {other}")
-within = all(abs(s.rate - a["newton"].rate) <= s.gap + a["newton"].gap + 1e-12 for a in answers.values() for s in a.values())
+def beside_newton(name):
+    """A row of the table: the rate, and whether each other answer has it to six digits."""
+    problem, newton = problems[name], answers[name]["newton"]
+    near = {how: abs(s.rate - newton.rate) < 1e-6 for how, s in answers[name].items()}
+    methods = {"conic": near["conic"], "Blahut–Arimoto": near.get("blahut", "two prices")}
+    return {"letters": problem.n, "codewords": problem.m, "rate (bits)": newton.rate, **methods}
+
+
+tables.show({name: beside_newton(name) for name in problems}, ".6f", "within 1e-6")
+
+# %%
+within = all(abs(s.rate - a["newton"].rate) <= s.gap + a["newton"].gap + 1e-12
+             for a in answers.values() for s in a.values())
 print("all within their certified gaps:", within)
 
 # %% [markdown]
 # Prices agree as well. Where a budget is slack, in P2 and P3, the price of either cannot be told from zero, and is shown as zero.
 
 # %%
-for name in ("P2", "P2b", "P3", "P3b"):
-    conic, newton = ({f: s.prices[f] * s.binds[f] for f in s.prices} for s in (answers[name]["conic"], answers[name]["newton"]))
-    print(f"{name:4s}", *[f"{f}: conic {conic[f]:.4f}, Newton {newton[f]:.4f} bits per unit;" for f in conic])
+def shown_prices(solution):
+    return {name: price * solution.binds[name] for name, price in solution.prices.items()}
+
+
+rows = {f"{name}, {how}": shown_prices(answers[name][how])
+        for name in ("P2", "P2b", "P3", "P3b") for how in ("conic", "newton")}
+tables.show(rows, corner="bits per unit")
 
 # %% [markdown]
 # ## Random problems
@@ -105,66 +127,78 @@ for name in ("P2", "P2b", "P3", "P3b"):
 def random_problem(rng):
     n, m = rng.integers(3, 20), rng.integers(2, 10)
     source = mfrd.Source(rng.normal(size=n), rng.dirichlet(np.ones(n)))
-    budgets = two(1.0, 1.0, rng.permutation(n)[: max(1, n // 2)])
-    problem = mfrd.Problem(source, rng.normal(size=m), budgets)
-    factors = 1 + rng.exponential(size=2)
-    for f, least, factor in zip(budgets, problem.row_least, factors):
-        problem = problem.with_budget(f.name, least * factor + 1e-6)
+    on = rng.permutation(n)[: max(1, n // 2)]
+    problem = mfrd.Problem(source, rng.normal(size=m), two(1.0, 1.0, on))
+    reachable = problem.row_least * (1 + rng.exponential(size=2)) + 1e-6
+    for name, D in zip(("global", "core"), reachable):
+        problem = problem.with_budget(name, D)
     return problem
 
 # %%
 rng = np.random.default_rng(seed)
-pairs = [(mfrd.solve(p, solver), mfrd.solve(p, "newton", tol=1e-8)) for p in (random_problem(rng) for _ in range(n_random))]
-excess = [abs(a.rate - b.rate) - a.gap - b.gap for a, b in pairs]
-print(f"{n_random} problems; agreement within the gaps on all: {max(excess) <= 1e-12}; "
-      f"every Newton gap at most 1e-8 bits: {max(b.gap for _, b in pairs) <= 1e-8}")
+drawn = [random_problem(rng) for _ in range(n_random)]
+pairs = [(mfrd.solve(p, solver), mfrd.solve(p, "newton", tol=1e-8)) for p in drawn]
+agree = all(abs(a.rate - b.rate) <= a.gap + b.gap + 1e-12 for a, b in pairs)
+largest_gap = {"conic": max(a.gap for a, _ in pairs), "newton": max(b.gap for _, b in pairs)}
+
+# %%
+print(f"{n_random} problems; agreement within the gaps on all: {agree}; "
+      f"every Newton gap at most 1e-8 bits: {largest_gap['newton'] <= 1e-8}")
 
 # %% [markdown]
 # ## What a certified digit costs
 #
-# Side by side in one run of `make bench`, one thread: the time of each method as a multiple of Newton's on the same problem,
-# and in the figure the certified gap at which it stopped. Blahut–Arimoto bisects on the one price that binds;
-# where two do (P2b, P3b), the benchmark bisects on each in turn with the other held.
+# Side by side in one run of `make bench`, one thread: the time of Newton's method, and that of each other as a multiple of it on the same problem,
+# with the certified gap at which each stopped, as the power of ten above it. Blahut–Arimoto, which was asked for $10^{-9}$ bits, bisects on the one price that
+# binds; where two do (P2b, P3b), the benchmark bisects on each in turn with the other held.
 
 # %%
 bench, forms = outputs.load_results("bench"), outputs.load_results("forms")
-rows = bench["compare"]
-print(f"{'':4s} {'Newton (ms)':>11s} {'Clarabel':>10s} {'Blahut-Arimoto':>16s}   as multiples of Newton's time")
-for name, row in rows.items():
-    least = " " if row["blahut_reached_the_gap"] else ">"
-    print(f"{name:4s} {row['newton_ms']:11.1f} {row['clarabel_ratio']:10.0f} {least:>6s}{row['blahut_ratio']:10.1f}")
+columns = {"newton_ms": "Newton (ms)", "gap_bits": "its gap", "clarabel_ratio": "Clarabel",
+           "clarabel_gap_bits": "its gap ", "blahut_ratio": "Blahut–Arimoto",
+           "blahut_reached_the_gap": "reached 1e-9"}
+times = {name: {title: row[key] for key, title in columns.items()}
+         for name, row in bench["compare"].items()}
+tables.show(times, {"Newton (ms)": ".1f", "its gap": ".0e", "Clarabel": ".0f", "its gap ": ".0e",
+                    "Blahut–Arimoto": ".0f"})
+
+# %% [markdown]
+# ## What the form of a conic program decides
+#
+# One solver, Clarabel, on five such problems, in three forms: the dual with a variable for each log-sum-exp, the dual with
+# one exponential for each letter and codeword, and the primal, the report's program in the joint pmf.
 
 # %%
-reached = [r["blahut_ratio"] for r in rows.values() if r["blahut_reached_the_gap"]]
-figure, (left, right) = plot.panels(2, height=2.6)
-ones, gaps = [1.0] * len(rows), [max(row["gap_bits"], 1e-13) for row in rows.values()]
-plot.lines(left, [(ones, gaps, "core", "Newton", {"linestyle": "none"}),
-                  ([r["clarabel_ratio"] for r in rows.values()], [r["clarabel_gap_bits"] for r in rows.values()],
-                   "convex", "Clarabel", {"linestyle": "none"}),
-                  (reached, [1e-9] * len(reached), "blahut", "Blahut–Arimoto, where it got there")],
-           "time, as a multiple of Newton's", "certified gap (bits)", "Five problems", log="xy")
-for kind, label in zip(("shade 0", "shade 1", "shade 2"), ("dual, log-sum-exp", "dual, exponentials", "primal, joint pmf")):
-    solved = [(f[label]["time_ratio"], f[label]["gap_bits"]) for f in forms.values() if f[label]["gap_bits"] is not None]
-    plot.lines(right, [(*zip(*solved), kind, label, {"linestyle": "none"})],
-               "time, as a multiple of the first", "certified gap (bits)", "Conic forms, Clarabel", log="xy")
-right.legend(loc="center right")
+labels = {"dual, log-sum-exp": "convex", "dual, exponentials": "noise",
+          "primal, joint pmf": "entropy"}
+answered = {label: {name: f[label] for name, f in forms.items() if f[label]["gap_bits"] is not None}
+            for label in labels}
+titles = ("Gaussian", "line, 64 even", "line, 64 random", "plane, $D = 8$", "plane, $D = 4$")
+short = dict(zip(forms, titles))
+
+# %%
+units = {"gap_bits": "certified gap (bits)", "time_ratio": "time, the first form's as one"}
+figure, (left, right) = plot.panels(2, height=2.4, sharey=True)
+for ax, key, title in ((left, "gap_bits", "How exact"), (right, "time_ratio", "How fast")):
+    groups = {label: (labels[label], {short[name]: row[key] for name, row in rows.items()})
+              for label, rows in answered.items()}
+    plot.dots(ax, list(short.values()), groups, units[key], title)
+plot.shared_legend(figure, left)
 path = outputs.save_figure(figure, "solvers_time_and_gap")
 
 # %% [markdown]
-# **Solvers, first figure.** *Left:* time against certified gap on P1 to P3b; one mark a problem. Gaps below $10^{-13}$ are
-# drawn there, and Blahut–Arimoto at the gap it was asked for. *Right:* three
-# conic forms of five such problems, in the time of the first. The primal, the report's program in the joint pmf, is missing
-# where the solver gave no answer:
+# **Solvers.** Three conic forms of five problems, a row each. *Left:* the certified gap, as the power of ten above it. *Right:* the time, the first form's on the same
+# problem taken as one. A form without a dot in a row gave no answer there:
 
 # %%
-failed = [name for name, f in forms.items() if f["primal, joint pmf"]["gap_bits"] is None]
-worst = {label: max(f[label]["gap_bits"] or np.inf for f in forms.values()) for label in next(iter(forms.values()))}
+failed = [name for name in forms if name not in answered["primal, joint pmf"]]
+worst = {label: max(f[label]["gap_bits"] or np.inf for f in forms.values()) for label in labels}
 print("primal form without an answer:", "; ".join(failed))
-for label, gap in worst.items():
-    print(f"{label:20s} largest certified gap: {'none, it failed' if np.isinf(gap) else f'{gap:.0e} bits'}")
+tables.show({label: {"largest certified gap (bits)": "it failed" if gap == np.inf else gap}
+             for label, gap in worst.items()}, ".0e")
 
 # %% [markdown]
-# With Clarabel the form decides: the dual with a variable for each log-sum-exp is slower where all succeed and the
+# With Clarabel the form decides: the dual with a variable for each log-sum-exp is slower on most and the
 # only one certified below $10^{-8}$ bits throughout. A form that fails is the failure to remember here.
 #
 # ## Large codebooks
@@ -173,11 +207,13 @@ for label, gap in worst.items():
 # times the codewords in use.
 
 # %%
-print(f"{'':4s} {'pairs':>12s} {'seconds':>8s} {'gap (bits)':>11s} {'in use':>7s} {'peak MiB':>9s}")
-for name, row in bench["large"].items():
-    print(f"{name:4s} {row['pairs']:12,d} {row['seconds']:8.1f} {row['gap_bits']:11.0e} {row['codewords_used']:7d} {row['peak_MiB']:9.0f}")
+columns = ("pairs", "seconds", "gap_bits", "codewords_used", "peak_MiB")
+large = {name: {key: row[key] for key in columns} for name, row in bench["large"].items()}
+tables.show(large, {"seconds": ".1f", "gap_bits": ".0e", "peak_MiB": ".0f"})
+
+# %%
 for size, row in bench["floor"].items():
-    print(f"an iteration at {size} takes {row['ratio']:.1f} times its exponentials and one product")
+    print(f"an iteration at {size}: {row['ratio']:.1f} times its exponentials and one product")
 print(f"a sweep of 100 budgets: {bench['sweep']['ms_a_point']:.1f} ms a point")
 
 # %% [markdown]
@@ -187,19 +223,8 @@ print(f"a sweep of 100 budgets: {bench['sweep']['ms_a_point']:.1f} ms a point")
 # promise. Choosing among them is a matter of time, not of trust.
 
 # %%
-keep = lambda s: s.summary()
-results = {
-    "parameters": parameters.used("06_solvers", globals()),
-    "problems": {name: {"letters": problems[name].n, "codewords": problems[name].m, **{k: keep(s) for k, s in a.items()}}
-                 for name, a in answers.items()},
-    "random": {"problems": n_random, "within_gaps": max(excess) <= 1e-12, "largest_newton_gap_bits": max(b.gap for _, b in pairs),
-               "largest_conic_gap_bits": max(a.gap for a, _ in pairs)},
-    "worst_gap_by_form_bits": worst, "primal_failed_on": failed,
-}
-
-# %%
-path = outputs.save_results("06_solvers", results)
-assert within and max(excess) <= 1e-12, "two certified rates disagree"
+path = records.save("06_solvers", globals())
 asked = {"conic": 1e-6, "newton": 1e-6, "blahut": tolerance_blahut}
-assert all(s.gap <= asked[how] for a in answers.values() for how, s in a.items()), "a rate is not certified"
+assert within and agree, "two certified rates disagree"
+assert all(s.gap <= asked[how] for a in answers.values() for how, s in a.items()), "not certified"
 print(f"{len(problems)} problems and {n_random} random ones: all within their certified gaps")

@@ -55,11 +55,11 @@ from functools import cache
 import numpy as np
 
 import mfrd
-from mfrd.report import outputs, parameters, plot, sources
+from mfrd.report import outputs, parameters, plot, records, sources, tables
 
 changed = parameters.changed("08_streams", globals())
 plot.use_style()
-bench = outputs.load_results("trellis")  # by `make bench`: designs that take longer than a notebook should
+bench = outputs.load_results("trellis")  # by `make bench`: designs take long
 
 # %% [markdown]
 # ## One budget
@@ -77,11 +77,15 @@ def limit(D, *others):
     """The certified limit over all codebooks with a global budget D, and others."""
     return mfrd.limit(trimodal, [mfrd.Fidelity(D), *others])
 
+# %% [markdown]
+# The tangent of a limit, from the formula above:
 
+# %%
 def bound_at(limit, spent):
-    """Bits that no code of these distortions goes below: the tangent of the limit."""
+    """Bits that no code of these distortions goes below: R(D) + sum_r lambda_r (D_r - E_r)."""
     budgets = {f.name: f.D for f in limit.solution.problem.fidelities}
-    return limit.lower_bound + sum(price * (budgets[name] - spent[name]) for name, price in limit.prices.items())
+    saved = {name: price * (budgets[name] - spent[name]) for name, price in limit.prices.items()}
+    return limit.lower_bound + sum(saved.values())
 
 # %%
 @cache
@@ -89,29 +93,33 @@ def trellis(D, *others):
     """A trellis within a global budget D, and others."""
     return mfrd.trellis(trimodal, [mfrd.Fidelity(D), *others], states, bound=limit(D, *others))
 
-
+# %%
 @cache
 def searched(D, *others):
-    """The best scalar quantiser that a search that is not told of contiguous cells finds within the budgets."""
-    known = limit(D, *others)
-    return mfrd.ecvq(trimodal, [mfrd.Fidelity(D), *others], convex=known, bound=known, rng=seed, restarts=restarts,
+    """The best scalar quantiser that a search finds which is not told of contiguous cells."""
+    known, budgets = limit(D, *others), [mfrd.Fidelity(D), *others]
+    return mfrd.ecvq(trimodal, budgets, convex=known, bound=known, rng=seed, restarts=restarts,
                      starts=("columns", "anneal", "random"))
 
 # %%
-many_sizes = [mfrd.lloyd_max(trimodal, m, initial="even") for m in range(1, 1 + min(24, n_letters))]
-many_steps = [mfrd.uniform_quantiser(trimodal, step) for step in np.geomspace(0.2, 16, 120)]
+budget = mfrd.Fidelity(D)
+sizes_tried, steps_tried = range(1, 1 + min(24, n_letters)), np.geomspace(0.2, 16, 120)
+many_sizes = [mfrd.lloyd_max(trimodal, m, initial="even") for m in sizes_tried]
+many_steps = [mfrd.uniform_quantiser(trimodal, step) for step in steps_tried]
 
 # %%
-rivals = {f"trellis of {states} states": trellis(D), "ECSQ, proven": mfrd.ecsq(trimodal, D, bound=limit(D)),
+rivals = {f"trellis of {states} states": trellis(D),
+          "ECSQ, proven": mfrd.ecsq(trimodal, D, bound=limit(D)),
           "ECVQ, annealed starts": searched(D),
-          "Lloyd–Max, time-shared": mfrd.mixture(many_sizes, [mfrd.Fidelity(D)], bound=limit(D)),
-          "uniform, time-shared": mfrd.mixture(many_steps, [mfrd.Fidelity(D)], bound=limit(D))}
+          "Lloyd–Max, time-shared": mfrd.mixture(many_sizes, [budget], bound=limit(D)),
+          "uniform, time-shared": mfrd.mixture(many_steps, [budget], bound=limit(D))}
 streams = {name: mfrd.measure(quantiser, letters) for name, quantiser in rivals.items()}
+
+# %%
 print(f"at D = {D} no code takes less than {limit(D).lower_bound:.4f} bits")
-print(f"{'':24s} {'model':>8s} {'measured':>9s} {'at D':>8s} {'over bound':>11s} {'bytes':>8s}")
-for name, s in streams.items():
-    print(f"{name:24s} {rivals[name].rate:8.4f} {s.bits:9.4f} {s.distortion:8.4f} "
-          f"{s.bits - bound_at(limit(D), s.distortions):11.4f} {s.bytes:8d}")
+tables.show({name: {"model": rivals[name].rate, "measured": s.bits, "at D": s.distortion,
+                    "over bound": s.bits - bound_at(limit(D), s.distortions), "bytes": s.bytes}
+             for name, s in streams.items()})
 
 # %% [markdown]
 # The trellis passes the exact quantiser, which has the least $H(Y)$ of all that code sample by sample. Columns: what the model asks for, on
@@ -122,25 +130,35 @@ for name, s in streams.items():
 # The same over a range of budgets, with the benchmark's trellis of 256 states on the same source.
 
 # %%
-def measured(quantisers, *others):
-    """(D, bits, bound at that D) of each quantiser's stream, {budget: quantiser}, with all that was measured."""
-    coded = {D_: mfrd.measure(quantiser, letters) for D_, quantiser in quantisers.items()}
-    bounds = {D_: bound_at(limit(D_, *others), s.distortions) for D_, s in coded.items()}
-    return [(s.distortions["global"], s.bits, bounds[D_]) for D_, s in coded.items()], coded
+def coded_by(quantisers):
+    """The streams of quantisers, {budget: quantiser}."""
+    return {D_: mfrd.measure(quantiser, letters) for D_, quantiser in quantisers.items()}
+
+
+def placed(streams, *others):
+    """(D, bits, bound at that D) of streams, {budget: stream}."""
+    return [(s.distortions["global"], s.bits, bound_at(limit(D_, *others), s.distortions))
+            for D_, s in streams.items()]
 
 # %%
-exact, exact_streams = measured({D_: mfrd.ecsq(trimodal, D_) for D_ in D_plane})
-coded, coded_streams = measured({D_: trellis(D_) for D_ in D_plane})
-rows_256 = [row["256"] for name, row in bench["table"].items() if name in ("trimodal 0.3", "trimodal 0.6", "trimodal 1.0")]
-more_states = sorted((row["distortions"]["global"], row["bits"], row["bits"] - row["gap"]) for row in rows_256)
+exact_streams = coded_by({D_: mfrd.ecsq(trimodal, D_) for D_ in D_plane})
+coded_streams = coded_by({D_: trellis(D_) for D_ in D_plane})
+exact, coded = placed(exact_streams), placed(coded_streams)
+
+# %%
+rows_256 = [bench["table"][f"trimodal {D_}"]["256"] for D_ in (0.3, 0.6, 1.0)]
+more_states = sorted((row["distortions"]["global"], row["bits"], row["bits"] - row["gap"])
+                     for row in rows_256)
 schemes = {"ecsq": exact, "trellis": coded, **({} if changed else {"trellis 256": more_states})}
+
+# %%
 kinds = {"ecsq": ("quantiser", "ECSQ"), "trellis": ("trellis", f"trellis, {states} states"),
-         "trellis 256": ("trellis", "trellis, 256 states", {"marker": "*", "linestyle": ":", "zorder": 3})}
+         "trellis 256": ("trellis", "trellis, 256 states", {"marker": "*", "linestyle": ":"})}
 figure = plot.plane(schemes, kinds, [(D_, limit(D_).lower_bound) for D_ in D_plane])
 path = outputs.save_figure(figure, "fig21_streams")
 
 # %% [markdown]
-# **Figure 21.** *Left:* bytes of real streams, in bits a sample, at the distortion measured on what was decoded. *Right:* the same less
+# **Figure 21a.** *Left:* bytes of real streams, in bits a sample, at the distortion measured on what was decoded. *Right:* the same less
 # the certified bound at that distortion. A scalar quantiser can do no better than its hull, on which the first line lies; the trellis does, most where the scalar is worst.
 #
 # ## A budget that binds
@@ -148,33 +166,40 @@ path = outputs.save_figure(figure, "fig21_streams")
 # With a budget on the core the trellis has two prices and nothing else changes.
 
 # %%
-scalar_core, scalar_core_streams = measured({D_: searched(D_, core) for D_ in D_plane_core}, core)
-coded_core, coded_core_streams = measured({D_: trellis(D_, core) for D_ in D_plane_core}, core)
+scalar_core_streams = coded_by({D_: searched(D_, core) for D_ in D_plane_core})
+coded_core_streams = coded_by({D_: trellis(D_, core) for D_ in D_plane_core})
+scalar_core, coded_core = placed(scalar_core_streams, core), placed(coded_core_streams, core)
+
+# %%
 kinds_core = {"ecvq": ("annealed", "ECVQ", {"linestyle": "-"}), "trellis": kinds["trellis"]}
 figure = plot.plane({"ecvq": scalar_core, "trellis": coded_core}, kinds_core,
                     [(D_, limit(D_, core).lower_bound) for D_ in D_plane_core])
 path = outputs.save_figure(figure, "fig21_streams_core")
 
 # %%
-for D_, s in coded_core_streams.items():
-    print(f"D = {D_}: trellis {s.bits:.4f} bits at D {s.distortions['global']:.4f} and {s.distortions['core']:.4f}, "
-          f"{s.bits - bound_at(limit(D_, core), s.distortions):.4f} over the bound")
+over = {D_: bits - low for D_, (_, bits, low) in zip(coded_core_streams, coded_core)}
+tables.show({D_: {"trellis (bits)": s.bits, "over the bound": over[D_],
+                  "D measured": s.distortions["global"], "in the core": s.distortions["core"]}
+             for D_, s in coded_core_streams.items()}, corner="D")
 
 # %% [markdown]
-# **Figure 21, the core.** As above with a budget on the core too; the distortions measured there are printed.
+# **Figure 21b.** As above with a budget on the core too; the distortions measured there are printed.
 #
 # ## How near, on which sources
 #
 # All of this, from one run of the benchmark, in bytes on $10^6$ fresh samples: bits a sample above the certified bound at the distortions measured, beside
 # the best scalar quantiser on the same samples (`ecsq` with one budget, `ecvq` with two). *Core* is $|x| < 1$ on the trimodal source and $|x| < 1/2$ on the Gaussian.
+# A row's name is its source, $D$ and the budget on the core.
 
 # %%
-columns = sorted({key for row in bench["table"].values() for key in row if key.isdigit()}, key=int)
-shown = [key for key in columns if sum(key in row for row in bench["table"].values()) > 1]
-print(f"{'source, D, budget on the core':28s} {'bound':>6s} {'scalar':>8s}" + "".join(f"{key + ' states':>12s}" for key in shown))
-for name, row in bench["table"].items():
-    gaps = "".join(f"{row[key]['gap']:12.4f}" if key in row else f"{'':12s}" for key in shown)
-    print(f"{name:28s} {row['bound']:6.3f} {row['scalar']['gap']:8.4f}{gaps}")
+def over_bound(row):
+    """A row of the benchmark's table: the bound, and what each number of states lies above it."""
+    by_states = {int(key): row[key]["gap"] for key in row if key.isdigit()}
+    gaps = {f"{S} states": by_states[S] for S in sorted(by_states) if S in (8, 256)}
+    return {"bound": row["bound"], "scalar": row["scalar"]["gap"], **gaps}
+
+
+tables.show({name: over_bound(row) for name, row in bench["table"].items()})
 
 # %% [markdown]
 # Nothing here is proven but the bound. Each quantiser is the best that a search found, its gap is measured, and every budget is met to within the
@@ -186,28 +211,31 @@ for name, row in bench["table"].items():
 # $10 \log_{10}(2\pi e / 12) = 1.53$ dB, of which each 6.02 dB are a bit.
 
 # %%
-doubled = {int(key): row for key, row in bench["table"]["Gaussian 0.25"].items() if key.isdigit()}
-sizes = sorted(doubled)
-encoding = {S: 1 / bench["speed"][str(S)]["encode"]["processor"] for S in sizes if str(S) in bench["speed"]}
-design = [doubled[S]["processor seconds of design"] for S in sizes]
+gauss, speed = bench["table"]["Gaussian 0.25"], bench["speed"]
+sizes = sorted(int(key) for key in gauss if key.isdigit())
+gap = {S: gauss[str(S)]["gap"] for S in sizes}
+design = {S: gauss[str(S)]["processor seconds of design"] for S in sizes}
+encoding = {S: 1 / speed[str(S)]["encode"]["processor"] for S in sizes if str(S) in speed}
+
+# %%
 figure, (left, right) = plot.panels(2, height=2.5)
-plot.lines(left, [(sizes, [doubled[S]["gap"] for S in sizes], "trellis", "")],
+plot.lines(left, [(sizes, list(gap.values()), "trellis", "")],
            "states", "rate over the bound (bits)", "What it buys: Gaussian, one bit", log="x")
-plot.lines(right, [(sizes, design, "global", "the design"),
+plot.lines(right, [(sizes, list(design.values()), "plain", "the design", {"linestyle": "--"}),
                    (list(encoding), list(encoding.values()), "trellis", "encoding $10^6$ samples")],
            "states", "processor seconds", "What it costs", log="xy")
 path = outputs.save_figure(figure, "fig22_states")
 
 # %% [markdown]
 # **Figure 22.** *Left:* bits above the bound of a Gaussian source at about one bit, by the states of the trellis. *Right:* processor seconds of the design, and of
-# encoding a million samples. Each doubling buys less than the one before and doubles the work of the encoder once its tables outgrow what NumPy does in one go; the
+# encoding a million samples. A doubling buys less and less, one and a half hundredths of a bit at first and three thousandths at the end, and doubles the work of the encoder once its tables outgrow what NumPy does in one go; the
 # decoder, which follows one path, takes the same time for all.
 
 # %%
-for S, before in zip(sizes[1:], sizes):
-    took = f", encoding {encoding[S]:.2f} s for a million samples" if S in encoding else ""
-    print(f"{S:5d} states: {doubled[S]['gap']:.4f} bits over the bound, {doubled[before]['gap'] - doubled[S]['gap']:7.4f} less than "
-          f"{before}; design {doubled[S]['processor seconds of design']:5.1f} s{took}")
+less = dict(zip(sizes[1:], -np.diff(list(gap.values()))))
+tables.show({S: {"over the bound (bits)": gap[S], "less than before": less.get(S),
+                 "design (s)": design[S], "encoding (s)": encoding.get(S)} for S in sizes},
+            {"design (s)": ".1f", "encoding (s)": ".2f"}, "states")
 
 # %% [markdown]
 # ## Finite samples
@@ -215,11 +243,12 @@ for S, before in zip(sizes[1:], sizes):
 # A short stream pays for its header and its model, and its distortion is that of few samples. Both fade as it grows.
 
 # %%
-finite = {N: {"ecsq": mfrd.measure(rivals["ECSQ, proven"], letters[:N]), "trellis": mfrd.measure(trellis(D), letters[:N])}
+shortened = {"ecsq": rivals["ECSQ, proven"], "trellis": trellis(D)}
+finite = {N: {name: mfrd.measure(quantiser, letters[:N]) for name, quantiser in shortened.items()}
           for N in lengths if N <= n_samples}
-for N, both in finite.items():
-    print(f"{N:8d} samples: " + "; ".join(f"{name} {s.bits:.4f} bits, {s.bits - s.cross_entropy:.4f} more than the model "
-                                          f"asks, D {s.distortion:.4f}" for name, s in both.items()))
+tables.show({f"{N} samples, {name}": {
+    "bits": s.bits, "more than the model": s.bits - s.cross_entropy, "D": s.distortion,
+} for N, both in finite.items() for name, s in both.items()})
 
 # %% [markdown]
 # And with a budget that says nothing, as the report's $D = 30.5$ for its spike, of smaller variance, the bound is zero and the quantiser has one
@@ -237,31 +266,12 @@ print(f"D = {D_idle}: ECSQ {silent.rate:.4f} bits, {silence.bytes} bytes for {n_
 # The last line has the bits at one budget: the bound, the trellis in bytes, and the exact scalar quantiser in bytes.
 
 # %%
-def kept(stream, bound):
-    """What results hold of a stream."""
-    return {"bits": stream.bits, "bytes": stream.bytes, "samples": stream.samples, "lower_bound_bits": bound,
-            "cross_entropy_bits": stream.cross_entropy, "distortions": stream.distortions}
-
-
-def rows(streams, *others):
-    """What results hold of the streams of a plane."""
-    return [{"D": D_, **kept(s, bound_at(limit(D_, *others), s.distortions))} for D_, s in streams.items()]
+path = records.save("08_streams", globals())
+points = [*exact, *coded, *scalar_core, *coded_core]
+assert all(s.bits > s.cross_entropy for s in streams.values()), "a stream is below its model"
+assert all(np.isfinite(low) and bits > 0 for _, bits, low in points)
 
 # %%
-keys = ["trellis", "ecsq", "ecvq", "lloyd_max_time_shared", "uniform_time_shared"]
-at_D = {key: kept(s, bound_at(limit(D), s.distortions)) for key, s in zip(keys, streams.values())}
-results = {
-    "parameters": parameters.used("08_streams", globals()),
-    "trimodal": {"D": D, "states": states, "lower_bound_bits": limit(D).lower_bound, **at_D,
-                 "plane": {"ecsq": rows(exact_streams), "trellis": rows(coded_streams)}},
-    "core": {"D_core": D_core, "plane": {"ecvq": rows(scalar_core_streams, core), "trellis": rows(coded_core_streams, core)}},
-    "finite": {str(N): {name: kept(s, limit(D).lower_bound) for name, s in both.items()} for N, both in finite.items()},
-    "idle": {"D": D_idle, **kept(silence, silent.lower_bound)},
-}
-path = outputs.save_results("08_streams", results)
-
-# %%
-assert all(s.bits > s.cross_entropy for s in streams.values()), "a stream is shorter than its model asks for"
-assert all(np.isfinite(low) and bits > 0 for points in (exact, coded, scalar_core, coded_core) for _, bits, low in points)
-print(f"trimodal at D = {D}: bound {limit(D).lower_bound:.4f}, trellis {at_D['trellis']['bits']:.4f}, "
-      f"ECSQ {at_D['ecsq']['bits']:.4f} bits")
+by_trellis, by_cells, *_ = streams.values()
+print(f"trimodal at D = {D}: bound {limit(D).lower_bound:.4f}, trellis {by_trellis.bits:.4f}, "
+      f"ECSQ {by_cells.bits:.4f} bits")

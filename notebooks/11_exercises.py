@@ -43,11 +43,10 @@ tail_from: float = 2.0  # the tail is x above this
 import numpy as np
 
 import mfrd
-from mfrd.report import outputs, parameters, plot
+from mfrd.report import outputs, parameters, plot, records, tables
 
 changed = parameters.changed("11_exercises", globals())
 plot.use_style()
-binary_entropy = lambda t: -t * np.log2(t) - (1 - t) * np.log2(1 - t)
 
 # %% [markdown]
 # ## 1. The binary source
@@ -63,11 +62,21 @@ answer = mfrd.Source([0, 1], [1 - share, share], names=["no", "yes"])
 right_or_wrong = mfrd.Fidelity(D_binary, distortion=mfrd.hamming)
 binary = mfrd.Problem(answer, [0, 1], [right_or_wrong])
 solved = mfrd.solve(binary, "newton", tol=1e-9)
+
+# %%
+def binary_entropy(t):
+    return -t * np.log2(t) - (1 - t) * np.log2(1 - t)
+
+
 by_hand = binary_entropy(share) - binary_entropy(D_binary)
 price = np.log2((1 - D_binary) / D_binary)
-print(f"rate {solved.rate:.6f}, by hand {by_hand:.6f} bits; price {solved.prices['global']:.4f}, by hand {price:.4f} bits an error")
-print(f"it took {solved.stats.iterations} steps of {solved.solver}")
-assert abs(solved.rate - by_hand) < 1e-8 and abs(solved.prices["global"] - price) < 1e-3 * price
+
+# %%
+found = solved.prices["global"]
+tables.show({"the solver": {"rate (bits)": solved.rate, "price (bits an error)": found},
+             "by hand": {"rate (bits)": by_hand, "price (bits an error)": price}})
+assert abs(solved.rate - by_hand) < 1e-8
+assert abs(found - price) < 1e-3 * price
 
 # %% [markdown]
 # ## 2. Errors that do not cost the same
@@ -79,13 +88,10 @@ assert abs(solved.rate - by_hand) < 1e-8 and abs(solved.prices["global"] - price
 
 # %%
 costs = np.array([[0.0, 1.0], [cost, 0.0]])  # letter no, yes; codeword no, yes
-unequal = mfrd.solve(mfrd.Problem(answer, [0, 1], [mfrd.Fidelity(D_binary, distortion=costs)]), "newton")
+dearer = mfrd.Fidelity(D_binary, distortion=costs)
+unequal = mfrd.solve(mfrd.Problem(answer, [0, 1], [dearer]), "newton")
 print(f"rate {unequal.rate:.4f} against {solved.rate:.4f} bits")
-for name, s in (("equal", solved), (f"1 and {cost:g}", unequal)):
-    Q = s.encoder.Q
-    print(f"costs {name}: missed {Q[1, 0]:.4f} of each yes, false alarm {Q[0, 1]:.4f} of each no")
-higher = unequal.rate - solved.rate
-assert higher * np.sign(cost - 1) >= -1e-6
+assert (unequal.rate - solved.rate) * np.sign(cost - 1) >= -1e-6
 
 # %%
 figure, (left, right) = plot.panels(2, width=0.6 * plot.PAGE, height=2.0)
@@ -94,8 +100,8 @@ plot.encoder(right, unequal.encoder, f"A missed yes costs {cost:g}")
 path = outputs.save_figure(figure, "exercises_binary")
 
 # %% [markdown]
-# **Exercises, first figure.** Both encoders, dark where a letter goes often. In the second the codeword *no* is kept cleaner of letters *yes* where
-# these cost more; the price is paid by false alarms.
+# **Exercises, first figure.** Both encoders: how often each letter, a column, is sent to each codeword, a row. A *yes* is missed where it goes to
+# codeword 0. In the second encoder that is rarer, since it costs more; the price is paid by false alarms.
 #
 # ## 3. Weak duality by hand
 #
@@ -111,12 +117,16 @@ def bound_by_hand(source, d, D, multiplier, a):
     c = source.p @ np.exp(a[:, None] - multiplier * d)  # (m,)
     return (source.p @ a - multiplier * D - np.log(c.max())) / np.log(2)
 
-
+# %%
 d = mfrd.hamming(answer.x, answer.x)
 random = np.random.default_rng(0)
-guesses = [bound_by_hand(answer, d, D_binary, random.exponential(3), random.normal(size=2)) for _ in range(1000)]
+draws = [(random.exponential(3), random.normal(size=2)) for _ in range(1000)]
+guesses = [bound_by_hand(answer, d, D_binary, multiplier, a) for multiplier, a in draws]
 best = bound_by_hand(answer, d, D_binary, solved.multipliers[0], solved.potentials)
-print(f"the best of {len(guesses)} guesses {max(guesses):.4f}, the solver's dual point {best:.6f}, rate {solved.rate:.6f} bits")
+
+# %%
+print(f"the best of {len(guesses)} guesses {max(guesses):.4f}, the solver's dual point {best:.6f}, "
+      f"rate {solved.rate:.6f} bits")
 assert max(guesses) <= solved.rate + 1e-12 and abs(best - solved.lower_bound) < 1e-9
 
 # %% [markdown]
@@ -131,14 +141,21 @@ assert max(guesses) <= solved.rate + 1e-12 and abs(best - solved.lower_bound) < 
 x = mfrd.grid(-6, 6, n_letters)
 laplacian = mfrd.Source(x, np.exp(-abs(x)) / np.exp(-abs(x)).sum())
 codebook, core = mfrd.grid(-6, 6, n_codewords), abs(x) < core_radius
-two = mfrd.Problem(laplacian, codebook, [mfrd.Fidelity(D), mfrd.Fidelity(D, on=core, name="core")])
+loose = [mfrd.Fidelity(D), mfrd.Fidelity(D, on=core, name="core")]
+two = mfrd.Problem(laplacian, codebook, loose)
+
+# %%
 idle = mfrd.solve(two, "newton")
-print(f"price of the core {idle.prices['core']:.1e}: binds {idle.binds['core']}; it spends {idle.distortions['core']:.4f} of {D:g}")
+print(f"price of the core {idle.prices['core']:.1e}: binds {idle.binds['core']}; "
+      f"it spends {idle.distortions['core']:.4f} of {D:g}")
+assert not idle.binds["core"]
+
+# %%
 tight = two.with_budget("core", D_core)
 most = tight.most("global")
-print(f"with {D_core:g} on the core, the global budget is idle from D = {most:.4f} on")
 beyond = mfrd.solve(tight.with_budget("global", 1.5 * most), "newton")
-assert not idle.binds["core"] and not beyond.binds["global"]
+print(f"with {D_core:g} on the core, the global budget is idle from D = {most:.4f} on")
+assert not beyond.binds["global"]
 
 # %% [markdown]
 # ## 5. Blahut–Arimoto beside the convex solve
@@ -152,24 +169,35 @@ assert not idle.binds["core"] and not beyond.binds["global"]
 alone = mfrd.Problem(laplacian, codebook, [mfrd.Fidelity(D)])
 convex = mfrd.solve(alone, "newton", tol=1e-9)
 lam, d = convex.multipliers[0], alone.distortion(0)
-A, q, history = np.exp(-lam * d), np.full(n_codewords, 1 / n_codewords), []
+A = np.exp(-lam * d)
+
+# %%
+def both_sides(q):
+    """What the encoder of q costs at the price (its Lagrangian), and the bound that q proves."""
+    here = mfrd.Encoder(laplacian, codebook, q * A / (A @ q)[:, None])
+    spent = here.mean_distortion(mfrd.squared_error)
+    bound = bound_by_hand(laplacian, d, D, lam, -np.log(A @ q))
+    return here.rate + lam * (spent - D) / np.log(2), bound
+
+# %%
+q, history = np.full(n_codewords, 1 / n_codewords), []
 for _ in range(200):
-    z = A @ q
-    here = mfrd.Encoder(laplacian, codebook, q * A / z[:, None])
-    D_here = laplacian.p @ here.distortion(mfrd.squared_error)
-    history.append((here.rate + lam * (D_here - D) / np.log(2), bound_by_hand(laplacian, d, D, lam, -np.log(z))))
-    q = q * ((laplacian.p / z) @ A)
+    history.append(both_sides(q))
+    q = q * ((laplacian.p / (A @ q)) @ A)
 above, below = np.array(history).T
 assert (above >= convex.lower_bound - 1e-12).all() and (below <= convex.rate + 1e-12).all()
 
 # %%
 figure, (ax,) = plot.panels(1, width=plot.COLUMN, height=2.4)
 updates = 1 + np.arange(len(history))
-plot.lines(ax, [(updates, np.maximum(above - convex.rate, 1e-12), "convex", "its Lagrangian, above"),
-                (updates, np.maximum(convex.rate - below, 1e-12), "lloyd", "its bound, below")],
+excess, shortfall = (np.maximum(gap, 1e-12) for gap in (above - convex.rate, convex.rate - below))
+plot.lines(ax, [(updates, excess, "convex", "its Lagrangian, above"),
+                (updates, shortfall, "bound", "its bound, below")],
            "update", "bits from the certified rate", log="xy")
 path = outputs.save_figure(figure, "exercises_blahut")
-print(f"after {len(history)} updates {above[-1] - convex.rate:.1e} above and {convex.rate - below[-1]:.1e} bits below; "
+
+# %%
+print(f"after {len(history)} updates {excess[-1]:.1e} above and {shortfall[-1]:.1e} bits below; "
       f"Newton took {convex.stats.iterations} steps")
 
 # %% [markdown]
@@ -184,10 +212,12 @@ print(f"after {len(history)} updates {above[-1] - convex.rate:.1e} above and {co
 # *Solution.* With one budget the step lowers the Lagrangian at the given price, so the rate at the given budget falls too, or stays.
 
 # %%
-steps = {eta: mfrd.refine(alone, step="centroid", eta=eta, merge_mass=0.0, merge_distance=0.0, solver="newton") for eta in (0.5, 0.25)}
-for eta, run in steps.items():
-    print(f"eta = {eta:<4g}: {convex.rate:.5f} -> {run.solution.rate:.5f} bits in {len(run.history) - 1} rounds, {run.status}")
-assert all(run.solution.rate <= convex.rate + 1e-6 for run in steps.values())
+settings = {"step": "centroid", "merge_mass": 0.0, "merge_distance": 0.0, "solver": "newton"}
+steps = {eta: mfrd.refine(alone, eta=eta, **settings) for eta in (0.5, 0.25)}
+after = {eta: run.solution.rate for eta, run in steps.items()}
+rows = {eta: {"before": convex.rate, "after": rate} for eta, rate in after.items()}
+tables.show(rows, ".5f", "eta")
+assert max(after.values()) <= convex.rate + 1e-6
 
 # %% [markdown]
 # ## 7. Lloyd–Max of a Laplacian
@@ -199,13 +229,15 @@ assert all(run.solution.rate <= convex.rate + 1e-6 for run in steps.values())
 
 # %%
 quantiser = mfrd.lloyd_max(laplacian, 4)
-D_four = laplacian.p @ quantiser.distortion(mfrd.squared_error)
+D_four = quantiser.mean_distortion(mfrd.squared_error)
 least = mfrd.limit(laplacian, mfrd.Fidelity(D_four))
-cells = quantiser.Q.argmax(axis=1)
-means = np.array([laplacian.p[cells == j] @ x[cells == j] / laplacian.p[cells == j].sum() for j in range(4)])
-print(f"codewords {np.round(quantiser.codebook, 3)}, D = {D_four:.4f}, H(Y) = {quantiser.output_entropy:.4f}; "
-      f"no codebook below {least.lower_bound:.4f} bits")
-assert np.allclose(means, quantiser.codebook) and least.lower_bound <= quantiser.output_entropy
+print(f"codewords {np.round(quantiser.codebook, 3)}, D = {D_four:.4f}, "
+      f"H(Y) = {quantiser.output_entropy:.4f}; no codebook below {least.lower_bound:.4f} bits")
+
+# %%
+weights = laplacian.p[:, None] * quantiser.Q  # (n, 4): the joint pmf of letter and codeword
+assert np.allclose(x @ weights / weights.sum(axis=0), quantiser.codebook)
+assert least.lower_bound <= quantiser.output_entropy
 
 # %%
 figure, (ax,) = plot.panels(1, width=plot.COLUMN, height=2.2)
@@ -223,20 +255,30 @@ path = outputs.save_figure(figure, "exercises_cells")
 # *Solution.* A letter pays the prices of all budgets it stands in. The chord to a larger budget is no steeper than the price, the one to a smaller no flatter.
 
 # %%
-tail = x > tail_from
-budgets = [mfrd.Fidelity(D), mfrd.Fidelity(D_core, on=core, name="core"), mfrd.Fidelity(D_tail, on=tail, name="tail")]
-regions = mfrd.Problem(laplacian, codebook, budgets)
+in_core = mfrd.Fidelity(D_core, on=core, name="core")
+in_tail = mfrd.Fidelity(D_tail, on=x > tail_from, name="tail")
+regions = mfrd.Problem(laplacian, codebook, [mfrd.Fidelity(D), in_core, in_tail])
 three = mfrd.solve(regions, "newton", tol=1e-9)
-print("prices:", {name: round(price * three.binds[name], 3) for name, price in three.prices.items()}, "bits per unit")
-print(f"a unit on a letter of the tail costs {three.prices['global'] + three.prices['tail']:.3f} bits")
+paid = {name: three.prices[name] * three.binds[name] for name in three.prices}
+
+# %%
+tables.show({name: {"price (bits per unit)": price} for name, price in paid.items()}, ".3f")
+print(f"a unit on a letter of the tail costs {paid['global'] + paid['tail']:.3f} bits")
+
+# %%
 h = 1e-3 * D_tail
-down, up = (mfrd.solve(regions.with_budget("tail", D_tail + sign * h), "newton", tol=1e-9) for sign in (-1, 1))
+down = mfrd.solve(regions.with_budget("tail", D_tail - h), "newton", tol=1e-9)
+up = mfrd.solve(regions.with_budget("tail", D_tail + h), "newton", tol=1e-9)
 flattest, steepest = (three.lower_bound - up.rate) / h, (down.rate - three.lower_bound) / h
-print(f"price of the tail {three.prices['tail']:.4f}, certified {max(flattest, 0):.4f} to {steepest:.4f}")
+
+# %%
+print(f"price of the tail {three.prices['tail']:.4f}, "
+      f"certified {max(flattest, 0):.4f} to {steepest:.4f}")
 assert flattest - 1e-9 <= three.prices["tail"] <= steepest + 1e-9
 
 # %%
-sweep = mfrd.rd_curve(regions, "tail", np.geomspace(max(1.02 * regions.row_least[2], 0.01 * D_tail), 4 * D_tail, 25), solver="newton")
+lowest = max(1.02 * regions.least("tail"), 0.01 * D_tail)
+sweep = mfrd.rd_curve(regions, "tail", np.geomspace(lowest, 4 * D_tail, 25), solver="newton")
 figure, (ax,) = plot.panels(1, width=plot.COLUMN, height=2.2)
 plot.curve(ax, sweep, "tail", "certified rate")
 path = outputs.save_figure(figure, "exercises_regions")
@@ -250,11 +292,8 @@ path = outputs.save_figure(figure, "exercises_regions")
 # Every answer has a proof of a few lines, and a number beside it that a solver found without knowing the proof.
 
 # %%
-results = {
-    "parameters": parameters.used("11_exercises", globals()),
-    "binary": {**solved.summary(), "by_hand_bits": by_hand}, "unequal": unequal.summary(), "regions": three.summary(),
-    "idle_from": most, "lloyd_max": {"D": D_four, "H_Y_bits": quantiser.output_entropy, "lower_bound_bits": least.lower_bound},
-}
-path = outputs.save_results("11_exercises", results)
-assert all(s.gap <= 1e-6 for s in (solved, unequal, idle, convex, three)), "a rate is not certified"
-print(f"binary source: {solved.rate:.6f} bits, by hand {by_hand:.6f}; two regions: {three.rate:.4f} bits")
+path = records.save("11_exercises", globals())
+gaps = [s.gap for s in (solved, unequal, idle, convex, three)]
+assert max(gaps) <= 1e-6, "a rate is not certified"
+print(f"binary source: {solved.rate:.6f} bits, by hand {by_hand:.6f}; "
+      f"two regions: {three.rate:.4f} bits")

@@ -38,8 +38,8 @@ excess_coin: float = 0.01  # the same for the fair coin
 n_letters: int = 100  # letters of the trimodal source
 D: float = 0.6  # its budget
 D_coin: float = 0.11  # Hamming distortion of a fair coin
-lengths: list[int] = [10, 30, 100, 300, 1000, 3000, 10_000, 100_000, 1_000_000]  # letters a block, for the bounds
-lengths_codec: list[int] = [100, 300, 1000, 3000]  # letters a block, for the codec
+lengths: list[int] = [10, 30, 100, 300, 1000, 3000, 10_000, 100_000, 1_000_000]  # letters a block
+lengths_codec: list[int] = [100, 300, 1000, 3000]  # the same, for the codec
 margins: list[float] = [0.0, 0.1, 0.2]  # shares of D that the codec's design leaves
 n_blocks: int = 200  # blocks of each length that the codec is tried on
 seed: int = 12  # of the blocks
@@ -48,7 +48,7 @@ seed: int = 12  # of the blocks
 import numpy as np
 
 import mfrd
-from mfrd.report import outputs, parameters, plot, sources
+from mfrd.report import outputs, parameters, plot, records, sources, tables
 
 changed = parameters.changed("12_finite_blocks", globals())
 plot.use_style()
@@ -60,11 +60,14 @@ plot.use_style()
 # ball of radius $nD$ about a codeword holds the same share of all blocks wherever it lies, which gives a better one, and the random code.
 
 # %%
-coin = mfrd.Problem(mfrd.Source([0, 1], [0.5, 0.5]), [0, 1], mfrd.Fidelity(D_coin, distortion=mfrd.hamming))
+wrong = mfrd.Fidelity(D_coin, distortion=mfrd.hamming)
+coin = mfrd.Problem(mfrd.Source([0, 1], [0.5, 0.5]), [0, 1], wrong)
 fair = mfrd.solve(coin, "newton")
 coins = [mfrd.finite_blocklength(fair, n, excess_coin) for n in lengths if n <= 10_000]
-for blocks in coins:
-    print(f"n = {blocks.n:6d}: at least {blocks.converse:.4f}, at most {blocks.achievable:.4f} bits; R = {blocks.rate:.4f}")
+
+# %%
+tables.show({b.n: {"at least": b.converse, "at most": b.achievable} for b in coins}, corner="n")
+print(f"bits a letter; R = {fair.rate:.4f}")
 
 # %% [markdown]
 # ## The trimodal source, over all codebooks
@@ -76,54 +79,68 @@ trimodal = sources.trimodal(n_letters)
 limit = mfrd.limit(trimodal, [mfrd.Fidelity(D)])
 bounds = [mfrd.finite_blocklength(limit, n, excess) for n in lengths]
 print(f"R = {limit.rate:.5f} bits, dispersion {bounds[0].dispersion:.4f} bits^2")
-for blocks in bounds:
-    print(f"n = {blocks.n:7d}: at least {blocks.converse:.4f}, normal approximation {blocks.normal:.4f} bits")
-
-# %% [markdown]
-# The codec is that of the exact scalar quantiser, one set of cells that keeps the budget or one somewhat below it, since where it keeps $D$ exactly half of all blocks
-# break it. Its header is sent once and not counted. One set of blocks chooses the design, another is measured.
 
 # %%
-def failing(codec, blocks):
-    """(bits of each block, whether it breaks the budget)."""
-    coded = [codec.encode(block, header=False) for block in blocks]
-    spent = [np.mean((codec.points(block)[:, 0] - block) ** 2) for block in blocks]
-    return np.array([8 * len(stream) for stream in coded]), np.array(spent) > D
+rows = {b.n: {"at least": b.converse, "normal approximation": b.normal} for b in bounds}
+tables.show(rows, corner="n")
+
+# %% [markdown]
+# The codec is that of the exact scalar quantiser: one set of cells that keeps the budget or, since where it keeps $D$ exactly half of all blocks
+# break it, one somewhat below. Its header is sent once and not counted. One set of blocks chooses the design, another is measured.
+
+# %%
+designs = [mfrd.ecsq(trimodal, (1 - margin) * D).deterministic() for margin in margins]
+codecs = {margin: mfrd.Codec(design) for margin, design in zip(margins, designs)}
 
 
+def blocks_of(n, stream):
+    """n_blocks blocks of n samples, (n_blocks, n)."""
+    return trimodal.points[mfrd.draw(trimodal, n_blocks * n, [seed, stream])].reshape(n_blocks, n)
+
+# %%
+def coded(codec, blocks):
+    """(bits of each block, whether what is decoded from them breaks the budget)."""
+    streams = [codec.encode(block, header=False) for block in blocks]
+    decoded = [codec.decode(stream)[:, 0] for stream in streams]
+    spent = np.mean((np.array(decoded) - blocks) ** 2, axis=1)
+    return np.array([8 * len(stream) for stream in streams]), spent > D
+
+# %% [markdown]
+# $L$ is the bits of the longest block that must succeed:
+
+# %%
 def least_bits(bits, broken):
-    """The least L with which at most the share `excess` of blocks fails; infinite where too many break the budget."""
+    """The least L with which at most the share `excess` fails; infinite where too many break D."""
     kept = np.sort(bits[~broken])
     needed = int(np.ceil((1 - excess) * len(bits)))
     return kept[needed - 1] if len(kept) >= needed else np.inf
 
 # %%
-def blocks_of(n, stream):
-    """n_blocks blocks of n samples, (n_blocks, n)."""
-    return trimodal.points[mfrd.draw(trimodal, n_blocks * n, [seed, stream])].reshape(n_blocks, n)
-
-
-codecs = [mfrd.Codec(mfrd.ecsq(trimodal, (1 - margin) * D).deterministic()) for margin in margins]
 measured = {}
 for n in lengths_codec:
-    chosen = min(codecs, key=lambda codec: least_bits(*failing(codec, blocks_of(n, 0))))
-    bits, broken = failing(chosen, blocks_of(n, 1))
-    measured[n] = {"margin": margins[codecs.index(chosen)], "bits": (least_bits(bits, broken) + 1) / n, "broken": broken.mean()}
-    told = f"{measured[n]['bits']:.4f} bits a sample" if measured[n]["bits"] < np.inf else "no number of bits serves"
-    print(f"n = {n:6d}: {told} with a margin of {measured[n]['margin']:.0%}; {broken.mean():.1%} break D")
+    first, second = blocks_of(n, 0), blocks_of(n, 1)
+    tried = {margin: least_bits(*coded(codecs[margin], first)) for margin in margins}
+    margin = min(tried, key=tried.get)
+    bits, broken = coded(codecs[margin], second)
+    rate = (least_bits(bits, broken) + 1) / n
+    measured[n] = {"margin": margin, "bits": rate, "broken": broken.mean()}
+
+# %%
+tables.show(measured, {"margin": ".2f", "broken": ".1%"}, corner="n")
 
 # %%
 figure, (left, right) = plot.panels(2, height=2.7)
-sizes = [blocks.n for blocks in coins]
+sizes = [b.n for b in coins]
 plot.lines(left, [(sizes, [b.converse for b in coins], "bound", "no code has less"),
-                  (sizes, [b.achievable for b in coins], "convex", "random codes reach"),
-                  (sizes, [fair.rate] * len(coins), "closed form", "$R(D)$")], "letters a block, $n$", "rate (bits a letter)",
-           f"Fair coin, $D = {D_coin}$", log="x")
+                  (sizes, [b.achievable for b in coins], "convex", "random codes reach")],
+           "letters a block, $n$", "rate (bits a letter)", f"Fair coin, $D = {D_coin}$", log="x")
+plot.level(left, fair.rate, "$R(D)$")
 plot.lines(right, [(lengths, [b.converse for b in bounds], "bound", "no code has less"),
                    (lengths, [b.normal for b in bounds], "closed form", "normal approximation"),
-                   (lengths_codec, [m["bits"] for m in measured.values()], "measured", "scalar cells as a block code")],
-           "letters a block, $n$", "rate (bits a sample)", f"Source with three modes, $D = {D}$", log="x")
-right.axhline(limit.rate, color="0.6", linewidth=0.6, zorder=0)
+                   (lengths_codec, [m["bits"] for m in measured.values()],
+                    "quantiser", "scalar cells as a block code", {"linestyle": "none"})],
+           "letters a block, $n$", "rate (bits a sample)", f"Three modes, $D = {D}$", log="x")
+plot.level(right, limit.rate, "$R(D)$")
 path = outputs.save_figure(figure, "finite_blocks")
 
 # %% [markdown]
@@ -136,18 +153,20 @@ path = outputs.save_figure(figure, "finite_blocks")
 # What a short block costs is proven by the same dual variables that certify $R(D)$.
 
 # %%
-results = {
-    "parameters": parameters.used("12_finite_blocks", globals()),
-    "coin": {"D": D_coin, "excess": excess_coin, "I_bits": fair.rate,
-             "blocks": [{"n": b.n, "converse_bits": b.converse, "achievable_bits": b.achievable} for b in coins]},
-    "trimodal": {"D": D, "excess": excess, "rate_bits": limit.rate, "dispersion_bits2": bounds[0].dispersion,
-                 "blocks": [{"n": b.n, "converse_bits": b.converse, "normal_bits": b.normal} for b in bounds],
-                 "codec": [{"n": n, **m, "bits": m["bits"] if m["bits"] < np.inf else None} for n, m in measured.items()]},
-}
-path = outputs.save_results("12_finite_blocks", results, {"coin.I_bits": fair, "trimodal.rate_bits": limit})
+path = records.save("12_finite_blocks", globals())
+
+# %% [markdown]
+# The share of blocks that fail was measured, not known: but once in a million (Hoeffding) it is below the share seen by more than the root below, and
+# at that share the converse must lie below what the codec took.
+
+# %%
+unseen = excess + np.sqrt(np.log(1e6) / (2 * n_blocks))
+for n in measured:
+    least = mfrd.finite_blocklength(limit, n, float(unseen)).converse if unseen < 1 else 0
+    assert measured[n]["bits"] >= least, "a code of ours is below the converse"
 assert all(b.converse <= b.achievable + 1e-12 for b in coins), "a converse lies above a code"
-unseen = excess + np.sqrt(np.log(1e6) / (2 * n_blocks))  # the share that fails is below it but once in a million (Hoeffding)
-if unseen < 1:
-    short = {n: mfrd.finite_blocklength(limit, n, float(unseen)).converse for n in measured}
-    assert all(m["bits"] >= short[n] for n, m in measured.items()), "a code of ours is below the converse"
-print(f"at n = {bounds[-1].n} the converse is within {bounds[-1].normal - bounds[-1].converse:.1e} bits of the normal approximation")
+
+# %%
+distance = bounds[-1].normal - bounds[-1].converse
+print(f"at n = {bounds[-1].n} the converse is within {distance:.1e} bits "
+      f"of the normal approximation")

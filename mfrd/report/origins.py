@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .outputs import ReportError
 
@@ -201,6 +202,11 @@ class Notebook:
                 for node in ast.walk(statement):
                     if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("save_results"):
                         self.saved = k, node.args[1]
+                    elif isinstance(node, ast.Call) and ast.unparse(node.func) == "records.save":
+                        *gathered, kept = recorded(self.name)
+                        self.saved = k, kept
+                        for name, value in (pair for line in gathered for pair in assignments(line)):
+                            self.assigned.setdefault(name, []).append((k, value))
 
     def lines_of(self, cell: int) -> tuple[int, int]:
         """The first and the last line of a cell in the file, counted from one."""
@@ -248,6 +254,24 @@ class Notebook:
                 if key is None and path:
                     return self.resolve(at, item, path)
         return at, value
+
+
+class Plain(ast.NodeTransformer):
+    """What records.py says of the names of a notebook, `nb.rates`, as the notebook says it, `rates`."""
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        """The name alone, where it is one of the notebook's."""
+        self.generic_visit(node)
+        of_notebook = isinstance(node.value, ast.Name) and node.value.id == "nb"
+        return ast.copy_location(ast.Name(node.attr, node.ctx), node) if of_notebook else node
+
+
+def recorded(notebook: str) -> tuple[Any, ...]:
+    """What records.py keeps of a notebook: the statements that gather it, and at last the results' expression."""
+    tree = ast.parse(Path(__file__).with_name("records.py").read_text(encoding="utf-8"))
+    (function,) = (f for f in tree.body if isinstance(f, ast.FunctionDef) and f.name == notebook[3:])
+    *body, last = Plain().visit(function).body
+    return *body[1:], last.value.elts[0]
 
 
 def assignments(statement: ast.stmt) -> Iterator[tuple[str, ast.expr | None]]:

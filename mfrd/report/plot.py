@@ -66,11 +66,14 @@ def panels(count: int, width: float = PAGE, height: float = 2.3, **options: Any)
     return figure, axes[0]
 
 
-def lines(ax: Axes, series: Sequence[tuple], xlabel: str, ylabel: str, title: str = "", log: str = "") -> Axes:
+def lines(
+    ax: Axes, series: Sequence[tuple], xlabel: str, ylabel: str, title: str = "", log: str = "", *, direct: str = ""
+) -> Axes:
     """Labelled series on one panel.
 
     series: (x, y, kind, label) or (x, y, kind, label, overrides), kind as in `look`;
-    log: "x", "y", "xy" or "" for logarithmic axes.
+    log: "x", "y", "xy" or "" for logarithmic axes; direct: "left" or "right", the end of each line at which its label
+    is written, in place of a legend.
     """
     for x, y, kind, label, *overrides in series:
         style = look(kind)
@@ -83,9 +86,45 @@ def lines(ax: Axes, series: Sequence[tuple], xlabel: str, ylabel: str, title: st
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     for axis in log:
         logarithmic(ax, axis)
-    if any(entry[3] for entry in series):
+    if direct:
+        label_ends(ax, direct)
+    elif any(entry[3] for entry in series):
         ax.legend()
     return ax
+
+
+def label_ends(ax: Axes, side: str) -> None:
+    """Write the label of each line of a panel beside its left or right end, in its colour, apart from one another."""
+    at_end = 0 if side == "left" else -1
+    ends = []
+    for line in ax.lines:
+        x, y = (np.asarray(values, float) for values in line.get_data(orig=False))
+        seen = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+        if len(seen) and not str(line.get_label()).startswith("_"):
+            order = seen[np.argsort(x[seen], kind="stable")]
+            ends.append((line, x[order[at_end]], y[order[at_end]]))
+    point = ax.figure.dpi / 72  # pixels
+    heights = np.array([ax.transData.transform((x, y))[1] for _, x, y in ends]) / point
+    for (line, x, y), shift in zip(ends, apart(heights, 9.5) - heights):
+        place = dict(xytext=(-5 if side == "left" else 5, shift), textcoords="offset points", annotation_clip=False)
+        text = dict(color=line.get_color(), fontsize=8, va="center", ha="right" if side == "left" else "left")
+        ax.annotate(line.get_label(), (x, y), **place, **text)
+
+
+def apart(heights: np.ndarray, least: float) -> np.ndarray:
+    """Heights moved as little as keeps them `least` apart in their order, about their middle."""
+    order = np.argsort(heights, kind="stable")
+    moved = heights[order].copy()
+    for _ in range(100):
+        gaps = np.diff(moved)
+        short = np.maximum(least - gaps, 0) / 2
+        if not (short > 1e-6).any():
+            break
+        moved[:-1] -= short
+        moved[1:] += short
+    placed = np.empty_like(moved)
+    placed[order] = moved
+    return placed
 
 
 def plane(schemes: dict[str, list], kinds: dict[str, tuple], bound: list) -> Figure:
@@ -113,6 +152,13 @@ def shared_legend(figure: Figure, ax: Axes, ncols: int = 4) -> None:
     if ax.get_legend() is not None:
         ax.get_legend().remove()
     figure.legend(handles, labels, loc="outside lower center", ncols=ncols)
+
+
+def level(ax: Axes, height: float, label: str = "") -> None:
+    """A thin grey line across a panel at a height that others are read against, with its name at the right."""
+    ax.axhline(height, color=GREY, linewidth=0.6, zorder=0)
+    place = dict(xytext=(0, -2), textcoords="offset points", ha="right", va="top")
+    ax.annotate(label, (1, height), xycoords=ax.get_yaxis_transform(), color=GREY, fontsize=8, **place)
 
 
 def logarithmic(ax: Axes, axis: str) -> None:
@@ -183,15 +229,16 @@ def encoder(ax: Axes, encoder: Encoder, title: str = "") -> Axes:
     """The encoder as a map of Q(y|x): a column a letter, a row a codeword, dark where the letter goes often.
 
     On a line, letters and codewords in ascending order; in the plane, in their own. Names of letters are written
-    where the source has them.
+    where the source has them, and the shares themselves in a map of at most sixteen.
     """
     source, n, m = encoder.source, len(encoder.source.p), len(encoder.y)
     on_line = source.x.shape[1] == 1
     rows = np.argsort(encoder.y[:, 0], kind="stable") if on_line else np.arange(m)
     columns = np.argsort(source.x[:, 0], kind="stable") if on_line else np.arange(n)
-    ax.imshow(
-        encoder.Q.T[np.ix_(rows, columns)], origin="lower", aspect="auto", vmin=0, vmax=1, interpolation="nearest"
-    )
+    shares = encoder.Q.T[np.ix_(rows, columns)]
+    ax.imshow(shares, origin="lower", aspect="auto", vmin=0, vmax=1, interpolation="nearest")
+    for (j, i), share in np.ndenumerate(shares if n * m <= 16 else np.zeros((0, 0))):
+        ax.text(i, j, f"{share:.3f}", ha="center", va="center", color="white" if share > 0.5 else INK)
     letters = source.names or [f"{x:.3g}" if on_line else str(i) for i, x in enumerate(source.x[:, 0])]
     codewords = [f"{y:.3g}" if on_line else str(j) for j, y in enumerate(encoder.y[:, 0])]
     for axis, count, order, labels in ((ax.xaxis, n, columns, letters), (ax.yaxis, m, rows, codewords)):
@@ -277,6 +324,30 @@ def bars(
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     ax.set(xlabel=xlabel, xscale="log", xlim=(start, None))
+    return ax
+
+
+def dots(
+    ax: Axes, rows: Sequence[str], groups: dict[str, tuple], xlabel: str, title: str = "", *, start: float = 0.0
+) -> Axes:
+    """A dot in each row for each group that has a value there, the first row on top, on a logarithmic scale.
+
+    groups: {label: (key of LOOKS, {row: value})}, side by side within a row; start: what lies below it is drawn there.
+    """
+    offsets = np.linspace(-0.16, 0.16, len(groups)) if len(groups) > 1 else [0.0]
+    for (label, (kind, values)), offset in zip(groups.items(), offsets):
+        style = {**look(kind), "linestyle": "none", "markersize": 5.0, "clip_on": False}
+        seen = [row for row in rows if row in values]
+        heights = [rows.index(row) + offset for row in seen]
+        ax.plot([max(values[row], start) for row in seen], heights, label=label, **style)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set(xlabel=xlabel, xscale="log", title=title, ylim=(len(rows) - 0.5, -0.5))
+    ax.tick_params(axis="y", length=0)
+    for row in range(len(rows)):
+        ax.axhline(row, color=PALE, linewidth=0.6, zorder=0)
+    if start:
+        ax.set_xlim(left=start)
+    logarithmic(ax, "x")
     return ax
 
 

@@ -62,7 +62,7 @@ MADE = [  # an expression of the paper, and what stands in the cell that made it
     ("r3.refine_spike.budgets.global", "D_spike: float ="),
     ("at.prices_bits.global", "solved = mfrd.solve(problem, solver)"),
     ("-trough.above", "mfrd.rd_curve("),
-    ("r2.finite_differences.differences.core", "differences = {name: central"),
+    ("r2.finite_differences.differences.core", "differences = {name: (below"),
     ("lloyd.equal_distortion.I_bits", "lloyd_D"),
     ("cool.first().tau", "path_down"),
     ("gap(r8.trimodal.trellis)", "trellis of {states} states"),

@@ -183,3 +183,41 @@ def test_a_density_has_the_codebook_of_its_limit_over_it(ax):
     assert (heights * places).sum() == pytest.approx((limit.weights * limit.codebook).sum(), abs=0.01)
     (shade,) = ax.patches
     assert np.allclose(shade.get_extents().transformed(ax.transData.inverted()).intervalx, [-0.5, 0.5])
+
+
+def test_dots_stand_in_the_row_of_their_name_side_by_side(ax):
+    groups = {"one": ("convex", {"a": 1e-3, "b": 1e-9}), "two": ("noise", {"b": 1e-5})}
+    plot.dots(ax, ["a", "b"], groups, "bits", start=1e-8)
+    marks = [line for line in ax.lines if line.get_linestyle() == "None"]
+    assert [line.get_xdata().tolist() for line in marks] == [[1e-3, 1e-8], [1e-5]]
+    assert [np.round(line.get_ydata()).tolist() for line in marks] == [[0, 1], [1]]
+    assert marks[0].get_ydata()[1] != marks[1].get_ydata()[0] and ax.get_xscale() == "log"
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b"] and ax.yaxis_inverted()
+
+
+def test_labels_stand_at_the_ends_of_their_lines_and_apart(ax):
+    series = [
+        ([1, 2], [0, 1.0], "convex", "up"),
+        ([1, 2], [0, 1.01], "core", "also"),
+        ([1, 2], [1, 0], "noise", "down"),
+    ]
+    plot.lines(ax, series, "x", "y", direct="right")
+    ends = {text.get_text(): text for text in ax.texts}
+    assert set(ends) == {"up", "also", "down"} and ax.get_legend() is None
+    assert [ends[name].xy for name in ("up", "down")] == [(2, 1.0), (2, 0)]
+    assert all(same_color(ends[name].get_color(), plot.LOOKS[kind]["color"]) for _, _, kind, name in series)
+    height = {
+        name: ax.transData.transform(text.xy)[1] * 72 / ax.figure.dpi + text.xyann[1] for name, text in ends.items()
+    }
+    assert height["also"] - height["up"] >= 9.4 and height["up"] > height["down"]
+
+
+def test_a_level_has_its_name_at_the_right(ax):
+    plot.level(ax, 0.5, "R")
+    assert list(ax.lines[0].get_ydata()) == [0.5, 0.5] and [text.get_text() for text in ax.texts] == ["R"]
+
+
+def test_a_small_encoder_has_its_shares_written_and_a_large_one_not(ax, encoder):
+    plot.encoder(ax, mfrd.Encoder(mfrd.Source([0.0, 1.0], [0.5, 0.5]), [0.0, 1.0], [[0.9, 0.1], [0.25, 0.75]]))
+    assert sorted(text.get_text() for text in ax.texts) == ["0.100", "0.250", "0.750", "0.900"]
+    assert not plot.encoder(plot.panels(1)[1][0], encoder).texts

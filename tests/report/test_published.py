@@ -166,10 +166,11 @@ def real_data(results):
 
 
 def finite_blocks(results):
-    """No block code of ours is below the converse, nor is the random code of the coin."""
+    """No block code of ours is below the converse, and each has a margin; nor is the random code of the coin."""
     line = results["trimodal"]
     low = {b["n"]: b["converse_bits"] for b in line["blocks"]}
     assert all(m["bits"] >= low[m["n"]] for m in line["codec"]) and line["codec"]
+    assert all(m["margin"] > 0 for m in line["codec"]), "half of all blocks break a budget that is kept on average"
     assert all(b["converse_bits"] <= b["achievable_bits"] for b in results["coin"]["blocks"])
 
 
