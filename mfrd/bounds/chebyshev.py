@@ -49,6 +49,7 @@ FLAT = 64.0  # nats below which the terms of c are nothing
 SHARE = 0.02  # of the tolerance, that the remainder may take
 WIDE, MANY = 4.0, 32  # half-sides in widths of c above which no series serves; parts up to which they are halved unseen
 AT_ONCE = 4_000_000  # numbers held at once
+QUARTERS = np.array([[-0.75], [-0.25], [0.25], [0.75]])  # of a box on the line: what is wider closes nothing there
 LEAST = 1e-9  # of a series' box: parts so small are not halved
 ETA = 1e-13  # by which slopes shrink to cover rounding
 SPREAD = 0.2  # of the largest error of a point, in widths of c, that eta is at the least
@@ -394,7 +395,9 @@ class Search:
         evaluated = (self.n + 400 * k) * UNIT + pulls + self.n * np.exp(-FLAT)
         self.rounding = max(self.rounding, series.lebesgue**k * evaluated + (1.3 * N) ** k * k * (N + 4) * UNIT)
         sizes = series.sizes(C)
-        owner, place, size = np.arange(len(C)), np.zeros((len(C), k)), np.ones(k)
+        first = QUARTERS if k == 1 else np.zeros((1, k))
+        owner, place = np.repeat(np.arange(len(C)), len(first)), np.tile(first, (len(C), 1))
+        size = np.full(k, 1 / len(first))
         while len(owner):
             self.boxes -= len(owner)
             axes = distinct_sides(place)

@@ -71,6 +71,9 @@ GUESSED, FEWEST = 0.02, 10_000_000  # nats that its bound may lose, and boxes ti
 NEARBY = 0.3  # share of a budget that the codewords of a guess may take at the least
 SPENT = 100.0  # times (log n) / price, a budget that says nothing
 ROUGH_BOXES = 20_000  # of branch and bound, before the search is over
+NEARLY = 0.05  # share of the tolerance, less than a proof loses, from which codewords are as good as stationary
+INSET = 0.1  # share of a budget, over the bits to which it is solved, that is kept free: it costs half that a dimension
+ENOUGH = 100.0  # tolerances that c may exceed one by where the rate alone counts
 BINDING = 1e-9  # nats: a row whose budget is worth less does not bind
 
 
@@ -389,7 +392,8 @@ class Exchange:
         try:
             with self.progress, time_limit(self.seconds):
                 while rounds < ROUNDS and self.gap > self.tol and idle < IDLE:
-                    tol, before = max(0.01 * self.tol, min(ROUGH, 1e-3 * worst / NATS_PER_BIT)), self.gap
+                    rough = 0.0 if self.guess and not rounds else min(ROUGH, 1e-3 * worst / NATS_PER_BIT)
+                    tol, before = max(0.01 * self.tol, rough), self.gap
                     y, worst = self.exchange(y, tol)
                     rounds += 1
                     done = worst <= 0.25 * self.tol * NATS_PER_BIT and self.gap > FALLEN * before
@@ -484,7 +488,8 @@ class Exchange:
             self.guess = None
             rough = self.solve(np.vstack([safe, y]), tol)
         best, tops, worst = rough, *self.maxima(rough)
-        exact = self.stationary(rough)
+        settled = rough.solution.rate - (rough.dual - worst) / NATS_PER_BIT <= NEARLY * self.tol
+        exact = None if settled else self.stationary(rough)
         if exact is not None:
             with suppress(InfeasibleFidelity):  # where codewords that climb to one maximum are needed apart
                 point = self.solve(self.anchored(exact), min(tol, 0.01 * self.tol))
@@ -495,6 +500,8 @@ class Exchange:
         line = f"rate {self.best.solution.rate:.9g} bits, bound {self.proof[0]:.9g}, {len(best.y)} codewords"
         log.debug("limit: %s, log max c %.1e", line, worst)
         self.progress.set_description_str(f"{line}, gap {self.gap:.1e}")
+        if self.gap <= self.tol:
+            return best.y, worst
         likely = self.best.solution.rate - (best.dual - worst) / NATS_PER_BIT  # the gap that a proof here would leave
         falls, self.last = likely < FALLS * self.last, min(likely, self.last)
         if exact is not None or (self.problem.rows.D <= 0).any():
@@ -532,7 +539,7 @@ class Exchange:
             order = np.argsort(problem.rows.measure, kind="stable")
             least = 1e-6 / problem.excess_budgets
             warm = np.arange(len(y)), Iterate(q, (np.maximum(multipliers, least) * problem.units)[order])
-        dual, _ = solve_dual(problem, warm, tol * NATS_PER_BIT)
+        dual, _ = solve_dual(problem, warm, tol * NATS_PER_BIT, inset=inset(tol))
         point = Point(problem, self.binding(dual.multipliers), dual.q)
         if self.best is None or point.solution.rate < self.best.solution.rate:
             self.best = point
@@ -550,9 +557,11 @@ class Exchange:
             if len(y) == len(point.y):
                 continue
             exact = self.stationary_near(point, q, y)
+            self.guess = None
             with suppress(InfeasibleFidelity):  # where they are needed apart
                 if exact is None and not (self.problem.rows.D <= 0).any():
-                    exact = self.settled(point, (q, y), y[:0], 0.01 * self.tol)[1]
+                    q, exact, lam, _ = self.settled(point, (q, y), y[:0], ENOUGH * self.tol)
+                    self.guess = lam, q / q.sum()
                 fewer = self.solve(self.anchored(y if exact is None else exact), 0.01 * self.tol)
                 if fewer.solution.rate - self.proof[0] <= self.tol:
                     self.best = fewer
@@ -573,7 +582,8 @@ class Exchange:
         problem, lam = point.problem, point.multipliers
         binds = lam * problem.rows.D > BINDING
         crowded = len(cKDTree(point.mass.seen(y)).query_pairs(LONELY)) > 0
-        if crowded or (problem.excess_budgets <= 0).any() or y.size + len(y) + binds.sum() > UNKNOWNS:
+        many = len(y) > FEW or y.size + len(y) + binds.sum() > UNKNOWNS
+        if crowded or many or (problem.excess_budgets <= 0).any():
             return None
         return stationary(problem, binds, q, y, lam)
 
@@ -625,6 +635,11 @@ class Exchange:
         if bound > self.proof[0]:
             self.proof = bound, point.multipliers, point.a
         return best[None]
+
+
+def inset(tol: float) -> float:
+    """The share of each budget that a solve to within tol, bits, keeps free."""
+    return min(INSET * tol, ROUGH)
 
 
 class Point:
@@ -687,7 +702,7 @@ class AtPrices(Exchange):
         """The Point of the optimum on the codebook y, (m, k), remembered if its Lagrangian is least; tol in bits."""
         problem, self.guess = replace(self.problem, codebook=self.source.shaped(y)), None
         problem.check_feasible()
-        dual, _ = solve_dual(problem, None, tol * NATS_PER_BIT, self.held)
+        dual, _ = solve_dual(problem, None, tol * NATS_PER_BIT, self.held, inset(tol))
         point = self.as_best(problem, dual.multipliers, dual.q)
         if self.best is None or point.solution.rate < self.best.solution.rate:
             self.best = point
@@ -788,7 +803,7 @@ class BesideAtPrices(Beside):
         """The optimum on the codewords y, (m, 1), on those used, with what is spent in its rate; tol in bits."""
         problem = self.on(y)
         problem.check_feasible()
-        dual, _ = solve_dual(problem, None, tol * NATS_PER_BIT, self.held)
+        dual, _ = solve_dual(problem, None, tol * NATS_PER_BIT, self.held, inset(tol))
         return self.as_best(problem, dual.multipliers, dual.q).solution
 
     def as_best(self, few: Problem, lam: np.ndarray, q: np.ndarray) -> SimpleNamespace:

@@ -22,6 +22,7 @@ STEPS = 8  # each squares the error: what these do not settle was not near
 SETTLED = 1e-12  # of the gradient: the step from there ends at rounding
 CONDITION = 1e-13  # relative singular values below are those of codewords that may trade mass: no step along them
 GAIN = 0.1  # by which a step that descends changes the damping, and one that does not, inversely
+FORGOTTEN = 0.3  # by which each step lowers the damping that was too little
 FAITHFUL = 0.75  # share of an expected gain, from which the model was right
 FAINT = 1e-10  # mass below which a codeword is dropped
 FAR = 1e-14  # share below which a letter does not see a codeword
@@ -232,6 +233,7 @@ def settle(
     y = descent.to(y)
     order = np.argsort(y[:, 0], kind="stable")
     q, y, damping, fresh = q[order], y[order], 1e-3, True
+    failed = 0.0  # damping that was too little, not long ago
     at, theirs, lack, V = answered(descent, q, y, theirs, tol)
     for _ in range(steps):
         if fresh:
@@ -254,7 +256,10 @@ def settle(
         on, follow, lack_on, V_on = answered(descent, q_on, y_on, follow, tol)
         fresh = on.value <= at.value
         fidelity = (at.value - on.value) / expected
-        damping *= GAIN if fidelity > FAITHFUL else 1.0 if fidelity > 1 - FAITHFUL else 1 / GAIN
+        failed = failed if fresh else damping
+        less = min(1.0, max(GAIN, np.sqrt(failed / damping)))  # half the way back, in logarithms
+        failed *= FORGOTTEN
+        damping *= less if fidelity > FAITHFUL else 1.0 if fidelity > 1 - FAITHFUL else 1 / GAIN
         if not fresh:
             continue
         at, q, y, theirs, lack, V = on, q_on, y_on, follow, lack_on, V_on

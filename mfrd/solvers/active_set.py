@@ -16,7 +16,7 @@ from .certificate import excess_potentials, log_excess_masses
 from .feasibility import interior
 from .interior_point import BOLD, STEADY, Attempt, Iterate, centre, interior_point
 from .outcome import Proposal
-from .saddle import Saddle
+from .saddle import INSET_SHARE, Saddle
 
 log = logging.getLogger("mfrd")
 
@@ -62,15 +62,20 @@ class Newton:
 
 
 def solve_dual(
-    problem: Problem, warm: tuple | None = None, tol: float = MERIT, held: np.ndarray | None = None
+    problem: Problem,
+    warm: tuple | None = None,
+    tol: float = MERIT,
+    held: np.ndarray | None = None,
+    inset: float = INSET_SHARE,
 ) -> tuple[Proposal, tuple]:
     """(the dual point of the optimum, warm) by interior point and active set.
 
     warm: what an earlier call returned for the same problem with other budgets, or None: codewords, their masses and
-    prices; tol: nats; held: prices that stay as they are, as in Saddle.
+    prices; tol: nats; held: prices that stay as they are, and inset: share of a budget that is kept free, as in Saddle.
+    A method that comes from where budgets are exceeded takes many steps for the last digits of a small inset.
     """
     active = first_codewords(problem) if warm is None else warm[0]
-    saddle = Saddle(problem, active, held)
+    saddle = Saddle(problem, active, held, inset)
     alone = sufficient(saddle)
     if alone is not None:
         free = np.zeros(saddle.R)
@@ -89,7 +94,7 @@ def solve_dual(
         inner = max(tol, min(inner, 0.01 * log_c.max()))
         active = np.append(active[alive], new)
         seed = np.append(point.q[alive], np.full(len(new), 1e-3 / max(1, len(new))))
-        saddle = Saddle(problem, active, held)
+        saddle = Saddle(problem, active, held, inset)
         point = solve_on(saddle, Iterate(seed, point.lam), inner)
         steps += point.steps
     alive, masses, lam = polish(saddle, point, tol)
@@ -108,13 +113,16 @@ def polish(saddle: Saddle, point: Iterate, tol: float) -> tuple[np.ndarray, np.n
     The saddle point that `point` holds is given up.
     """
     alive = used(saddle, point)
-    if not alive.all():
-        few = saddle.restricted(alive)
-        better = interior_point(few, Iterate(point.q[alive], point.lam, point.s[alive], point.t), tol, BOLD)
+    few = alive & (point.q > point.s) if tol > MERIT and point.converged(tol) else alive  # others are on their way out
+    for kept in (alive,) if (few == alive).all() else (few, alive):
+        if kept.all() or not kept.any():
+            continue
+        start = Iterate(point.q[kept], point.lam, point.s[kept], point.t)
+        better = interior_point(saddle.restricted(kept), start, tol, BOLD)
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # a letter may see none: c is infinite
-            c = saddle.at(on_codewords(saddle.m, alive, better.q), better.lam, out=point.at).c
+            c = saddle.at(on_codewords(saddle.m, kept, better.q), better.lam, out=point.at).c
         if better.converged(tol) and c.max() <= np.exp(tol):
-            return alive, better.q, better.lam
+            return kept, better.q, better.lam
     return np.ones(saddle.m, bool), point.q, point.lam
 
 

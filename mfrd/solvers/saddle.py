@@ -86,11 +86,14 @@ class Saddle:
     Letters of probability zero are left out. Distortions are excesses over the nearest of the chosen
     codewords, divided by problem.scale; rows on the least they reach are left out, and so are the pairs they forbid.
     held: prices, nats per unit distortion, (R,), of rows whose price stays as it is, while their budgets say nothing;
-    not a number for the others; None where all are free. D: (R,) what is left to the chosen codewords, negative where
-    infeasible. ceiling: nats that the optimum does not exceed.
+    not a number for the others; None where all are free. inset: share of what each budget leaves that is kept free.
+    D: (R,) what is left to the chosen codewords, negative where infeasible. ceiling: nats that the optimum does not
+    exceed.
     """
 
-    def __init__(self, problem: Problem, columns: np.ndarray, held: np.ndarray | None = None) -> None:
+    def __init__(
+        self, problem: Problem, columns: np.ndarray, held: np.ndarray | None = None, inset: float = INSET_SHARE
+    ) -> None:
         w, g, edges = problem.rows.weights, problem.rows.measure, problem.edges
         letters = slice(None) if problem.source.p.min() > 0 else problem.source.p > 0
         self.held = np.full(len(w), np.nan) if held is None else held
@@ -122,7 +125,7 @@ class Saddle:
             costs = problem.exponents(np.nan_to_num(held), columns)[letters]
             self.base = (0.0 if self.base is None else self.base) - costs
         left = (problem.excess_budgets[self.free] - least) / self.unit
-        self.inset = INSET_SHARE * abs(left)
+        self.inset = inset * abs(left)
         self.D = left - self.inset
         self.n, self.m, self.R = len(self.p), e.shape[1], len(self.free)
         self.ceiling = np.log(min(self.n, self.m)) if held is None else np.inf

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import mfrd
 from mfrd.bounds import exchange
 from mfrd.bounds.supremum import CodewordMass, supremum
+from mfrd.solvers import interior_point
 
 QUIET = dict(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
 CORE = abs(mfrd.grid(-8, 8, 100)) < 1
@@ -200,7 +201,7 @@ def test_newton_on_codewords_reaches_in_few_rounds_what_the_exchange_alone_creep
     assert any(y is not None for y in used) and found.stats.iterations <= 3
     monkeypatch.setattr(exchange, "stationary", lambda *args: None)
     crept = mfrd.limit(trimodal_source(), fidelities, tol=1e-10)
-    assert crept.rate == pytest.approx(found.rate, abs=2e-10) and crept.stats.iterations > 2 * found.stats.iterations
+    assert crept.rate == pytest.approx(found.rate, abs=2e-10) and crept.stats.iterations >= 2 * found.stats.iterations
 
 
 def test_a_limit_says_what_it_cost_and_warns_where_its_gap_is_above_tolerance(monkeypatch, caplog):
@@ -437,6 +438,19 @@ def test_a_sweep_is_certified_at_its_points_and_between():
         mfrd.limit_curve(source, mfrd.Fidelity(1.0), "core", D)
     with pytest.raises(ValueError, match="expected several"):
         mfrd.limit_curve(source, mfrd.Fidelity(1.0), "global", 0.5)
+
+
+def test_a_solve_of_a_sweep_takes_few_steps(monkeypatch):
+    """A budget met to within its tolerance is met: its last digits take the interior point as many steps again."""
+    solves, steps = [], []
+    solve_dual, factorise = exchange.solve_dual, interior_point.factorise
+    monkeypatch.setattr(
+        exchange, "solve_dual", lambda *args, **options: solves.append(1) or solve_dual(*args, **options)
+    )
+    monkeypatch.setattr(interior_point, "factorise", lambda *args: steps.append(1) or factorise(*args))
+    curve = mfrd.limit_curve(trimodal_source(), mfrd.Fidelity(1.0), "global", np.geomspace(0.02, 0.04, 4))
+    assert {found.status for found in curve} == {"optimal"}
+    assert len(steps) <= 9 * len(solves)
 
 
 def test_letter_budgets_by_the_hundred_take_seconds():
