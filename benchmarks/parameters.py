@@ -33,6 +33,7 @@ import jupytext
 import matplotlib
 import numpy as np
 
+import mfrd
 from mfrd.report.outputs import ReportError, root, write_atomic
 from mfrd.report.parameters import defaults
 
@@ -41,10 +42,11 @@ FILE = root() / "runs" / "parameters.csv"  # samples that 00_start_here is given
 ANSWERS: list[dict] = []  # that each of the following functions has given
 PURE = {
     "mfrd": "solve rd_curve refine lloyd_max limit limit_curve ecsq ecsq_hull ecvq trellis measure mixture anneal "
-    "finite_blocklength uniform_quantiser blahut_arimoto",
+    "finite_blocklength uniform_quantiser blahut_arimoto shannon_bound estimate compress decompress",
     "mfrd.bounds.proof": "prove",
     "mfrd.coding.transform": "tune encode",
     "mfrd.coding.water_filling": "parallel_bound",
+    "sleepecg": "detect_heartbeats",
 }
 BASE = {  # in place of the published values, where they are not what is varied: quick sweeps
     "01_validation": {"solver": "newton"},
@@ -289,11 +291,15 @@ def key_of(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return type(value).__name__, repr(value)
     if isinstance(value, (np.ndarray, np.generic)) and value.dtype != object:
-        return "array", value.dtype.str, value.shape, value.tobytes()
+        return "array", value.dtype.str, value.shape, hashlib.sha256(value.tobytes()).digest()
     if isinstance(value, (list, tuple)):
         return type(value).__name__, *map(key_of, value)
     if isinstance(value, dict):
         return "dict", *((key_of(k), key_of(v)) for k, v in value.items())
+    if isinstance(value, mfrd.Encoder):
+        return "Encoder", *map(key_of, (value.source, value.codebook, value.Q, value.fidelities))
+    if type(value).__name__ == "arb":  # of a density
+        return "arb", str(value.mid().man_exp()), str(value.rad().man_exp())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return type(value).__name__, *(key_of(getattr(value, f.name)) for f in dataclasses.fields(value))
     if callable(value) and getattr(value, "__module__", "").startswith("mfrd.") and "<" not in value.__qualname__:

@@ -144,7 +144,11 @@ def test_answers_are_kept_by_value(driver):
         2,
         3,
     ]
-    assert again(source(0.5), 1, tol=1e-5) == 4 and again(lambda: 0) != again(lambda: 0)
+    encoder = lambda share: mfrd.Encoder(source(0.5), [0.0, 1.0], [[1.0, 0.0], [share, 1 - share]])
+    density = lambda std: mfrd.Density.normal(std=std)
+    assert [again(encoder(share)) for share in (0.5, 0.5, 0.25)] == [4, 4, 5]
+    assert [again(density(std)) for std in (1.0, 1.0, 1 + 1e-15)] == [6, 6, 7]
+    assert again(source(0.5), 1, tol=1e-5) == 8 and again(lambda: 0) != again(lambda: 0)
 
 
 @pytest.mark.parametrize("notebook", SAMPLE)
