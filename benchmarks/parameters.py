@@ -387,8 +387,7 @@ def main(wanted: list[str]) -> int:
     matplotlib.use("Agg")
     keep_answers()
     write_samples()
-    record = root() / "results" / "parameters.json"
-    table = json.loads(record.read_text()) if record.is_file() else {}
+    record, died = root() / "results" / "parameters.json", False
     print(f"{'':24s} {'runs':>5s} {'ended well':>10s} {'refused':>8s} {'died':>5s} {'CPU s':>7s}")
     for path in sorted((root() / "notebooks").glob("*.py")):
         if path.stem not in OTHER or not any(path.stem.startswith(name) for name in wanted or [""]):
@@ -407,9 +406,11 @@ def main(wanted: list[str]) -> int:
         told = " ".join(f"{count[word]:>{width}d}" for word, width in (("ended well", 10), ("refused", 8), ("died", 5)))
         print(f"{path.stem:24s} {len(runs):5d} {told} {seconds:7.0f}", flush=True)
         kept = [{"given": r["given"], "said": r["said"]} for r in runs if r["outcome"] != "ended well"]
+        table = json.loads(record.read_text()) if record.is_file() else {}  # with what others have written by now
         table[path.stem] = {"runs": len(runs), **count, "not_ended_well": kept}
         write_atomic(record, (json.dumps(table, indent=1, ensure_ascii=False) + "\n").encode())
-    return int(any(row["died"] for row in table.values()))
+        died = died or count["died"] > 0
+    return int(died)
 
 
 if __name__ == "__main__":
