@@ -340,18 +340,20 @@ def keep_answers() -> None:
             setattr(home, name, kept(getattr(home, name)))
 
 
-def settings(notebook: str, known: dict) -> Iterator[dict]:
-    """What each run of a notebook sets, {name: value}; known: its published parameters."""
+def settings(notebook: str, known: dict, refused: list[dict]) -> Iterator[dict]:
+    """What each run of a notebook sets, {name: value}; known: its published parameters.
+
+    A value that was refused where it alone was varied, in `refused` when combinations are drawn, is in none of them.
+    """
     other = OTHER[notebook]
     base = BASE.get(notebook, {})
     for name, values in other.items():
         yield from ({**base, name: value} for value in values)
     draw = random.Random(SEED)
     for _ in range(COMBINATIONS):
-        yield {
-            **base,
-            **{name: draw.choice([known[name], *values]) for name, values in other.items() if name not in base},
-        }
+        free = {name: [known[name], *values] for name, values in other.items() if name not in base}
+        sensible = {name: [v for v in values if {**base, name: v} not in refused] for name, values in free.items()}
+        yield {**base, **{name: draw.choice(values) for name, values in sensible.items()}}
 
 
 def run(path: Path, given: dict, folder: str) -> dict:
@@ -392,13 +394,15 @@ def main(wanted: list[str]) -> int:
     for path in sorted((root() / "notebooks").glob("*.py")):
         if path.stem not in OTHER or not any(path.stem.startswith(name) for name in wanted or [""]):
             continue
-        known, runs = defaults(path), []
+        known, runs, refused = defaults(path), [], []
         for answers in ANSWERS:
             answers.clear()
         assert OTHER[path.stem].keys() == known.keys(), set(OTHER[path.stem]) ^ set(known)
         with tempfile.TemporaryDirectory() as folder:
-            for given in settings(path.stem, known):
+            for given in settings(path.stem, known, refused):
                 runs.append({"given": given, **run(path, given, folder)})
+                if runs[-1]["outcome"] == "refused":
+                    refused.append(given)
                 if runs[-1]["outcome"] == "died":
                     print(f"  died with {given}: {runs[-1]['said']}", flush=True)
         count = {word: sum(r["outcome"] == word for r in runs) for word in ("ended well", "refused", "died")}

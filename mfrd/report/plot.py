@@ -90,7 +90,22 @@ def lines(
         label_ends(ax, direct)
     elif any(entry[3] for entry in series):
         ax.legend()
+        make_room(ax)
     return ax
+
+
+def make_room(ax: Axes) -> None:
+    """Raise the top of a panel until its legend, in its best place, covers none of the lines."""
+    if ax.get_subplotspec() is not None:
+        ax.figure.draw_without_rendering()  # the layout, of which the legend is a share
+    renderer, scale = ax.figure.canvas.get_renderer(), ax.yaxis.get_transform()
+    for _ in range(10):
+        box = ax.get_legend().get_window_extent(renderer)
+        paths = (line.get_transform().transform_path(line.get_path()) for line in ax.lines)
+        if not any(path.intersects_bbox(box, filled=False) for path in paths):
+            break
+        low, high = scale.transform(ax.get_ylim())
+        ax.set_ylim(top=scale.inverted().transform(high + 0.06 * (high - low)))
 
 
 def label_ends(ax: Axes, side: str) -> None:

@@ -130,8 +130,14 @@ def test_the_driver_varies_every_parameter_of_every_notebook(driver):
         known, other = parameters.defaults(path), driver.OTHER[path.stem]
         assert other.keys() == known.keys() and all(len(values) >= 2 for values in other.values()), path.stem
         assert [n for n in other for v in other[n] if parameters.same(v, known[n]) and n != "solver"] == [], path.stem
-        runs = list(driver.settings(path.stem, known))
+        runs = list(driver.settings(path.stem, known, []))
         assert len(runs) == 10 + sum(map(len, other.values())), path.stem
+
+
+def test_combinations_hold_no_value_that_was_refused_alone(driver):
+    known = parameters.defaults(ROOT / "notebooks" / "11_exercises.py")
+    shares = lambda refused: {given["share"] for given in list(driver.settings("11_exercises", known, refused))[-10:]}
+    assert shares([]) == {0.1, known["share"], 0.5} and shares([{"share": 0.1}]) == {known["share"], 0.5}
 
 
 def test_answers_are_kept_by_value(driver):

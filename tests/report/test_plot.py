@@ -212,6 +212,19 @@ def test_labels_stand_at_the_ends_of_their_lines_and_apart(ax):
     assert height["also"] - height["up"] >= 9.4 and height["up"] > height["down"]
 
 
+@pytest.mark.parametrize("log", ["", "y"])
+def test_a_legend_covers_no_line(ax, log):
+    scaled = lambda y: 10.0 ** np.array(y) if log else np.array(y)
+    up, down, between = [1.0, 9.0, 9.1, 9.2, 9.0, 1.0], [9.0, 1.0, 1.1, 1.0, 1.2, 9.1], [5.0] * 6
+    rows = zip((up, down, between), ("core", "convex", "bound"), ("up", "down", "between"))
+    plot.lines(ax, [(np.arange(6.0), scaled(y), kind, label) for y, kind, label in rows], "", "", log=log)
+    ax.figure.canvas.draw()
+    box = ax.get_legend().get_window_extent()
+    paths = [ax.transData.transform_path(line.get_path()) for line in ax.lines]
+    assert not any(path.intersects_bbox(box, filled=False) for path in paths)
+    assert ax.get_ylim()[0] < scaled(1.0) and scaled(9.2) < ax.get_ylim()[1] < scaled(15.0)  # no more room than that
+
+
 def test_a_level_has_its_name_at_the_right(ax):
     plot.level(ax, 0.5, "R")
     assert list(ax.lines[0].get_ydata()) == [0.5, 0.5] and [text.get_text() for text in ax.texts] == ["R"]
