@@ -77,7 +77,7 @@ for D_ in D_laplace:
     absolute = mfrd.limit(laplace, mfrd.Fidelity(D_, distortion=mfrd.absolute_error), tol=max(tolerance, 1e-6))
     known.append(("Laplace, absolute error", D_, absolute, max(np.log2(1 / D_), 0)))
 for name, D_, found, bits in known:
-    print(f"{name:24s} D = {D_:4.2f}: {found.lower_bound:.7f} <= {bits:.7f} <= {found.rate:.7f}   {len(found.codebook):4d} codewords")
+    print(f"{name:24s} D = {D_:<5g}: {found.lower_bound:.7f} <= {bits:.7f} <= {found.rate:.7f}   {len(found.codebook):4d} codewords")
 
 # %% [markdown]
 # The best codebook for a normal law is the whole line: at $D$ its output law is normal, of variance $\sigma^2 - D$. What is written down here is a finite codebook within a millionth of a bit of it.
@@ -94,7 +94,7 @@ curves = {name: mfrd.limit_curve(law, mfrd.Fidelity(1.0), "global", law.variance
 shannon = {name: np.array([mfrd.shannon_bound(law, law.variance * share) for share in relative]) for name, law in families.items()}
 excess = {name: curve.rates - shannon[name] for name, curve in curves.items()}
 for name, curve in curves.items():
-    print(f"{name:12s} D = {relative[0]:.2f} of the variance: {curve.lower_bounds[0]:.6f} to {curve.rates[0]:.6f} bits on {len(curve[0].codebook):3d} codewords, "
+    print(f"{name:12s} D = {relative[0]:g} of the variance: {curve.lower_bounds[0]:.6f} to {curve.rates[0]:.6f} bits on {len(curve[0].codebook):3d} codewords, "
           f"above Shannon's bound by {excess[name][0]:.6f}")
 
 # %%
@@ -175,7 +175,8 @@ plot.lines(left, [*((budgets, middles[cause], kind, cause) for kind, cause in zi
                   (budgets, middles["all together"], "bound", "all together")],
            "distortion $D$", "bits added to the rate", "Figure 2 of the report, step by step", log="x")
 left.axhline(0, color="0.6", linewidth=0.6, zorder=0)
-plot.lines(right, [(letters, np.abs(bits), "core", way, {"linestyle": dash}) for dash, (way, bits) in zip(("-", "--", ":"), moved.items())],
+plot.lines(right, [(letters, np.abs(bits), "core", way, {"linestyle": dash, "marker": mark})
+                   for (dash, mark), (way, bits) in zip((("-", "o"), ("--", "s"), (":", "D")), moved.items())],
            "letters", "bits from the truncated density", f"What sampling does, $D = {D_example}$", log="xy")
 path = outputs.save_figure(figure, "sources_figure2")
 
@@ -220,7 +221,8 @@ print(f"without the core's budget, 100 points as in the report: {hundred:+.6f} b
 figure, (left, centre, right) = plot.panels(3, height=2.6, width_ratios=[1, 1, 1.25])
 plot.density_1d(left, limits[f"two modes, {pairs[0][0]:g} and {pairs[0][1]:g}"], (-4.6, 5.0), title=f"Two modes, $D = {pairs[0][0]}$, $D′ = {pairs[0][1]}$")
 plot.density_1d(centre, limits["three modes, core"], (-8, 8), title=f"Three modes, $D = {D}$, $D′ = {D_core}$")
-plot.lines(right, [(sizes, np.abs(moved_by), "core", way, {"linestyle": dash}) for dash, (way, (sizes, moved_by)) in zip(("-", "-.", "--"), bits.items())],
+plot.lines(right, [(sizes, np.abs(moved_by), "core", way, {"linestyle": dash, "marker": mark})
+                   for (dash, mark), (way, (sizes, moved_by)) in zip((("-", "o"), ("-.", "s"), ("--", "D")), bits.items())],
            "letters", "bits from the density", "Letters for three modes", log="xy")
 path = outputs.save_figure(figure, "sources_mixture")
 
@@ -284,7 +286,7 @@ bend = lambda z: np.column_stack([3 * z[:, 0], z[:, 1] / 2 - 0.9 * z[:, 0] ** 2]
 banana = bend(np.random.default_rng(seed).standard_normal((n_banana, 2)))
 plane = {D_: mfrd.estimate(banana, mfrd.Fidelity(D_)) for D_ in D_banana}
 for D_, found in plane.items():
-    print(f"D = {D_:4.2f}: Shannon's bound {np.log2(3 / D_):.4f}, from {n_banana} samples at least {found.lower_bound:.4f}, plug-in {found.rate:.4f} bits")
+    print(f"D = {D_:<4g}: Shannon's bound {max(np.log2(3 / D_), 0):.4f}, from {n_banana} samples at least {found.lower_bound:.4f}, plug-in {found.rate:.4f} bits")
 
 # %% [markdown]
 # At the smaller budget the bound from samples, which knows neither the law nor its shape, comes near Shannon's, which needs the density. At the larger one it lies far above: there Shannon's bound says little, since it charges
