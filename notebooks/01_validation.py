@@ -56,7 +56,7 @@ nearness: list[float] = [1e-1, 1e-2, 1e-3, 1e-4, 1e-6]  # shares of the second e
 import numpy as np
 
 import mfrd
-from mfrd.report import outputs, parameters, plot, sources
+from mfrd.report import outputs, parameters, plot, records, sources, tables
 
 changed = parameters.changed("01_validation", globals())
 plot.use_style()
@@ -69,16 +69,19 @@ print("backends, in the order they are tried:", *mfrd.backends(solver))
 # program serves the whole sweep of budgets.
 
 # %%
-gaussian = sources.gaussian(n_letters)  # mfrd.bumps(mfrd.grid(-3, 3, n_letters), weights=[1], means=[0], stds=[1])
+gaussian = sources.gaussian(n_letters)  # p(x) ~ exp(-x^2 / 2) on mfrd.grid(-3, 3, n_letters)
 codebook = mfrd.grid(-3, 3, n_codewords)
 problem = mfrd.Problem(gaussian, codebook, [mfrd.Fidelity(D_example)])
 variance = gaussian.covariance.item()
+print(f"variance {variance:.4f}, least reachable distortion {problem.least('global'):.4f}")
+
+# %%
 budgets = np.linspace(*D_range, n_budgets)
 curve = mfrd.rd_curve(problem, "global", budgets, solver=solver)
-print(f"variance {variance:.4f}, least reachable distortion {problem.least('global'):.4f}")
 reached = np.array([s.status == "optimal" for s in curve])
-print(f"{reached.sum()} of {len(curve)} budgets can be met; every certified gap of theirs below 1e-6 bits: "
-      f"{all(s.gap < 1e-6 for s, met in zip(curve, reached) if met)}")
+certified = all(s.gap < 1e-6 for s, met in zip(curve, reached) if met)
+print(f"{reached.sum()} of {len(curve)} budgets can be met; "
+      f"every certified gap of theirs below 1e-6 bits: {certified}")
 
 # %% [markdown]
 # The closed form for a continuous Gaussian of the same variance is $\tfrac12 \log_2(\sigma^2 / D)$ for $D < \sigma^2$.
@@ -86,31 +89,42 @@ print(f"{reached.sum()} of {len(curve)} budgets can be met; every certified gap 
 # density, so the deviation may have either sign.
 
 # %%
+def ideal(D):
+    return np.maximum(0.5 * np.log2(variance / np.asarray(D)), 0)
+
+
 rates = np.array([s.rate for s in curve])
-closed_form = np.maximum(0.5 * np.log2(variance / budgets), 0)
-deviation = rates - closed_form
+deviation = rates - ideal(budgets)
+
+# %%
 figure, (left, middle, right) = plot.panels(3)
 plot.source_1d(left, gaussian, "Source")
 plot.rug(left, codebook, "convex", "codewords", 0.02)
 plot.lines(middle, [(budgets, rates, "convex", f"convex, $m = {n_codewords}$"),
-                    (budgets, closed_form, "closed form", r"$\frac{1}{2}\,\log_2(\sigma^2/D)$")],
+                    (budgets, ideal(budgets), "closed form", r"$\frac{1}{2}\,\log_2(\sigma^2/D)$")],
            "distortion $D$", "rate (bits)", "Rate")
-plot.lines(right, [(budgets, deviation, "convex", "")], "distortion $D$", "convex $-$ closed form (bits)", "Deviation")
+plot.lines(right, [(budgets, deviation, "convex", "")],
+           "distortion $D$", "convex $-$ closed form (bits)", "Deviation")
 path = outputs.save_figure(figure, "fig02_gaussian_1d")
 
 # %% [markdown]
-# **Figure 2.** *Left:* the source and its codebook. *Middle:* certified rates against the closed form. *Right:* their
+# **Figure 2a**, as figure 2 of the report. *Left:* the source and its codebook. *Middle:* certified rates against the closed form. *Right:* their
 # difference. It is largest at $D \approx \sigma^2$, inside the range: a grid of eight has no codeword at the mean, which is what a rate of
 # zero needs at that distortion. It is smaller at the lowest budget, where eight points are too coarse; in between it is slightly
 # below zero, which no codebook can do to a Gaussian density and is the source's; from $D \approx 1.2$ on both rates are zero.
 
 # %%
-ideal = lambda D: np.maximum(0.5 * np.log2(variance / np.asarray(D)), 0)
-small, mid = deviation[reached][0], mfrd.solve(problem.with_budget("global", D_mid), solver).rate - ideal(D_mid)
+smallest = deviation[reached][0]
+at_mid = mfrd.solve(problem.with_budget("global", D_mid), solver)
+mid = at_mid.rate - ideal(D_mid)
 beyond = (budgets > D_mid) & reached
-print(f"deviation at D = {budgets[reached][0]:.2f}: {small:+.4f} bits; at D = {D_mid:.2f}: {mid:+.4f} bits; least {deviation[reached].min():+.4f}")
-print(f"largest beyond D = {D_mid:g}: {deviation[beyond].max():+.4f} bits, at D = {budgets[beyond][deviation[beyond].argmax()]:.2f}")
-print(f"distortion of rate zero: {(gaussian.p @ problem.distortion(0)).min():.4f}, variance {variance:.4f}")
+worst = budgets[beyond][deviation[beyond].argmax()]
+
+# %%
+print(f"deviation at D = {budgets[reached][0]:.2f}: {smallest:+.4f} bits; "
+      f"at D = {D_mid:.2f}: {mid:+.4f} bits; least {deviation[reached].min():+.4f}")
+print(f"largest beyond D = {D_mid:g}: {deviation[beyond].max():+.4f} bits, at D = {worst:.2f}")
+print(f"distortion of rate zero: {problem.scale[0]:.4f}, variance {variance:.4f}")
 
 # %% [markdown]
 # ## The rate is convex in the encoder, and concave in the source
@@ -125,18 +139,14 @@ print(f"distortion of rate zero: {(gaussian.p @ problem.distortion(0)).min():.4f
 # We draw random encoders and sources and take the largest excess of all pairs.
 
 # %%
-random = np.random.default_rng(seed)
-
-
-def random_encoder():
-    return random.dirichlet(0.3 * np.ones(n_codewords), n_letters)  # (n, m), rows sum to one
-
-
 def rate(p, Q):
     return mfrd.Encoder(mfrd.Source(gaussian.points, p), codebook, Q).rate
 
 
-pairs = [(random_encoder(), random_encoder(), random.dirichlet(np.ones(n_letters))) for _ in range(n_pairs)]
+random = np.random.default_rng(seed)
+rows = 0.3 * np.ones(n_codewords)  # of the Dirichlet law from which each row of an encoder is drawn
+pairs = [(random.dirichlet(rows, n_letters), random.dirichlet(rows, n_letters),
+          random.dirichlet(np.ones(n_letters))) for _ in range(n_pairs)]  # Q, Q' and p'
 
 # %% [markdown]
 # Two random encoders are far apart, and there the excess is far below zero. A test that could fail needs pairs for which it is nearly zero:
@@ -150,16 +160,12 @@ def excess_in_Q(Q, Q_):
 def excess_in_p(Q, p_):
     return rate((gaussian.p + p_) / 2, Q) - (rate(gaussian.p, Q) + rate(p_, Q)) / 2
 
-
-largest = {t: max(excess_in_Q(Q, (1 - t) * Q + t * Q_) for Q, Q_, _ in pairs) for t in (1.0, *nearness)}
-in_Q, in_p = max(largest.values()), max(excess_in_p(Q, p_) for Q, _, p_ in pairs)
-print(f"largest excess of {n_pairs} pairs each: in p {in_p:+.4f} bits;")
-print("in Q, by t:", *[f"{t:g}: {value:+.1e}" for t, value in largest.items()])
-
 # %%
-two_digits = lambda value: float(f"{value:.2g}")  # of a difference that nearly cancels
-convexity = {"pairs": n_pairs * len(largest), "pairs_in_p": n_pairs, "largest_excess_in_p_bits": in_p, "shares": list(largest),
-             "largest_excess_in_Q_bits": two_digits(in_Q), "in_Q_by_share_bits": [two_digits(value) for value in largest.values()]}
+in_Q = {t: max(excess_in_Q(Q, (1 - t) * Q + t * Q_) for Q, Q_, _ in pairs)
+        for t in (1.0, *nearness)}
+in_p = max(excess_in_p(Q, p_) for Q, _, p_ in pairs)
+print(f"largest excess of {n_pairs} pairs each: in p {in_p:+.4f} bits;")
+print("in Q, by t:", *[f"{t:g}: {value:+.1e}" for t, value in in_Q.items()])
 
 # %% [markdown]
 # ## Where few codewords fail
@@ -169,21 +175,28 @@ convexity = {"pairs": n_pairs * len(largest), "pairs_in_p": n_pairs, "largest_ex
 # Larger codebooks follow it further; what remains is the difference between fifty letters and a density.
 
 # %%
-sizes = {m: mfrd.Problem(gaussian, mfrd.grid(-3, 3, m), [mfrd.Fidelity(D_example)]) for m in codebook_sizes}
 low = np.geomspace(0.02, 0.8, 20)
-curves = {m: mfrd.rd_curve(sizes[m], "global", low, solver=solver) for m in sizes}
-deviations = {m: np.array([s.rate for s in curves[m]]) - 0.5 * np.log2(variance / low) for m in sizes}
-figure, (ax,) = plot.panels(1, width=0.34 * plot.PAGE)
-plot.lines(ax, [(low, deviations[m], f"shade {k}", f"$m = {m}$") for k, m in enumerate(sizes)],
+by_size = {m: mfrd.Problem(gaussian, mfrd.grid(-3, 3, m), [mfrd.Fidelity(D_example)])
+           for m in codebook_sizes}
+curves = {m: mfrd.rd_curve(sized, "global", low, solver=solver) for m, sized in by_size.items()}
+formula = 0.5 * np.log2(variance / low)
+deviations = {m: np.array([s.rate for s in curves[m]]) - formula for m in by_size}
+
+# %%
+figure, (ax,) = plot.panels(1, width=0.34 * plot.PAGE, height=2.4)
+plot.lines(ax, [(low, deviations[m], f"shade {k}", f"$m = {m}$") for k, m in enumerate(by_size)],
            "distortion $D$", "convex $-$ closed form (bits)", "Deviation by codebook size", log="x")
 path = outputs.save_figure(figure, "fig02_codebook_size")
-print(f"{n_codewords} codewords carry at most {np.log2(n_codewords):.2f} bits; the closed form at D = {low[0]:g} is {ideal(low[0]):.2f}")
-for m in sizes:
-    refused = sum(s.status == "infeasible" for s in curves[m])
-    print(f"m = {m:2d}: least reachable distortion {sizes[m].least('global'):.5f}, {refused} of {len(low)} budgets infeasible")
+
+# %%
+print(f"{n_codewords} codewords carry at most {np.log2(n_codewords):.2f} bits; "
+      f"the closed form at D = {low[0]:g} is {ideal(low[0]):.2f}")
+refused = {m: sum(s.status == "infeasible" for s in curves[m]) for m in by_size}
+tables.show({m: {"least reachable D": by_size[m].least("global"),
+                 f"infeasible of {len(low)}": refused[m]} for m in by_size}, ".5f", "m")
 
 # %% [markdown]
-# **Figure 2, continued.** Deviation from the closed form by codebook size. A curve starts where its codebook begins to
+# **Figure 2b.** Deviation from the closed form by codebook size. A curve starts where its codebook begins to
 # reach the budget; budgets below are marked infeasible, not dropped.
 #
 # ## The same number twice
@@ -201,16 +214,17 @@ def witness(problem, tol):
         return witness(problem, 100 * tol)
 
 
-# %% tags=["nbval-ignore-output"]
 solved = mfrd.solve(problem, solver)
 blahut = witness(problem, tol=1e-9)
-nats = lambda e: np.log(2) * np.array([e.rate, e.output_entropy, e.conditional_entropy])
-names = ["I_nats", "H_Y_nats", "H_Y_given_X_nats"]
-printed = dict(zip(names, [0.2438043295518, 1.085566783851, 0.8417624542993]))  # by the report's code
-comparable = not {"n_letters", "n_codewords", "D_example"} & set(changed)
-for name, ours, check in zip(names, nats(solved.encoder), nats(blahut.encoder)):
-    theirs = f"   report's code {printed[name]:.7f} (off by {printed[name] - check:+.1e})" if comparable else ""
-    print(f"{name:17s} {solved.solver} {ours:.7f}   Blahut-Arimoto {check:.7f}{theirs}")
+
+# %% tags=["nbval-ignore-output"]
+ours, check = records.nats(solved), records.nats(blahut)
+table = {name: {solved.solver: ours[name], "Blahut-Arimoto": check[name]} for name in ours}
+if not {"n_letters", "n_codewords", "D_example"} & set(changed):
+    printed = 0.2438043295518, 1.085566783851, 0.8417624542993  # by the report's code
+    for row, value in zip(table.values(), printed):
+        row |= {"report's code": value, "off by": f"{value - row['Blahut-Arimoto']:+.1e}"}
+tables.show(table, ".7f")
 
 # %% [markdown]
 # ## A Gaussian in the plane
@@ -220,35 +234,49 @@ for name, ours, check in zip(names, nats(solved.encoder), nats(blahut.encoder)):
 
 # %%
 plane = sources.gaussian(n_side, dimension=2)
-problem_2d = mfrd.Problem(plane, mfrd.grid(-3, 3, n_side_codebook, 2), [mfrd.Fidelity(D_range_2d[1])])
+square, square_odd = (mfrd.grid(-3, 3, side, 2) for side in (n_side_codebook, n_side_odd))
+problem_2d = mfrd.Problem(plane, square, [mfrd.Fidelity(D_range_2d[1])])
 budgets_2d = np.linspace(*D_range_2d, n_budgets_2d)
 curve_2d = mfrd.rd_curve(problem_2d, "global", budgets_2d, solver=solver)
 met_2d = [(D, s) for D, s in zip(budgets_2d, curve_2d) if s.status == "optimal"]
-D_shown, shown = next((pair for pair in met_2d if pair[0] >= budgets_2d[n_budgets_2d // 3]), met_2d[-1])
-figure, (left, right) = plot.panels(2, width=0.63 * plot.PAGE, height=2.4)
-plot.source_2d(left, plane, "Source")
-plot.codebook_2d(right, shown.encoder, "convex", "", f"Optimal masses, $D = {D_shown:.2f}$")
+
+# %%
+total = np.trace(plane.covariance)
+fine = np.linspace(0.08 * D_range_2d[1], D_range_2d[1], 200)
+odd = mfrd.Problem(plane, square_odd, [mfrd.Fidelity(D_range_2d[1])])
+curve_odd = mfrd.rd_curve(odd, "global", budgets_odd, solver=solver)
+rates_2d, rates_odd = (np.array([s.rate for s in sweep]) for sweep in (curve_2d, curve_odd))
+
+# %%
+from_third = [pair for pair in met_2d if pair[0] >= budgets_2d[n_budgets_2d // 3]]
+D_shown, shown = (from_third or met_2d[-1:])[0]
+nearest = abs(np.array(budgets_odd) - D_shown).argmin()
+pair = ((D_shown, shown), (budgets_odd[nearest], curve_odd[nearest]))
+
+# %%
+figure, axes = plot.panels(2, width=0.63 * plot.PAGE, height=2.5, sharey=True)
+for ax, side, (D_, s) in zip(axes, (n_side_codebook, n_side_odd), pair):
+    name = f"${side} \\times {side}$, $D = {D_:.2f}$"
+    plot.codebook_2d(ax, s.encoder, "convex", "", name)
+axes[1].set_ylabel("")
 path = outputs.save_figure(figure, "fig08_gaussian_2d")
 
 # %% [markdown]
-# **Figure 8.** *Left:* the source. *Right:* the codewords that the optimal encoder uses, each mark with area in proportion to its
-# mass; the others get none.
+# **Figure 8.** The source, shaded, and the codewords that the optimal encoder uses, each mark with area in proportion to its
+# mass; the others get none. *Left:* the four by four grid of the report. *Right:* a finer grid, which has a codeword at the mean, at about the same budget.
 
 # %%
-fine = np.linspace(0.08 * D_range_2d[1], D_range_2d[1], 200)
-total = np.trace(plane.covariance)
-closed_2d = np.maximum(np.log2(total / fine), 0)
-odd = mfrd.Problem(plane, mfrd.grid(-3, 3, n_side_odd, 2), [mfrd.Fidelity(D_range_2d[1])])
-curve_odd = mfrd.rd_curve(odd, "global", budgets_odd, solver=solver)
-rates_2d = np.array([s.rate for s in curve_2d])
+closed = np.maximum(np.log2(total / fine), 0)
+few, more = (f"convex, ${side} \\times {side}$" for side in (n_side_codebook, n_side_odd))
 figure, (ax,) = plot.panels(1, width=0.34 * plot.PAGE, height=2.4)
-plot.lines(ax, [(budgets_2d, rates_2d, "convex", f"convex, ${n_side_codebook} \\times {n_side_codebook}$"),
-                (budgets_odd, [s.rate for s in curve_odd], "shade 1", f"convex, ${n_side_odd} \\times {n_side_odd}$"),
-                (fine, closed_2d, "closed form", r"$\log_2(2\sigma^2/D)$")],
+plot.lines(ax, [(budgets_2d, rates_2d, "convex", few), (budgets_odd, rates_odd, "shade 1", more),
+                (fine, closed, "closed form", r"$\log_2(2\sigma^2/D)$")],
            "distortion $D$", "rate (bits)", "Rate")
 path = outputs.save_figure(figure, "fig09_gaussian_2d_curve")
-print("infeasible budgets:", *[f"{D:.3f}" for D, s in zip(budgets_2d, curve_2d) if s.status == "infeasible"],
-      f"(least reachable {problem_2d.least('global'):.3f})")
+
+# %%
+infeasible = [f"{D:.3f}" for D, s in zip(budgets_2d, curve_2d) if s.status == "infeasible"]
+print("infeasible budgets:", *infeasible, f"(least reachable {problem_2d.least('global'):.3f})")
 
 # %% [markdown]
 # **Figure 9.** The rate–distortion curve in the plane, with the closed form for two independent components,
@@ -259,10 +287,11 @@ print("infeasible budgets:", *[f"{D:.3f}" for D, s in zip(budgets_2d, curve_2d) 
 
 # %%
 feasible = np.isfinite(rates_2d)
-slopes = np.diff(rates_2d[feasible]) / np.diff(budgets_2d[feasible])
 spacing_2d, largest_gap_2d = budgets_2d[1] - budgets_2d[0], max(s.gap for _, s in met_2d)
+slopes = np.diff(rates_2d[feasible]) / np.diff(budgets_2d[feasible])
 convex_2d = bool((np.diff(slopes) >= -2 * largest_gap_2d / spacing_2d - 1e-9).all())
-print("slopes (bits per unit):", np.round(slopes, 4), "never decreasing beyond what the gaps allow:", convex_2d)
+print("slopes (bits per unit):", np.round(slopes, 4))
+print("never decreasing beyond what the gaps allow:", convex_2d)
 
 # %% [markdown]
 # ## A trimodal source
@@ -279,9 +308,12 @@ print("slopes (bits per unit):", np.round(slopes, 4), "never decreasing beyond w
 
 # %%
 trimodal = sources.wide(n_letters_trimodal)
-problem_3 = mfrd.Problem(trimodal, mfrd.grid(-3, 3, n_codewords_trimodal), [mfrd.Fidelity(D_example)])
+even = mfrd.grid(-3, 3, n_codewords_trimodal)
+problem_3 = mfrd.Problem(trimodal, even, [mfrd.Fidelity(D_example)])
 budgets_3 = np.linspace(*D_range, n_budgets_trimodal)
 curve_3 = mfrd.rd_curve(problem_3, "global", budgets_3, solver=solver)
+
+# %%
 seventh = [i for i in range(0, n_budgets_trimodal, 7) if curve_3[i].status == "optimal"]
 witnesses = budgets_3[seventh]
 check_3 = [witness(problem_3.with_budget("global", D), tol=1e-5) for D in witnesses]
@@ -289,25 +321,31 @@ check_3 = [witness(problem_3.with_budget("global", D), tol=1e-5) for D in witnes
 # %%
 spacing = 6 / (n_letters_trimodal - 1)
 entropy = -(trimodal.p @ np.log2(trimodal.p / spacing))  # h of the staircase, bits
-shannon = np.maximum(entropy - 0.5 * np.log2(2 * np.pi * np.e * (budgets_3 + spacing**2 / 12)), 0)
-figure, (left, right) = plot.panels(2, width=0.63 * plot.PAGE)
+widened = budgets_3 + spacing**2 / 12
+shannon = np.maximum(entropy - 0.5 * np.log2(2 * np.pi * np.e * widened), 0)
+
+# %%
+figure, (left, right) = plot.panels(2, width=0.63 * plot.PAGE, height=2.4)
 plot.source_1d(left, trimodal, "Source")
-plot.lines(right, [(budgets_3, [s.rate for s in curve_3], "convex", f"convex, $m = {n_codewords_trimodal}$"),
-                   (witnesses, [s.rate for s in check_3], "blahut", "Blahut–Arimoto"),
-                   (budgets_3, shannon, "bound", "Shannon lower bound")],
+open_circles = {"marker": "o", "markerfacecolor": "none", "markersize": 5}
+name = f"convex, $m = {n_codewords_trimodal}$"
+plot.lines(right, [(budgets_3, [s.rate for s in curve_3], "convex", name),
+                   (witnesses, [s.rate for s in check_3], "blahut", "Blahut–Arimoto", open_circles),
+                   (budgets_3, shannon, "closed form", "Shannon's bound")],
            "distortion $D$", "rate (bits)", "Rate")
 path = outputs.save_figure(figure, "fig02_trimodal_core")
 
 # %% [markdown]
-# **Figure 2, third part.** The trimodal source, its certified curve, and Blahut–Arimoto at every seventh budget. Shannon's
+# **Figure 2c.** The trimodal source, its certified curve, and Blahut–Arimoto at every seventh budget. Shannon's
 # lower bound is not tight for a source with three modes; the figure does not say how much of the distance to it a
 # better codebook would win. Notebook 05 answers that for other sources.
 
 # %%
 apart = np.array([abs(curve_3[i].rate - s.rate) for i, s in zip(seventh, check_3)])
-allowed = np.array([curve_3[i].gap + s.gap for i, s in zip(seventh, check_3)]) + 1e-12  # both lie above the least rate
+allowed = np.array([curve_3[i].gap + s.gap for i, s in zip(seventh, check_3)]) + 1e-12
 print(f"the error adds {spacing**2 / 12:.1e} to budgets from {budgets_3[0]:g} on")
-print(f"the two agree within their gaps at all {len(check_3)} budgets: {bool((apart <= allowed).all())}")
+within = bool((apart <= allowed).all())
+print(f"the two agree within their gaps at all {len(check_3)} budgets: {within}")
 
 # %% [markdown]
 # ## What this shows
@@ -316,29 +354,17 @@ print(f"the two agree within their gaps at all {len(check_3)} budgets: {bool((ap
 # remains is not the solver's. What lies below the closed form is the source's; what lies above it shrinks as the codebook grows.
 
 # %%
-sweep = lambda D, solutions: [{"D": D_, **s.summary()} for D_, s in zip(D, solutions)]
-at_example = {**solved.summary(), **dict(zip(names, nats(solved.encoder)))}
-at_example["blahut_arimoto"] = {**blahut.summary(), **dict(zip(names, nats(blahut.encoder)))}
-results = {
-    "parameters": parameters.used("01_validation", globals()),
-    "gaussian_1d": {"variance": variance, "least_D": problem.least('global'), f"at_D_{D_example}": at_example,
-                    "deviation_bits": {"smallest_D": small, f"at_D_{D_mid}": mid,
-                                       f"largest_beyond_D_{D_mid}": abs(deviation[beyond]).max()},
-                    "least_D_by_codewords": {str(m): sizes[m].least('global') for m in sizes}, "sweep": sweep(budgets, curve),
-                    "by_codewords": {"D": low, "deviation_bits": {str(m): deviations[m] for m in sizes}}, "convexity": convexity},
-    "gaussian_2d": {"variance": total, "least_D": problem_2d.least('global'), "sweep": sweep(budgets_2d, curve_2d),
-                    f"sweep_{n_side_odd}_by_{n_side_odd}": sweep(budgets_odd, curve_odd)},
-    "trimodal_core": {"shannon_bound_bits": shannon, "sweep": sweep(budgets_3, curve_3),
-                      "blahut_arimoto": sweep(witnesses, check_3)},
-}
+path = records.save("01_validation", globals())
 
 # %%
-path = outputs.save_results("01_validation", results, {f"gaussian_1d.at_D_{D_example}.I_bits": solved})
 gaps = [s.gap for s in [*curve, *curve_2d, *curve_3] if s.status == "optimal"]
 assert max(gaps) <= 1e-6, "a rate is not certified"
-assert abs(solved.rate - blahut.rate) <= solved.gap + blahut.gap + 1e-12, "two certified rates disagree"
-assert (apart <= allowed).all(), "two certified rates disagree"
-assert convex_2d and in_Q <= 1e-12, "the rate is not convex"
-assert all(s.rate >= low - 1e-12 for s, low in zip(curve_3, shannon)), "a rate lies below Shannon's lower bound"
+assert abs(solved.rate - blahut.rate) <= solved.gap + blahut.gap + 1e-12, "certified rates disagree"
+assert (apart <= allowed).all(), "certified rates disagree"
+
+# %%
+assert convex_2d and max(in_Q.values()) <= 1e-12, "the rate is not convex"
 assert in_p >= -1e-12, "the rate is not concave in the source"
-print(f"{len(gaps)} certified rates, every gap below 1e-6 bits; I(X;Y) at D = {D_example} is {solved.rate:.6f} bits")
+assert all(s.rate >= low - 1e-12 for s, low in zip(curve_3, shannon)), "below Shannon's bound"
+print(f"{len(gaps)} certified rates, every gap below 1e-6 bits; "
+      f"I(X;Y) at D = {D_example} is {solved.rate:.6f} bits")

@@ -72,7 +72,7 @@ binding_2d: list[list[float]] = [[8.0, 0.15], [4.0, 0.1]]  # pairs in the plane,
 import numpy as np
 
 import mfrd
-from mfrd.report import outputs, parameters, plot, sources
+from mfrd.report import outputs, parameters, plot, records, sources, tables
 
 changed = parameters.changed("03_refinement", globals())
 plot.use_style()
@@ -92,11 +92,12 @@ print("backends, in the order they are tried:", *mfrd.backends(solver))
 trimodal = sources.trimodal(n_letters)
 inside = abs(trimodal.points) < core_radius
 budgets = [mfrd.Fidelity(D), mfrd.Fidelity(D_core, on=inside, name="core")]
-draw = lambda seed: sources.drawn(seed, n_codewords)  # uniform on [-8, 8], sorted
-problem = mfrd.Problem(trimodal, draw(seed), budgets)
+problem = mfrd.Problem(trimodal, sources.drawn(seed, n_codewords), budgets)
+
+# %%
 run = mfrd.refine(problem, max_iter=rounds, **published)
 encoder = run.solution.encoder
-print(f"{len(problem.codebook)} codewords to {len(run.codebook)} in {len(run.history) - 1} rounds: "
+print(f"{n_codewords} codewords to {len(run.codebook)} in {len(run.history) - 1} rounds: "
       f"I = {encoder.rate:.4f}, H(Y) = {encoder.output_entropy:.4f} bits")
 
 # %%
@@ -107,7 +108,7 @@ plot.codebook_1d(right, encoder, "convex", "codewords", "Refined codebook", insi
 path = outputs.save_figure(figure, "fig04_refine_1d")
 
 # %% [markdown]
-# **Figure 4.** *Left:* the source and 64 random codewords. *Right:* the five that remain, with their masses; the core is
+# **Figure 4a.** *Left:* the source and 64 random codewords. *Right:* the five that remain, with their masses; the core is
 # shaded. Three sit near the modes; the outer two serve the constant floor beyond them, so "at the modes" is true of
 # three of five.
 
@@ -119,30 +120,32 @@ print("distance of the nearest codeword to each mode:", np.round(abs(nearest - m
 print(f"mass of the floor: {n_letters * trimodal.p.min():.3f}")
 
 # %%
-figure = plot.history(run.history, {"global": (D, "global"), "core": (D_core, "core")})
+figure = plot.history(run.history)
 path = outputs.save_figure(figure, "fig05_refine_1d_history")
 
 # %% [markdown]
-# **Figure 5.** Round by round; dashed, the budgets, which coincide here. Most codewords go in the first round, and $H(Y)$ does not
+# **Figure 5a.** Round by round. *Left:* bits of information. *Right:* the number of codewords, on a logarithmic scale. Most codewords go in the first round, and $H(Y)$ does not
 # notice, for they carried next to nothing; it falls rounds later, when the last few merge. $I(X;Y)$ hardly moves, because 64 codewords
-# already contain an almost optimal set and unused ones cost nothing. The global distortion lies on its budget throughout. The
-# core spends a fraction of its own, and always would:
-# its sum is part of the global one, so with $D' = D$ it cannot bind.
+# already contain an almost optimal set and unused ones cost nothing. The global distortion lies on its budget throughout, so the figure leaves it out. The
+# core spends a fraction of its own budget, and always would: its sum is part of the global one, so with $D' = D$ it cannot bind.
 
 # %%
-idle = lambda solution: "it binds" if solution.binds["core"] else "it does not bind, its price is zero"
 first, last = run.history[0], run.history[-1]
-print(f"I(X;Y) {first.rate:.4f} -> {last.rate:.4f}, H(Y) {first.output_entropy:.4f} -> {last.output_entropy:.4f} bits")
-print(f"core: {last.distortions['core']:.3f} of {D_core}, {idle(run.solution)}")
+tables.show({"before": {"I(X;Y)": first.rate, "H(Y)": first.output_entropy, **first.distortions},
+             "after": {"I(X;Y)": last.rate, "H(Y)": last.output_entropy, **last.distortions},
+             "price at the end": {name: price * run.solution.binds[name]
+                                  for name, price in run.solution.prices.items()}})
 
 # %% [markdown]
 # The report's own figure 5 has a steep first step. Its author's code records as round zero the encoder that sends each letter to the nearest of
 # the 64 codewords, far below the budget; the step is from there to the first optimal encoder, before anything has moved or merged.
 
 # %%
-cells = np.eye(len(problem.codebook))[mfrd.squared_error(trimodal.x, problem.y).argmin(axis=1)]
-zero = mfrd.Encoder(trimodal, problem.codebook, cells)
-print(f"nearest codeword: I = {zero.rate:.3f} bits at D = {trimodal.p @ zero.distortion(mfrd.squared_error):.4f}; first solve: {first.rate:.3f} bits")
+nearest_word = mfrd.squared_error(trimodal.x, problem.y).argmin(axis=1)
+zero = mfrd.Encoder(trimodal, problem.codebook, np.eye(n_codewords)[nearest_word])
+spent = zero.mean_distortion(mfrd.squared_error)
+print(f"nearest codeword: I = {zero.rate:.3f} bits at D = {spent:.4f}; "
+      f"first solve: {first.rate:.3f} bits")
 
 # %% [markdown]
 # ## Does the draw matter?
@@ -151,26 +154,30 @@ print(f"nearest codeword: I = {zero.rate:.3f} bits at D = {trimodal.p @ zero.dis
 # the Newton backend, which is certified in the same way and takes milliseconds (notebook 6).
 
 # %%
-draws = {s: mfrd.Problem(trimodal, draw(s), budgets) for s in range(seeds)}
+draws = {s: mfrd.Problem(trimodal, sources.drawn(s, n_codewords), budgets) for s in range(seeds)}
 runs = {s: mfrd.refine(draws[s], step="centroid", max_iter=200, **beyond) for s in draws}
+initial = np.array([r.history[0].rate for r in runs.values()])
 final = np.array([r.solution.rate for r in runs.values()])
 sizes = [len(r.codebook) for r in runs.values()]
-figure, (left, right) = plot.panels(2, height=2.2)
-plot.source_1d(left, trimodal, "Refined codebooks, one row a draw")
-for s in runs:
-    plot.rug(left, runs[s].codebook, "convex", "", (s + 1) / (seeds + 1))
-plot.lines(right, [(list(runs), [r.history[0].rate for r in runs.values()], "noise", "initial codebook", {"linestyle": "none"}),
-                   (list(runs), final, "convex", "refined", {"linestyle": "none"})], "draw", "rate (bits)", "Rate")
-right.set(xlim=(-0.5, seeds - 0.5), xticks=range(0, seeds, 1 + seeds // 10))
+
+# %%
+figure, (ax,) = plot.panels(1, width=plot.COLUMN, height=2.4)
+plot.lines(ax, [(list(runs), initial, "noise", "initial codebook", {"linestyle": "none"}),
+                (list(runs), final, "convex", "refined", {"linestyle": "none"})],
+           "draw", "rate (bits)", "Rate, draw by draw")
+ax.set(xlim=(-0.5, seeds - 0.5), xticks=range(0, seeds, 1 + seeds // 10))
 path = outputs.save_figure(figure, "fig04_draws")
 
 # %% [markdown]
-# **Figure 4, continued.** All draws end at the same five codewords. That says that this source has one deep basin, not
+# **Figure 4b.** The rate on each random codebook and after its refinement. All draws end at one rate, on the same five codewords. That says that this source has one deep basin, not
 # that refinement finds the best codebook; the certified limit over all codebooks is the subject of notebook 05.
 
 # %%
-print(f"{seeds} draws: rates {final.min():.5f} to {final.max():.5f} bits; spread below 1e-6 bits: {bool(np.ptp(final) < 1e-6)}")
+print(f"{seeds} draws: rates {final.min():.5f} to {final.max():.5f} bits; "
+      f"spread below 1e-6 bits: {bool(np.ptp(final) < 1e-6)}")
 print("codewords:", sizes, "converged:", all(r.converged for r in runs.values()))
+apart = max(np.ptp([r.codebook for r in runs.values()], axis=0)) if len(set(sizes)) == 1 else np.nan
+print(f"the same codeword of two draws is at most {apart:.3f} apart")
 
 # %% [markdown]
 # ## Budgets that bind
@@ -187,28 +194,34 @@ print("codewords:", sizes, "converged:", all(r.converged for r in runs.values())
 # failure to remember: it can end above the rate it started from, and above the best codebook it passed.
 
 # %%
-bound = {}
-for D_tight in binding_1d:
-    tight = mfrd.Problem(trimodal, draw(seed), [mfrd.Fidelity(D), mfrd.Fidelity(D_tight, on=inside, name="core")])
-    for step in ("centroid", "priced"):
-        bound[D_tight, step] = mfrd.refine(tight, step=step, max_iter=200, **beyond)
-for (D_tight, step), r in bound.items():
-    print(f"D' = {D_tight}: {step:8s} I = {r.history[0].rate:.4f} -> {r.solution.rate:.4f} bits on {len(r.codebook)} codewords "
-          f"in {len(r.history) - 1} rounds, on the way at least {min(s.rate for s in r.history):.4f}, "
-          f"price of the core {r.solution.prices['core'] * r.solution.binds['core']:.3f}, {r.status}")
+tight = {D_: problem.with_budget("core", D_) for D_ in binding_1d}
+bound = {(D_, step): mfrd.refine(tight[D_], step=step, max_iter=200, **beyond)
+         for D_ in tight for step in ("centroid", "priced")}
+
+# %%
+def ending(r):
+    """Where a refinement began, the least that it passed, and where and how it ended."""
+    rates, s = [step.rate for step in r.history], r.solution
+    price = s.prices["core"] * s.binds["core"]
+    return {"from": rates[0], "least": min(rates), "to (bits)": s.rate,
+            "codewords": len(r.codebook), "rounds": len(rates) - 1,
+            "price of the core": price, "status": str(r.status)}
+
+
+tables.show({f"D' = {D_}, {step}": ending(r) for (D_, step), r in bound.items()})
 
 # %%
 figure, axes = plot.panels(len(binding_1d), height=2.3)
-for ax, D_tight in zip(axes, binding_1d):
-    binding = bound[D_tight, "priced"].solution.binds["core"]
-    plot.source_1d(ax, trimodal, f"$D′ = {D_tight:g}$, {'binding' if binding else 'slack'}", inside)
-    plot.rug(ax, bound[D_tight, "centroid"].codebook, "noise", "centroid step", 0.62)
-    plot.rug(ax, bound[D_tight, "priced"].codebook, "core", "priced step", 0.5)
+for ax, D_ in zip(axes, binding_1d):
+    binding = bound[D_, "priced"].solution.binds["core"]
+    plot.source_1d(ax, trimodal, f"$D′ = {D_:g}$, {'binding' if binding else 'slack'}", inside)
+    plot.rug(ax, bound[D_, "centroid"].codebook, "noise", "centroid step", 0.62)
+    plot.rug(ax, bound[D_, "priced"].codebook, "core", "priced step", 0.5)
 plot.shared_legend(figure, axes[-1])
 path = outputs.save_figure(figure, "fig04_binding")
 
 # %% [markdown]
-# **Figure 4, third part.** Refined codebooks where the core's budget binds. Near the edge of the core a cell mixes cheap
+# **Figure 4c.** Refined codebooks where the core's budget binds. Near the edge of the core a cell mixes cheap
 # and dear letters: the priced step draws its codeword towards the dear ones and ends at the lower rate. The centroid's codebooks are
 # where it stopped; the figure does not show the rates, printed above.
 #
@@ -219,13 +232,15 @@ path = outputs.save_figure(figure, "fig04_binding")
 # %%
 spike = sources.spike(n_letters_spike)
 inside_spike = abs(spike.points) < core_radius_spike
-spike_problem = mfrd.Problem(spike, mfrd.grid(-10, 10, n_codewords_spike),
-                             [mfrd.Fidelity(D_spike), mfrd.Fidelity(D_core_spike, on=inside_spike, name="core")])
+budgets_spike = [mfrd.Fidelity(D_spike), mfrd.Fidelity(D_core_spike, on=inside_spike, name="core")]
+spike_problem = mfrd.Problem(spike, mfrd.grid(-10, 10, n_codewords_spike), budgets_spike)
 spike_run = mfrd.refine(spike_problem, max_iter=rounds_spike, **published)
-spike_encoder, mean = spike_run.solution.encoder, spike.mean.item()
+
+# %%
+spike_encoder = spike_run.solution.encoder
+mean, variance = spike.mean.item(), spike.covariance.item()
 main = spike_encoder.codebook[spike_encoder.output_pmf.argmax()]
-variance = spike.covariance.item()
-print(f"variance {variance:.3f} {'<' if variance < D_spike else '>'} D = {D_spike}; rate {abs(spike_run.solution.rate):.6f} bits")
+print(f"variance {variance:.3f}, D = {D_spike}; rate {abs(spike_run.solution.rate):.6f} bits")
 print(f"{len(spike_run.codebook)} codeword(s), the heaviest at {main:.4f}; E[X] = {mean:.4f}")
 
 # %%
@@ -251,26 +266,35 @@ path = outputs.save_figure(figure, "fig11_spike_refined")
 # %%
 four = sources.four_modes(n_side)
 disc = np.hypot(*four.points.T) < core_radius_2d
-plane = lambda D, D_core: mfrd.Problem(four, mfrd.grid(-8, 8, n_side_codebook, 2),
-                                       [mfrd.Fidelity(D), mfrd.Fidelity(D_core, on=disc, name="core")])
-run_2d = mfrd.refine(plane(D_2d, D_core_2d), max_iter=rounds_2d, **published)
+square = mfrd.grid(-8, 8, n_side_codebook, 2)
+budgets_2d = [mfrd.Fidelity(D_2d), mfrd.Fidelity(D_core_2d, on=disc, name="core")]
+problem_2d = mfrd.Problem(four, square, budgets_2d)
+
+# %%
+run_2d = mfrd.refine(problem_2d, max_iter=rounds_2d, **published)
 solution_2d = run_2d.solution
 lloyd = mfrd.lloyd_max(four, len(run_2d.codebook), initial=run_2d.codebook)
-lloyd_D = four.p @ lloyd.distortion(mfrd.squared_error)
-print(f"{len(run_2d.codebook)} codewords, I = {solution_2d.rate:.4f}, H(Y) = {solution_2d.encoder.output_entropy:.4f} bits, "
-      f"D = {solution_2d.distortions['global']:.4f}")
-print(f"core: {solution_2d.distortions['core']:.3f} of {D_core_2d}, {idle(solution_2d)}")
-print(f"Lloyd-Max from there: H(Y) = {lloyd.output_entropy:.4f} bits, D = {lloyd_D:.4f}")
+lloyd_D = lloyd.mean_distortion(mfrd.squared_error)
+
+# %%
+ours, spent = solution_2d.encoder, solution_2d.distortions
+core_price = solution_2d.prices["core"] * solution_2d.binds["core"]
+tables.show({"refined": {"I(X;Y)": ours.rate, "H(Y)": ours.output_entropy,
+                         "D": spent["global"]},
+             "Lloyd-Max from there": {"H(Y)": lloyd.output_entropy, "D": lloyd_D}})
+print(f"{len(run_2d.codebook)} codewords; core: {spent['core']:.3f} of {D_core_2d}, "
+      f"at a price of {core_price:.3f}")
 
 # %% [markdown]
 # Again the published budget of the disc is slack. We add two runs in which it binds, each with both steps.
 
 # %%
-bound_2d = {(D_, D_core_, step): mfrd.refine(plane(D_, D_core_), step=step, max_iter=200, **beyond)
-            for D_, D_core_ in binding_2d for step in ("centroid", "priced")}
-for (D_, D_core_, step), r in bound_2d.items():
-    print(f"D = {D_:g}, D' = {D_core_:g}: {step:8s} I = {r.solution.rate:.4f} bits on {len(r.codebook):2d} codewords, "
-          f"price of the disc {r.solution.prices['core'] * r.solution.binds['core']:.3f}, {r.status}")
+bound_2d = {}
+for D_, D_core_ in binding_2d:
+    binding = problem_2d.with_budget("global", D_).with_budget("core", D_core_)
+    for step in ("centroid", "priced"):
+        bound_2d[D_, D_core_, step] = mfrd.refine(binding, step=step, max_iter=200, **beyond)
+tables.show({f"D = {D_:g}, D' = {c:g}, {step}": ending(r) for (D_, c, step), r in bound_2d.items()})
 
 # %%
 shown = [(D_2d, D_core_2d, run_2d), *((D_, c, bound_2d[D_, c, "priced"]) for D_, c in binding_2d)]
@@ -287,11 +311,11 @@ path = outputs.save_figure(figure, "fig06_refine_2d")
 # in the disc with or without its budget, which barely binds.
 
 # %%
-figure = plot.history(run_2d.history, {"global": (D_2d, "global"), "core": (D_core_2d, "core")})
+figure = plot.history(run_2d.history)
 path = outputs.save_figure(figure, "fig05_refine_2d_history")
 
 # %% [markdown]
-# **Figure 5, in the plane.** The same quantities for the published 2-D run; dashed, the two budgets.
+# **Figure 5b.** The same quantities as in figure 5a for the published run in the plane.
 #
 # ## What the merging decides
 #
@@ -302,8 +326,9 @@ path = outputs.save_figure(figure, "fig05_refine_2d_history")
 bare = {"step": "centroid", "merge_mass": 0.0, "merge_distance": 0.0, "max_iter": rounds}
 unmerged = {name: mfrd.refine(problem, solver=name, **bare) for name in ("newton", "clarabel")}
 for name, r in unmerged.items():
-    print(f"{name:8s} I = {r.solution.rate:.4f} bits on {(r.solution.encoder.output_pmf > 1e-6).sum()} masses above 1e-6; "
-          f"H(Y) =", *(f"{s.output_entropy:.2f}" for s in r.history))
+    masses = (r.solution.encoder.output_pmf > 1e-6).sum()
+    print(f"{name}: I = {r.solution.rate:.4f} bits on {masses} masses above 1e-6; "
+          "H(Y) =", *(f"{s.output_entropy:.2f}" for s in r.history))
 
 # %% [markdown]
 # The certificate speaks of $I(X;Y)$, and of $I$ alone: no bound on $H(Y)$ comes with it. Where codewords coincide, $I$ does not
@@ -312,24 +337,30 @@ for name, r in unmerged.items():
 # codeword of the refined codebook is that with $t = \tfrac12$ everywhere: one bit.
 
 # %%
-doubled = mfrd.Encoder(trimodal, np.repeat(run.codebook, 2), np.repeat(encoder.Q, 2, axis=1) / 2)
-print(f"{len(run.codebook)} codewords: I = {encoder.rate:.4f}, H(Y) = {encoder.output_entropy:.4f} bits")
-print(f"each twice:  I = {doubled.rate:.4f}, H(Y) = {doubled.output_entropy:.4f} bits")
+twice = np.repeat(encoder.Q, 2, axis=1) / 2
+doubled = mfrd.Encoder(trimodal, np.repeat(run.codebook, 2), twice)
+tables.show({name: {"I(X;Y)": e.rate, "H(Y)": e.output_entropy}
+             for name, e in ((f"{len(run.codebook)} codewords", encoder), ("each twice", doubled))})
 
 # %%
 conic = unmerged["clarabel"].solution.encoder
 curves = [(run, "convex", "merged"), (unmerged["newton"], "unconstrained", "not merged, Newton"),
           (unmerged["clarabel"], "entropy", "not merged, conic")]
+entropies = [(range(len(r.history)), [s.output_entropy for s in r.history], kind, name)
+             for r, kind, name in curves]
+
+# %%
 figure, (left, right) = plot.panels(2, height=2.4)
-plot.lines(left, [(range(len(r.history)), [s.output_entropy for s in r.history], kind, name) for r, kind, name in curves],
-           "round", "$H(Y)$ (bits)", "Entropy without merging").locator_params(axis="x", integer=True)
-plot.lines(right, [(conic.codebook, conic.output_pmf, "entropy", "not merged, conic", {"linestyle": "none", "marker": "D"}),
+plot.lines(left, entropies, "round", "$H(Y)$ (bits)", "Entropy without merging")
+plot.whole_numbers(left)
+open_marks = {"linestyle": "none", "markerfacecolor": "none", "marker": "D"}
+plot.lines(right, [(conic.codebook, conic.output_pmf, "entropy", "not merged, conic", open_marks),
                    (run.codebook, encoder.output_pmf, "convex", "merged", {"linestyle": "none"})],
            "$y$", "mass", "Codewords after the last round", log="y")
 path = outputs.save_figure(figure, "fig05_no_merging")
 
 # %% [markdown]
-# **Figure 5, continued.** *Left:* $H(Y)$ by round, each curve the optimal encoder of its round as that backend returned it. *Right:*
+# **Figure 5c.** *Left:* $H(Y)$ by round, each curve the optimal encoder of its round as that backend returned it. *Right:*
 # the last encoders of the two conic runs, masses on a logarithmic scale: most codewords of the run without merging stand in five
 # heaps, over the five of the run that merges. An interior-point
 # method for cones keeps every mass above zero. The centroid step then moves a word of mass $10^{-5}$ as far as any other, uphill to
@@ -342,11 +373,17 @@ path = outputs.save_figure(figure, "fig05_no_merging")
 
 # %%
 thresholds = [(0.0, 0.0), (1e-3, 1e-3), (1e-3, 0.3), (1e-2, 1e-3), (1e-1, 1e-3)]
-ablation = {s: mfrd.refine(problem, merge_mass=s[0], merge_distance=s[1], max_iter=200, solver=solver_beyond)
-            for s in thresholds}
-for (mass, distance), r in ablation.items():
-    print(f"mass {mass:<6g} distance {distance:<6g}: {len(r.codebook):2d} codewords, "
-          f"I = {r.solution.rate:.4f}, H(Y) = {r.solution.encoder.output_entropy:.4f} bits")
+ablation = {(mass, distance): mfrd.refine(problem, merge_mass=mass, merge_distance=distance,
+                                          max_iter=200, solver=solver_beyond)
+            for mass, distance in thresholds}
+
+# %%
+def left_over(e):
+    return {"codewords": len(e.codebook), "I(X;Y)": e.rate, "H(Y)": e.output_entropy}
+
+
+tables.show({f"mass {mass:g}, distance {distance:g}": left_over(r.solution.encoder)
+             for (mass, distance), r in ablation.items()})
 
 # %% [markdown]
 # ## What this shows
@@ -355,56 +392,23 @@ for (mass, distance), r in ablation.items():
 # A certified rate leaves $H(Y)$ open wherever codewords stand close together; merging, or a solver that prunes, closes it.
 # The published subset budgets of this notebook are slack; in the four problems where one binds, the step that knows the prices ends
 # at least as low.
+#
+# The rates where refinement began are proven as well, so they are solved once more, as they were in the first round:
 
 # %%
-def keep(refinement):
-    initial, s = refinement.history[0], refinement.solution.summary()
-    return {**s, "D": s["distortions"]["global"], "converged": refinement.converged, "rounds": len(refinement.history) - 1,
-            "least_I_bits": min(r.rate for r in refinement.history), "codebook": refinement.codebook,
-            "masses": refinement.solution.encoder.output_pmf,
-            "initial": {"I_bits": initial.rate, "H_Y_bits": initial.output_entropy, "codewords": initial.codewords}}
-
-
-history = lambda r: [{"I_bits": s.rate, "H_Y_bits": s.output_entropy, "H_Y_given_X_bits": s.conditional_entropy,
-                      "distortions": s.distortions, "codewords": s.codewords} for s in r.history]
-label = lambda *key: " ".join(f"{part}" for part in key)
-def off_centroid(r):
-    e, used = r.solution.encoder, r.solution.encoder.output_pmf > 0  # a word that no letter is sent to has no centroid
-    return abs((e.Q.T @ (trimodal.p * trimodal.points))[used] / e.output_pmf[used] - r.codebook[used]).max()
+first_solution = mfrd.solve(problem, solver)
+first_bound = {D_: mfrd.solve(at, solver_beyond) for D_, at in tight.items()}
+path = records.save("03_refinement", globals())
 
 # %%
-two_digits = lambda values: [float(f"{v:.2f}") for v in values]  # an encoder's H(Y) is not what its backend certifies
-without = {name: {"H_Y_bits": two_digits(s.output_entropy for s in r.history), "I_bits": float(f"{r.solution.rate:.5f}"),
-                  "gap_below_1e-6_bits": r.solution.gap < 1e-6,
-                  "masses_above_1e-6": int((r.solution.encoder.output_pmf > 1e-6).sum())} for name, r in unmerged.items()}
-without["doubled"] = {"I_bits": doubled.rate, "H_Y_bits": doubled.output_entropy}
-
-# %%
-results = {
-    "parameters": parameters.used("03_refinement", globals()),
-    "refine_1d": {**keep(run), "budgets": {"global": D, "core": D_core}, "probability_of_core": trimodal.p[inside].sum(),
-                  "modes": modes, "history": history(run), "round_zero_I_bits": zero.rate, "distance_to_modes": abs(nearest - modes),
-                  "draws": {"rates": final, "codewords": sizes, "least": final.min(), "largest": final.max()},
-                  "binding": {label(*key): keep(r) for key, r in bound.items()},
-                  "merging": {label(*key): keep(r) for key, r in ablation.items()}, "without_merging": without,
-                  "largest_distance_to_centroid": off_centroid(run)},
-    "refine_spike": {**keep(spike_run), "budgets": {"global": D_spike, "core": D_core_spike}, "variance": variance,
-                     "mean": mean, "heaviest_codeword": main},
-    "refine_2d": {**keep(run_2d), "budgets": {"global": D_2d, "core": D_core_2d}, "probability_of_core": four.p[disc].sum(),
-                  "mean": four.mean, "spacing": 16 / (n_side - 1), "modes": [[-4, -4], [-4, 4], [4, -4], [4, 4]], "history": history(run_2d),
-                  "lloyd_started_from_the_refined_codebook": {"I_bits": lloyd.rate, "H_Y_bits": lloyd.output_entropy, "D": lloyd_D},
-                  "binding": {label(*key): keep(r) for key, r in bound_2d.items()}},
-}
-
-# %%
-proofs = {"refine_1d.initial.I_bits": mfrd.solve(problem, solver), "refine_1d.I_bits": run.solution, "refine_2d.I_bits": run_2d.solution}
-proofs |= {f"refine_1d.binding.{label(*key)}.I_bits": r.solution for key, r in bound.items()}
-proofs |= {f"refine_1d.binding.{label(D_, 'centroid')}.initial.I_bits": mfrd.solve(problem.with_budget("core", D_), solver_beyond) for D_ in binding_1d}
-proofs |= {f"refine_1d.merging.{label(*key)}.I_bits": r.solution for key, r in ablation.items()}
-proofs |= {f"refine_2d.binding.{label(*key)}.I_bits": r.solution for key, r in bound_2d.items()}
-path = outputs.save_results("03_refinement", results, proofs)
-every = [run, spike_run, run_2d, *runs.values(), *bound.values(), *bound_2d.values(), *ablation.values(), *unmerged.values()]
+every = [run, spike_run, run_2d, *runs.values(), *bound.values(), *bound_2d.values(),
+         *ablation.values(), *unmerged.values()]
 assert max(r.solution.gap for r in every) <= 1e-6, "a rate is not certified"
-assert abs(doubled.rate - encoder.rate) < 1e-12 and abs(doubled.output_entropy - encoder.output_entropy - 1) < 1e-12
-assert all(r.solution.distortions[f.name] <= f.D * (1 + 1e-9) for r in every for f in r.solution.problem.fidelities)
-print(f"{len(every)} refinements, each certified to 1e-6 bits; I = {run.solution.rate:.4f} and {run_2d.solution.rate:.4f} bits")
+for s in (r.solution for r in every):
+    assert all(s.distortions[f.name] <= f.D * (1 + 1e-9) for f in s.problem.fidelities)
+
+# %%
+assert abs(doubled.rate - encoder.rate) < 1e-12
+assert abs(doubled.output_entropy - encoder.output_entropy - 1) < 1e-12
+print(f"{len(every)} refinements, each certified to 1e-6 bits; "
+      f"I = {run.solution.rate:.4f} and {run_2d.solution.rate:.4f} bits")

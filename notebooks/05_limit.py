@@ -56,8 +56,7 @@ reads = ["03_refinement", "04_lloyd_max"]
 import numpy as np
 
 import mfrd
-from mfrd.report import outputs, parameters, plot, sources
-from mfrd.solvers.certificate import log_codeword_masses
+from mfrd.report import outputs, parameters, plot, records, sources, tables
 
 changed = parameters.changed("05_limit", globals())
 plot.use_style()
@@ -72,26 +71,31 @@ print("backends, in the order they are tried:", *mfrd.backends(solver))
 # %%
 gaussian = sources.gaussian(50)
 limits = [mfrd.limit(gaussian, [mfrd.Fidelity(D_)], tol=tolerance) for D_ in D_gaussian]
-eight = mfrd.Problem(gaussian, mfrd.grid(-3, 3, 8), [mfrd.Fidelity(1.0)])
-fixed = mfrd.rd_curve(eight, "global", D_gaussian, solver="newton")
-rates = np.array([l.rate for l in limits])
-closed = np.maximum(0.5 * np.log2(gaussian.covariance.item() / np.array(D_gaussian)), 0)
-for D_, l, s, c in zip(D_gaussian[::3], limits[::3], fixed[::3], closed[::3]):
-    print(f"D = {D_:.2f}: limit {l.rate:.5f} bits on {len(l.codebook):2d} codewords, eight fixed {s.rate:.5f}, closed form {c:.5f}")
+rates = np.array([found.rate for found in limits])
 
 # %%
-figure, (left, right) = plot.panels(2, height=2.4)
-plot.lines(left, [(D_gaussian, [s.rate for s in fixed], "convex", "eight fixed codewords"),
-                  (D_gaussian, rates, "bound", "limit over all codebooks")], "distortion $D$", "rate (bits)", "Gaussian", log="x")
-plot.lines(right, [(D_gaussian, [s.rate - r for s, r in zip(fixed, rates)], "convex", "eight fixed codewords"),
-                   (D_gaussian, closed - rates, "closed form", "closed form")],
+eight = mfrd.Problem(gaussian, mfrd.grid(-3, 3, 8), [mfrd.Fidelity(1.0)])
+fixed = mfrd.rd_curve(eight, "global", D_gaussian, solver="newton")
+rates_fixed = np.array([s.rate for s in fixed])
+closed = np.maximum(0.5 * np.log2(gaussian.covariance.item() / np.array(D_gaussian)), 0)
+
+# %%
+tables.show({D_gaussian[k]: {"limit": rates[k], "its codewords": len(limits[k].codebook),
+                             "eight fixed": rates_fixed[k], "closed form": closed[k]}
+             for k in range(0, len(limits), 3)}, ".5f", "D")
+
+# %%
+figure, (ax,) = plot.panels(1, width=0.62 * plot.PAGE, height=2.5)
+plot.lines(ax, [(D_gaussian, rates_fixed - rates, "convex", "eight fixed codewords"),
+                (D_gaussian, closed - rates, "closed form", "closed form")],
            "distortion $D$", "bits above the limit", "Distance to the limit", log="x")
+plot.level(ax, 0)
 path = outputs.save_figure(figure, "limit_gaussian")
 
 # %% [markdown]
-# **Limit, first figure.** *Left:* the two curves can hardly be told apart. *Right:* their difference, and that of the closed
-# form, which lies above the limit because the letters are not quite Gaussian. Eight fixed points lose most where they have no
-# codeword at the mean, near $D = \sigma^2$, and next most where they are too few.
+# **Limit, first figure.** What the rate on eight fixed codewords, and the closed form, lie above the limit over all codebooks. The closed
+# form lies a little above because the letters are not quite Gaussian. Eight fixed points lose most where they are too few, at small $D$, and next most
+# where they have no codeword at the mean, near $D = \sigma^2$.
 #
 # ## How codewords appear
 #
@@ -102,14 +106,18 @@ path = outputs.save_figure(figure, "limit_gaussian")
 trimodal = sources.trimodal(100)
 ladder = np.geomspace(*D_bifurcation, n_bifurcation)
 tree = [mfrd.limit(trimodal, [mfrd.Fidelity(D_)], tol=1e-5) for D_ in ladder]
-count = np.array([len(l.codebook) for l in tree])
-print(f"variance {trimodal.covariance.item():.3f}; codewords at D = {ladder[-1]:.1f}, {ladder[n_bifurcation // 2]:.2f}, {ladder[0]:.2f}:",
-      count[-1], count[n_bifurcation // 2], count[0])
+count = np.array([len(found.codebook) for found in tree])
 
 # %%
-figure, (left, right) = plot.panels(2, height=3.0)
-plot.branches(left, ladder, [l.encoder for l in tree], "distortion $D$", "codewords $y_j$", "Codewords of the best codebook")
-plot.lines(right, [(ladder, count, "bound", "")], "distortion $D$", "number of codewords", "How many", log="x").locator_params(axis="y", integer=True)
+print(f"variance {trimodal.covariance.item():.3f}")
+tables.show({f"D = {ladder[k]:.2f}": {"codewords": count[k]} for k in (-1, n_bifurcation // 2, 0)})
+
+# %%
+figure, (left, right) = plot.panels(2, height=3.0, width_ratios=[1.5, 1])
+encoders = [found.encoder for found in tree]
+plot.branches(left, ladder, encoders, "distortion $D$", "codewords $y_j$", "The best codebook")
+plot.lines(right, [(ladder, count, "bound", "", {"drawstyle": "steps-mid"})],
+           "distortion $D$", "number of codewords", "How many", log="xy")
 path = outputs.save_figure(figure, "limit_bifurcation")
 
 # %% [markdown]
@@ -127,43 +135,63 @@ path = outputs.save_figure(figure, "limit_bifurcation")
 
 # %%
 four = sources.four_modes(40)
-curve = mfrd.limit_curve(four, mfrd.Fidelity(1.0), "global", np.geomspace(*D_plane, n_plane), tol=tolerance_plane)
-words = np.array([len(l.codebook) for l in curve])
-between = np.unique(np.append(curve.D, np.geomspace(*D_plane, 20 * n_plane)))
-lower, upper = curve.lower(between), curve.upper(between)
-print(f"{n_plane} budgets from {curve.D[0]:g} to {curve.D[-1]:g}: {words[0]} to {words[-1]} codewords, "
-      f"each within {tolerance_plane:g} bits: {all(l.gap <= tolerance_plane for l in curve)}")
-print(f"between them R is known to {(upper - lower).max():.4f} bits or better")
+ladder_2d = np.geomspace(*D_plane, n_plane)
+curve = mfrd.limit_curve(four, mfrd.Fidelity(1.0), "global", ladder_2d, tol=tolerance_plane)
+words = np.array([len(found.codebook) for found in curve])
 
 # %%
-figure, (left, middle, right) = plot.panels(3, height=2.5)
-plot.lines(left, [(between, upper, "convex", "some encoder", {"marker": ""}), (between, lower, "bound", "no codebook beats"),
-                  (curve.D, curve.rates, "measured", "budgets of the sweep")], "distortion $D$", "rate (bits)", "All codebooks", log="x")
-plot.lines(middle, [(between, np.maximum(upper - lower, 1e-9), "bound", "")], "distortion $D$", "bits between the two", "Certified width", log="xy")
-plot.lines(right, [(curve.D, words, "convex", "")], "distortion $D$", "number of codewords", "How many", log="xy")
+between = np.unique(np.append(curve.D, np.geomspace(*D_plane, 20 * n_plane)))
+lower, upper = curve.lower(between), curve.upper(between)
+widest = (upper - lower).max()
+
+# %%
+kept = all(found.gap <= tolerance_plane for found in curve)
+print(f"{n_plane} budgets from {curve.D[0]:g} to {curve.D[-1]:g}: "
+      f"{words[0]} to {words[-1]} codewords, each within {tolerance_plane:g} bits: {kept}")
+print(f"between them R is known to {widest:.4f} bits or better")
+
+# %%
+figure, (left, middle, right) = plot.panels(3, height=2.4)
+plot.lines(left, [(curve.D, curve.rates, "convex", "")],
+           "distortion $D$", "rate (bits)", "All codebooks", log="x")
+plot.lines(middle, [(between, np.maximum(upper - lower, 1e-9), "bound", "")],
+           "distortion $D$", "bits between the two", "Certified width", log="xy")
+plot.lines(right, [(curve.D, words, "convex", "")],
+           "distortion $D$", "number of codewords", "How many", log="xy")
 path = outputs.save_figure(figure, "limit_plane")
 
 # %% [markdown]
-# **Limit in the plane.** *Left:* the least rate over all codebooks of the source with four modes, enclosed from both sides at every $D$.
-# *Middle:* the width of the enclosure, which is the tolerance at the budgets of the sweep and widest halfway between. *Right:* the number of
-# codewords of an encoder that is within the tolerance of it: it grows faster than $1/D$, the count of a lattice whose spacing is a fixed
-# share of $\sqrt{D}$.
+# **Limit in the plane.** *Left:* the least rate over all codebooks of the source with four modes; dots are the budgets of the sweep, and the line
+# between them is where some encoder is. *Middle:* how far at most $R$ may lie below that line: the tolerance at the budgets of the sweep, and most halfway between.
+# *Right:* the number of codewords of an encoder that is within the tolerance of the limit: it grows faster than $1/D$, the count of a lattice whose
+# spacing is a fixed share of $\sqrt{D}$.
 #
 # ## What the proof looks like
 #
-# At the optimum $c(y)$ is one at each codeword and at most one elsewhere.
+# At the optimum $c(y)$ is one at each codeword and at most one elsewhere. Beside it the dual point of evenly spaced codewords, nine, or as few more as
+# reach $D$:
 
 # %%
 best = mfrd.limit(trimodal, [mfrd.Fidelity(D)], tol=tolerance)
-line = np.linspace(-8, 8, 1601)
 even = (mfrd.Problem(trimodal, mfrd.grid(-8, 8, m), [mfrd.Fidelity(D)]) for m in range(9, 1000))
-few = next(problem for problem in even if problem.row_least[0] <= D)  # nine codewords, or as few more as reach D
+few = next(problem for problem in even if problem.row_least[0] <= D)
 short = mfrd.solve(few, "newton")
-every = mfrd.Problem(trimodal, line, [mfrd.Fidelity(D)])  # each y of the line as a codeword
-mass_of = lambda result: np.exp(log_codeword_masses(every, result.multipliers, result.potentials))
+
+# %%
+line = np.linspace(-8, 8, 1601)
+d = mfrd.squared_error(trimodal.x, line[:, None])  # (n, 1601)
+
+
+def c(dual):
+    """The mass of a codeword at each y of the line, by the formula at the top."""
+    return trimodal.p @ np.exp(dual.potentials[:, None] - dual.multipliers[0] * d)
+
+# %%
 figure, (ax,) = plot.panels(1, width=0.62 * plot.PAGE, height=2.5)
-plot.lines(ax, [(line, mass_of(best), "bound", "at the limit"), (line, mass_of(short), "convex", f"{few.m} evenly spaced codewords")],
+plot.lines(ax, [(line, c(best), "bound", "at the limit"),
+                (line, c(short), "convex", f"{few.m} evenly spaced codewords")],
            "$y$", r"codeword mass $c(y)$")
+plot.level(ax, 1.0)
 plot.rug(ax, best.codebook, "bound", "", 0.03)
 path = outputs.save_figure(figure, "limit_certificate")
 
@@ -173,8 +201,10 @@ path = outputs.save_figure(figure, "limit_certificate")
 # logarithm of its highest peak is what separates its rate from the bound over all codebooks that this dual point proves:
 
 # %%
-everywhere = mfrd.lower_bound_all_codebooks(trimodal, [mfrd.Fidelity(D)], short.multipliers, short.potentials)
-print(f"{few.m} codewords: rate {short.rate:.5f}, bound on that codebook {short.lower_bound:.5f}, on all codebooks {everywhere:.5f} bits")
+everywhere = mfrd.lower_bound_all_codebooks(trimodal, [mfrd.Fidelity(D)],
+                                            short.multipliers, short.potentials)
+print(f"{few.m} codewords: rate {short.rate:.5f}, bound on that codebook {short.lower_bound:.5f}, "
+      f"on all codebooks {everywhere:.5f} bits")
 print(f"the limit: {best.rate:.5f} bits, gap below {tolerance:g}: {best.gap <= tolerance}")
 
 # %% [markdown]
@@ -184,55 +214,52 @@ print(f"the limit: {best.rate:.5f} bits, gap below {tolerance:g}: {best.gap <= t
 # are not of these parameters, a codebook is refined here, from evenly spaced codewords.
 
 # %%
-inside = abs(trimodal.points) < core_radius
 spike = sources.spike(200)
+inside = abs(trimodal.points) < core_radius
 disc = np.hypot(*four.points.T) < core_radius_2d
-core = lambda D_, on: mfrd.Fidelity(D_, on=on, name="core")
+
+
+def budgets(D, D_core, on):
+    return [mfrd.Fidelity(D), mfrd.Fidelity(D_core, on=on, name="core")]
+
+# %%
 cases = {"trimodal": (trimodal, [mfrd.Fidelity(D)]), "spike": (spike, [mfrd.Fidelity(D_spike)])}
-cases |= {f"trimodal, core {c}": (trimodal, [mfrd.Fidelity(D), core(c, inside)]) for c in budgets_core}
-cases |= {f"plane, {D_:g}, core {c:g}": (four, [mfrd.Fidelity(D_), core(c, disc)]) for D_, c in budgets_2d}
-certified = {name: mfrd.limit(source, fidelities, tol=tolerance) for name, (source, fidelities) in cases.items()}
+for D_core in budgets_core:
+    cases[f"trimodal, core {D_core}"] = trimodal, budgets(D, D_core, inside)
+for D_, D_core in budgets_2d:
+    cases[f"plane, {D_:g}, core {D_core:g}"] = four, budgets(D_, D_core, disc)
 
 # %%
-r3, r4 = map(outputs.load_results, reads)
-made = parameters.made_for
-refined = {}  # what those notebooks ended with, where they were run at these parameters
-if made(r3, n_letters=100, D=D) and r3["parameters"]["D_core"] >= D:
-    refined["trimodal", "centroid"] = r3["refine_1d"]
-if made(r4, n_letters=100, D=D) and r4["parameters"]["D_core"] >= D:
-    refined["trimodal", f"from {r4['parameters']['n_codewords']}"] = r4["lloyd_1d"]["convex"]
-if made(r4, n_letters_spike=200, D_spike=D_spike) and r4["parameters"]["D_core_spike"] >= D_spike:
-    refined["spike", f"{r4['parameters']['rounds']} rounds"] = r4["lloyd_spike"]["convex"]
-    refined["spike", "settled"] = r4["lloyd_spike"]["settled"]
-if made(r3, n_side=40, core_radius_2d=core_radius_2d) and [r3["parameters"][n] for n in ("D_2d", "D_core_2d")] in budgets_2d:
-    D_, c = (r3["parameters"][n] for n in ("D_2d", "D_core_2d"))
-    refined[f"plane, {D_:g}, core {c:g}", "centroid"] = r3["refine_2d"]
+certified = {name: mfrd.limit(source, fidelities, tol=tolerance)
+             for name, (source, fidelities) in cases.items()}
+refined = records.ended(globals())  # {(case, how): row of their results}
+missing = [name for name in cases if name not in {case for case, _ in refined}]
 
 # %%
-line, plane = made(r3, n_letters=100, D=D, core_radius=core_radius), made(r3, n_side=40, core_radius_2d=core_radius_2d)
-for step in ("centroid", "priced"):
-    found = {f"trimodal, core {c}": r3["refine_1d"]["binding"].get(f"{c} {step}") for c in budgets_core if line}
-    found |= {f"plane, {D_:g}, core {c:g}": r3["refine_2d"]["binding"].get(f"{D_} {c} {step}") for D_, c in budgets_2d if plane}
-    refined |= {(name, step): row for name, row in found.items() if row is not None}
-
-# %%
-for name in cases.keys() - {name for name, _ in refined}:
+for name in missing:
     source, fidelities = cases[name]
     side, k = abs(source.x).max(), source.x.shape[1]
     start = mfrd.Problem(source, mfrd.grid(-side, side, {1: 64, 2: 9}[k], k), fidelities)
     if not (start.excess_budgets < 0).any():
         run = mfrd.refine(start, max_iter=200, solver="newton")
-        refined[name, f"refined here, {run.status}"] = {"I_bits": run.solution.rate, "codewords": len(run.codebook)}
-refined = dict(sorted(refined.items(), key=lambda pair: list(cases).index(pair[0][0])))
+        row = {"I_bits": run.solution.rate, "codewords": len(run.codebook)}
+        refined[name, f"refined here, {run.status}"] = row
 
 # %%
-rows = {key: {"limit_bits": certified[key[0]].rate, "rate_bits": row["I_bits"], "at_least": row["I_bits"] - certified[key[0]].rate,
-              "at_most": row["I_bits"] - certified[key[0]].lower_bound, "codewords": row["codewords"],
-              "codewords_at_limit": len(certified[key[0]].codebook)} for key, row in refined.items()}
-print(f"{'':36s} {'limit':>9s} {'refined':>9s} {'distance':>9s}  codewords")
-for (name, how), row in rows.items():
-    print(f"{name + ', ' + how:36s} {row['limit_bits']:9.5f} {row['rate_bits']:9.5f} {max(row['at_most'], 0):9.5f}"
-          f"  {row['codewords']:3d} at the limit {row['codewords_at_limit']}")
+def distance(case, row):
+    """How far a refined codebook is from the limit of its case, at the least and at the most."""
+    best, rate = certified[case], row["I_bits"]
+    return {"limit_bits": best.rate, "rate_bits": rate, "at_least": rate - best.rate,
+            "at_most": rate - best.lower_bound, "codewords": row["codewords"],
+            "codewords_at_limit": len(best.codebook)}
+
+# %%
+ordered = [key for name in cases for key in refined if key[0] == name]
+rows = {key: distance(key[0], refined[key]) for key in ordered}
+tables.show({", ".join(key): {"limit": row["limit_bits"], "refined": row["rate_bits"],
+                              "distance": max(row["at_most"], 0), "codewords": row["codewords"],
+                              "at the limit": row["codewords_at_limit"]}
+             for key, row in rows.items()}, ".5f")
 
 # %% [markdown]
 # The distance is certified: the true one lies between the refined rate less the limit's rate and less its lower bound,
@@ -244,31 +271,45 @@ for (name, how), row in rows.items():
 
 # %%
 titles = {"trimodal": f"line, $D = {D}$", "spike": f"spike, $D = {D_spike}$"}
-titles |= {f"trimodal, core {c}": f"line, $D = {D}$, $D′ = {c}$" for c in budgets_core}
-titles |= {f"plane, {D_:g}, core {c:g}": f"plane, $D = {D_:g}$, $D′ = {c:g}$" for D_, c in budgets_2d}
-names = [f"{titles[name]}: {how}" for name, how in rows]
-figure, (ax,) = plot.panels(1, width=0.85 * plot.PAGE, height=2.8)
-plot.bars(ax, names, [row["at_most"] for row in rows.values()], "certified distance to the limit (bits)", 1e-8, tolerance)
+titles |= {f"trimodal, core {D_core}": f"line, $D = {D}$, $D′ = {D_core}$"
+           for D_core in budgets_core}
+titles |= {f"plane, {D_:g}, core {D_core:g}": f"plane, $D = {D_:g}$, $D′ = {D_core:g}$"
+           for D_, D_core in budgets_2d}
+
+
+def title(case, how):
+    return titles[case] if how in ("centroid", "priced") else f"{titles[case]}, {how}"
+
+# %%
+at_most = {key: row["at_most"] for key, row in rows.items()}
+priced = {title(*key): bits for key, bits in at_most.items() if key[1] == "priced"}
+centroid = {title(*key): bits for key, bits in at_most.items() if key[1] != "priced"}
+groups = {"centroid step": ("noise", centroid), "priced step": ("core", priced)}
+
+# %%
+figure, (ax,) = plot.panels(1, width=plot.PAGE, height=2.6)
+plot.dots(ax, list(dict.fromkeys([*centroid, *priced])), groups,
+          "certified distance to the limit (bits)", start=1e-8)
+plot.beyond_reach(ax, tolerance, "not told from zero")
+plot.shared_legend(figure, ax)
 path = outputs.save_figure(figure, "limit_distances")
 
 # %% [markdown]
-# **Limit, fourth figure.** Certified distance of each refined codebook to the best codebook, on a logarithmic scale that
-# starts at $10^{-8}$; for what ends before the dashed line, the tolerance of the limit, the certificate does not tell it from zero.
+# **Limit, fourth figure.** Certified distance of each refined codebook to the best codebook, on a logarithmic scale, by the step that moved its
+# codewords. What lies in the grey band, below the tolerance of the limit, the certificate does not tell from zero.
 #
 # ## The same rate from a conic solver
 #
 # The limit's codebook, handed to the conic backend as a fixed one, must give the limit's rate.
 
 # %%
-def conic_rate(name):
+checks = {}
+for name in (name for name in cases if not name.startswith("plane")):
     source, fidelities = cases[name]
-    return mfrd.solve(mfrd.Problem(source, certified[name].codebook, fidelities), solver)
-
-
-checked = [name for name in cases if not name.startswith("plane")]
-checks = {name: conic_rate(name) for name in checked}
-for name, s in checks.items():
-    print(f"{name:22s} limit {certified[name].rate:.6f}  conic {s.rate:.6f} bits")
+    fixed_there = mfrd.Problem(source, certified[name].codebook, fidelities)
+    checks[name] = mfrd.solve(fixed_there, solver)
+tables.show({name: {"limit": certified[name].rate, "conic": s.rate}
+             for name, s in checks.items()}, ".6f")
 
 # %% [markdown]
 # ## What this shows
@@ -277,33 +318,23 @@ for name, s in checks.items():
 # it to within a millionth of a bit; what a subset budget adds is a reason to move codewords by price.
 
 # %%
-def keep(limit):
-    return {"rate_bits": limit.rate, "lower_bound_bits": limit.lower_bound, "gap_bits": limit.gap, "codebook": limit.codebook,
-            "masses": limit.encoder.output_pmf, "prices_bits": limit.prices, "distortions": limit.distortions,
-            "codewords": len(limit.codebook), "status": limit.status, "I_bits": limit.rate, "solver": "newton"}
+path = records.save("05_limit", globals())
+
+# %% [markdown]
+# What holds at any parameters: bounds do not cross, no codebook beats the limit, and the conic solver's rate on the limit's own codebook lies between
+# its bound and its encoder's rate.
 
 # %%
-results = {
-    "parameters": parameters.used("05_limit", globals()),
-    "limits": {name: keep(l) for name, l in certified.items()}, "distances": {f"{n}, {h}": row for (n, h), row in rows.items()},
-    "gaussian_1d": [{"D": D_, **keep(l), "eight_fixed_bits": s.rate, "closed_form_bits": c}
-                    for D_, l, s, c in zip(D_gaussian, limits, fixed, closed)],
-    "bifurcation": [{"D": D_, **keep(l)} for D_, l in zip(ladder, tree)],
-    "nine_codewords": {"rate_bits": short.rate, "bound_on_all_codebooks_bits": everywhere},
-    "plane": {"sweep": [{"D": D_, "I_bits": l.rate, "lower_bound_bits": l.lower_bound, "gap_bits": l.gap, "codewords": len(l.codebook),
-                         "prices_bits": l.prices, "status": l.status, "solver": "newton"} for D_, l in zip(curve.D, curve)],
-              "widest_bits": (upper - lower).max()},
-}
-
-# %%
-proofs = {f"limits.{name}.rate_bits": l for name, l in certified.items()} | {"nine_codewords.rate_bits": short}
-path = outputs.save_results("05_limit", results, proofs)
 assert (lower <= upper).all(), "the whole curve's bounds cross"
-asked = [*limits, *certified.values()]
-print(f"{sum(l.gap <= tolerance for l in asked)} of {len(asked)} limits certified to {tolerance:g} bits")
 assert all(row["at_most"] > -1e-9 for row in rows.values()), "a codebook beats the limit over all"
-for name, s in checks.items():  # on the limit's own codebook: no less than the bound, no more than the limit's encoder
-    assert certified[name].lower_bound - 1e-9 <= s.rate <= certified[name].rate + s.gap + 1e-9, name
-for name in ("trimodal", *(f"trimodal, core {c}" for c in budgets_core[-1:])):
+for name, s in checks.items():
+    low, high = certified[name].lower_bound - 1e-9, certified[name].rate + s.gap + 1e-9
+    assert low <= s.rate <= high, name
+
+# %%
+asked = [*limits, *certified.values()]
+print(f"{sum(found.gap <= tolerance for found in asked)} of {len(asked)} limits "
+      f"certified to {tolerance:g} bits")
+for name in ("trimodal", *(f"trimodal, core {D_core}" for D_core in budgets_core[-1:])):
     told = [f"{how} {row['at_most']:.6f}" for (case, how), row in rows.items() if case == name]
     print(f"{name}: bits from the best there is: {', '.join(told)}")

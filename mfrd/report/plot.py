@@ -172,6 +172,9 @@ def shared_legend(figure: Figure, ax: Axes, ncols: int = 4) -> None:
 def level(ax: Axes, height: float, label: str = "") -> None:
     """A thin grey line across a panel at a height that others are read against, with its name at the right."""
     ax.axhline(height, color=GREY, linewidth=0.6, zorder=0)
+    low, high = ax.get_ylim()
+    if label and height - low < 0.1 * (high - low):
+        ax.set_ylim(height - 0.1 * (high - low), high)
     place = dict(xytext=(0, -2), textcoords="offset points", ha="right", va="top")
     ax.annotate(label, (1, height), xycoords=ax.get_yaxis_transform(), color=GREY, fontsize=8, **place)
 
@@ -366,6 +369,13 @@ def dots(
     return ax
 
 
+def beyond_reach(ax: Axes, end: float, label: str) -> None:
+    """A grey band from the left of a panel to `end`, with what is not known there written in it."""
+    ax.axvspan(ax.get_xlim()[0], end, color=PALE, alpha=0.6, linewidth=0, zorder=0)
+    place = dict(xytext=(-3, 3), textcoords="offset points", ha="right", va="bottom")
+    ax.annotate(label, (end, 0), xycoords=ax.get_xaxis_transform(), color=GREY, fontsize=8, **place)
+
+
 def source_2d(ax: Axes, source: Source, title: str = "", subset: float | None = None) -> Axes:
     """The pmf of a 2-D source on a square grid as a map; `subset` is a radius drawn as a circle."""
     side = int(round(np.sqrt(len(source.p))))
@@ -391,12 +401,12 @@ def codebook_2d(
     return ax
 
 
-def history(steps: Sequence[Step], budgets: dict[str, tuple[float, str]]) -> Figure:
-    """The refinement round by round: information, distortions against budgets, codebook size.
+def history(steps: Sequence[Step]) -> Figure:
+    """The refinement round by round: information, with its names at the right, and the size of the codebook.
 
-    steps: the history of a Refinement; budgets: {name: (budget, kind)}. -> figure
+    steps: the history of a Refinement. -> figure
     """
-    figure, (rates, distortions, sizes) = panels(3)
+    figure, (rates, sizes) = panels(2, height=2.3)
     rounds = np.arange(len(steps))
     named = (
         ("output_entropy", "entropy", "H(Y)"),
@@ -404,19 +414,19 @@ def history(steps: Sequence[Step], budgets: dict[str, tuple[float, str]]) -> Fig
         ("conditional_entropy", "noise", "H(Y|X)"),
     )
     bits = [(rounds, [getattr(s, name) for s in steps], kind, f"${label}$") for name, kind, label in named]
-    lines(rates, bits, "round", "bits", "Information")
-    spent = [(rounds, [s.distortions[k] for s in steps], kind, f"{k}, reached") for k, (_, kind) in budgets.items()]
-    lines(distortions, spent, "round", "distortion", "Distortion and its budgets")
-    for D, kind in budgets.values():
-        distortions.axhline(D, color=LOOKS[kind]["color"], linestyle="--", linewidth=0.7, zorder=0)
-    distortions.set_ylim(0, None)
+    rates.set_ylim(0, 1.05 * max(s.output_entropy for s in steps) or 1)
+    lines(rates, bits, "round", "bits", "Information", direct="right")
     sizes.step(rounds, [s.codewords for s in steps], where="mid", color=INK)
-    sizes.set(xlabel="round", ylabel="codewords", title="Codebook size", ylim=(0, None))
-    rates.set_ylim(0, None)
-    rates.legend(loc="best", borderpad=0, handlelength=1.4, labelspacing=0.3)
-    for ax in (rates, distortions, sizes):
-        ax.xaxis.get_major_locator().set_params(integer=True)
+    sizes.set(xlabel="round", ylabel="codewords", title="Codebook size")
+    logarithmic(sizes, "y")
+    for ax in (rates, sizes):
+        whole_numbers(ax)
     return figure
+
+
+def whole_numbers(ax: Axes) -> None:
+    """Ticks of a panel's horizontal axis at whole numbers alone."""
+    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
 
 
 def pictures(images: list[np.ndarray], titles: list[str], box: tuple | None = None, width: float = PAGE) -> Figure:

@@ -587,3 +587,33 @@ def sources(nb: SimpleNamespace) -> Kept:
         "hundred_points_bits": nb.hundred,
     }
     return results, {}
+
+
+def ended(names: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    """{(case, how): row of results} of what notebooks 3 and 4 ended with, where they were run at these parameters.
+
+    names: globals() of notebook 5; a case is named as its `cases` are.
+    """
+    nb = SimpleNamespace(**names)
+    r3, r4 = map(outputs.load_results, nb.reads)
+    made, of3, of4 = parameters.made_for, r3["parameters"], r4["parameters"]
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    if made(r3, n_letters=100, D=nb.D) and of3["D_core"] >= nb.D:
+        found["trimodal", "centroid"] = r3["refine_1d"]
+    if made(r4, n_letters=100, D=nb.D) and of4["D_core"] >= nb.D:
+        found["trimodal", f"from {of4['n_codewords']}"] = r4["lloyd_1d"]["convex"]
+    if made(r4, n_letters_spike=200, D_spike=nb.D_spike) and of4["D_core_spike"] >= nb.D_spike:
+        found["spike", f"{of4['rounds']} rounds"] = r4["lloyd_spike"]["convex"]
+        found["spike", "settled"] = r4["lloyd_spike"]["settled"]
+    of_disc = made(r3, n_side=40, core_radius_2d=nb.core_radius_2d)
+    if of_disc and [of3["D_2d"], of3["D_core_2d"]] in nb.budgets_2d:
+        found[f"plane, {of3['D_2d']:g}, core {of3['D_core_2d']:g}", "centroid"] = r3["refine_2d"]
+    line = {f"{c} ": f"trimodal, core {c}" for c in nb.budgets_core}
+    plane = {f"{D} {c} ": f"plane, {D:g}, core {c:g}" for D, c in nb.budgets_2d}
+    tried = (("refine_1d", made(r3, n_letters=100, D=nb.D, core_radius=nb.core_radius), line),)
+    for place, same, cases in (*tried, ("refine_2d", of_disc, plane)):
+        for key, case in cases.items() if same else ():
+            for step in ("centroid", "priced"):
+                if key + step in r3[place]["binding"]:
+                    found[case, step] = r3[place]["binding"][key + step]
+    return found

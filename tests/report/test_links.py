@@ -56,7 +56,7 @@ def test_a_link_that_leads_nowhere_is_seen():
 
 MADE = [  # an expression of the paper, and what stands in the cell that made it
     ("line1.I_bits", "run = mfrd.refine(problem"),
-    ('tight.at("0.02 priced").prices_bits.core', "for D_tight in binding_1d:"),
+    ('tight.at("0.02 priced").prices_bits.core', "bound = {(D_, step): mfrd.refine("),
     ("calc.min(..unmerged.clarabel.H_Y_bits)", "unmerged = {name: mfrd.refine("),
     ("line1.draws.rates.len()", "runs = {s: mfrd.refine("),
     ("r3.refine_spike.budgets.global", "D_spike: float ="),
