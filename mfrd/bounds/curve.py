@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..problems.densities import Density
-from ..problems.distortion import absolute_error
 from ..problems.fidelity import Fidelity
 from ..problems.problem import Problem
 from ..problems.source import Source
 from .density import DensityLimit
-from .exchange import Exchange, Limit, in_unit, in_unit_of, letters_and, limit, searched
+from .exchange import Limit, Warm, limit, warned
 
 ULP = 1e-15  # a few units in the last place
 
@@ -121,22 +120,6 @@ def cross(a: tuple, b: tuple, c: tuple) -> float:
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
-def extrapolated(near: list[tuple[float, Limit]], D: float) -> np.ndarray:
-    """Multipliers at a budget D from those at the one or two before it, (R,): a power of D through them.
-
-    With one before, that of Gaussians: as 1 / D.
-    """
-    at, lam = near[-1][0], near[-1][1].solution.multipliers
-    if at == D or min(at, D) <= 0:
-        return lam
-    power = np.ones(len(lam))
-    if len(near) > 1 and near[0][0] != at and near[0][0] > 0:
-        before = near[0][1].solution.multipliers
-        both = (before > 0) & (lam > 0)
-        power[both] = np.clip(np.log(lam[both] / before[both]) / np.log(near[0][0] / at), -3, 3)
-    return lam * (at / D) ** power
-
-
 def limit_curve(
     source: Source | Density,
     fidelities: Fidelity | Sequence[Fidelity],
@@ -193,23 +176,12 @@ def limit_curve(
     problem.fidelity(name)
     D = np.array([problem.with_budget(name, D).fidelity(name).D for D in several(name, D_values)])
     found: dict[int, Limit] = {}
-    near: list[tuple[float, Limit]] = []  # the budgets before and their limits, in the unit of the search
+    warm = Warm(problem, name, tol, progress)
     upward = source.x.shape[1] == 1  # from many codewords to few: they merge in fewer rounds than they split
     for k in np.argsort(D if upward else -D, kind="stable"):
-        at = problem.with_budget(name, float(D[k]))
-        if absolute_error in problem.rows.measures:
-            found[int(k)] = limit(source, at.fidelities, tol=tol, progress=progress)
-            if found[int(k)].status == "interrupted":
-                break
-            continue
-        few, unit = in_unit(letters_and(at, tol))
-        exchange = Exchange(few, tol, progress)
-        if near:
-            exchange.start(near[-1][1], extrapolated(near, float(D[k])))
-        last = searched(exchange)
-        near = [*near[-1:], (float(D[k]), last)]
-        found[int(k)] = in_unit_of(at, last, unit)
-        if last.status == "interrupted":
+        found[int(k)] = warm.at(float(D[k]))
+        warned(found[int(k)], tol)
+        if found[int(k)].status == "interrupted":
             break
     kept = sorted(found)
     return LimitCurve(name, D[kept], tuple(found[k] for k in kept))

@@ -23,7 +23,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from tqdm import tqdm
 
-from ..codebooks.priced import NO_BITS, TINY
+from ..codebooks.priced import NO_BITS, TINY, centroids
 from ..codebooks.stationary import settle, stationary
 from ..problems.densities import Density
 from ..problems.distortion import absolute_error, mahalanobis, metric, squared_error
@@ -71,7 +71,8 @@ GUESSED, FEWEST = 0.02, 10_000_000  # nats that its bound may lose, and boxes ti
 NEARBY = 0.3  # share of a budget that the codewords of a guess may take at the least
 SPENT = 100.0  # times (log n) / price, a budget that says nothing
 ROUGH_BOXES = 20_000  # of branch and bound, before the search is over
-NEARLY = 0.05  # share of the tolerance, less than a proof loses, from which codewords are as good as stationary
+FAR_APART = 1.5  # logarithm of the quotient of budgets, from which codewords of one are no start for the other
+NEARLY = 0.01  # share of the tolerance, less than a proof loses, from which codewords are as good as stationary
 INSET = 0.1  # share of a budget, over the bits to which it is solved, that is kept free: it costs half that a dimension
 ENOUGH = 100.0  # tolerances that c may exceed one by where the rate alone counts
 BINDING = 1e-9  # nats: a row whose budget is worth less does not bind
@@ -192,8 +193,9 @@ def limit(
         Bits at most, at which the distortion of the fidelity of that name, or the first, is least, its budget saying
         nothing: .distortions[name] is reached, .distortion_bounds[name] is what no codebook beats.
     seconds : float, optional
-        Of wall time, after which what was found is returned with its true gap and status "interrupted". Kept in a
-        program's main thread, on systems with interval timers.
+        Of wall time, after which what was found is returned with its true gap and status "interrupted"; at a given
+        rate, an encoder of that rate and what no codebook beats. Kept in a program's main thread, on systems with
+        interval timers.
     progress : bool
         Show a bar with the gap.
 
@@ -211,8 +213,8 @@ def limit(
         dimension than the source or holds no finite numbers, tol or seconds is not above zero, prices or rate are none,
         or both are given.
     NotCertified
-        Where the two ends of the distortion at a rate do not come within tol, or the search on a density finds no
-        codebook.
+        Where the two ends of the distortion at a rate do not come within tol, though time was left, or the search on a
+        density finds no codebook.
 
     References
     ----------
@@ -374,12 +376,18 @@ class Exchange:
         self.last, self.reach = np.inf, 1.0  # the gap of the round before; how far codewords are taken together
         self.first, self.boxes = problem.y, MAX_BOXES  # the first codebook; of branch and bound, at a proof
         self.guess: Any = None  # (multipliers, masses) from which the next solve starts
+        self.neighbour: Any = None  # (the Limit at a neighbouring budget, multipliers) from which the first starts
         exact = (problem.rows.weights[problem.rows.D == 0] > 0).any(axis=0) & (self.source.p > 0)
         self.anchors, self.span = np.unique(self.source.x[exact], axis=0), np.ptp(self.source.x, axis=0).max()
         self.progress = tqdm(total=1, disable=not progress, bar_format="{desc} {elapsed}")
 
     def start(self, neighbour: Limit, multipliers: np.ndarray) -> None:
         """Start from the codewords and masses of the Limit at a neighbouring budget, and from multipliers, (R,)."""
+        self.neighbour = neighbour, multipliers
+
+    def follow_neighbour(self) -> None:
+        """Settle the codewords of a neighbouring budget at this one."""
+        neighbour, multipliers = self.neighbour
         q, y = neighbour.encoder.output_pmf, neighbour.encoder.y
         if (self.problem.excess_budgets > 0).all():
             free = self.follow(multipliers)
@@ -388,9 +396,12 @@ class Exchange:
 
     def run(self) -> Limit:
         """The Limit that the rounds reach."""
-        begun, y, rounds, status, worst, idle = perf_counter(), self.first, 0, Status.STALLED, np.inf, 0
+        begun, rounds, status, worst, idle = perf_counter(), 0, Status.STALLED, np.inf, 0
         try:
             with self.progress, time_limit(self.seconds):
+                if self.neighbour:
+                    self.follow_neighbour()
+                y = self.first
                 while rounds < ROUNDS and self.gap > self.tol and idle < IDLE:
                     rough = 0.0 if self.guess and not rounds else min(ROUGH, 1e-3 * worst / NATS_PER_BIT)
                     tol, before = max(0.01 * self.tol, rough), self.gap
@@ -551,7 +562,16 @@ class Exchange:
         return np.where((lam * self.problem.rows.D > worth) | (self.problem.rows.D <= 0), lam, 0.0)
 
     def tidy(self, point: "Point") -> None:
-        """Keep fewer codewords than the point has, where those near each other are one and the gap stays within tol."""
+        """Keep fewer codewords than the point has, where those near each other are one and the gap stays within tol.
+
+        The only one of a rate of zero is where it leaves budgets most room.
+        """
+        rows, x, p = self.problem.rows, self.source.x, self.source.p
+        if len(point.y) == 1 and not point.multipliers.any() and (rows.D > 0).all():
+            with suppress(InfeasibleFidelity):  # of several budgets, where it leaves none to one
+                alone = self.solve(centroids(self.problem.metrics, rows.slopes(1 / rows.D), x, p[None]), self.tol)
+                self.best = alone if alone.solution.rate <= point.solution.rate else point
+            return
         for near in TIDY:
             q, y = merged(point.q, point.y, groups(point.mass.seen(point.y), near))
             if len(y) == len(point.y):
@@ -841,8 +861,50 @@ def moved(found: Limit, D: np.ndarray) -> float:
     return float(found.lower_bound + lam @ (given - D) - 4 * (len(D) + 4) * 2.0**-53 * size)
 
 
+class Warm:
+    """Limits of a problem at one budget after another of a fidelity, each search warm from those near it before."""
+
+    def __init__(self, problem: Problem, name: str, tol: float, progress: bool = False):
+        self.problem, self.name, self.tol, self.progress = problem, name, tol, progress
+        self.found: list[tuple[float, Limit]] = []  # budgets and their limits, in the unit of the search
+        self.alone = absolute_error in problem.rows.measures  # letters serve, or nearly: each search by itself
+
+    def at(self, D: float, seconds: float | None = None) -> Limit:
+        """The Limit at the budget D of the fidelity, without a warning where its gap is above tolerance."""
+        at = self.problem.with_budget(self.name, D)
+        if self.alone:
+            words, options = at.codebook, {"seconds": seconds, "progress": self.progress}
+            return limit(at.source, at.fidelities, tol=self.tol, codebook=words, **options)  # type: ignore[arg-type]
+        few, unit = in_unit(letters_and(at, self.tol))
+        exchange = Exchange(few, self.tol, self.progress, seconds)
+        apart = lambda each: abs(np.log(each[0] / D)) if each[0] > 0 < D else np.inf
+        near = [each for each in sorted(self.found, key=apart)[:2] if apart(each) < FAR_APART]
+        if near:
+            exchange.start(near[0][1], extrapolated(near, D))
+        last = exchange.run()
+        self.found.append((D, last))
+        return in_unit_of(at, last, unit)
+
+
+def extrapolated(near: list[tuple[float, Limit]], D: float) -> np.ndarray:
+    """Multipliers at a budget D from those at the nearest one or two, (R,): a power of D through them.
+
+    With one, that of Gaussians: as 1 / D.
+    """
+    at, lam = near[0][0], near[0][1].solution.multipliers
+    power = np.ones(len(lam))
+    if len(near) > 1 and near[1][0] != at:
+        other = near[1][1].solution.multipliers
+        both = (other > 0) & (lam > 0)
+        power[both] = np.clip(np.log(lam[both] / other[both]) / np.log(near[1][0] / at), -3, 3)
+    return lam * (at / D) ** power
+
+
 def at_rate(problem: Problem, rate: float | Mapping[str, float], tol: float, seconds: float | None) -> Limit:
-    """The Limit of least distortion at a rate, of the fidelity that `rate` names or of the first."""
+    """The Limit of least distortion at a rate, of the fidelity that `rate` names or of the first.
+
+    Where time runs out, two of the encoders found share the letters at the rate asked, and the highest tangent proves.
+    """
     asked = dict(rate) if isinstance(rate, Mapping) else {problem.fidelities[0].name: rate}
     if len(asked) != 1:
         raise ValueError(f"rate is {rate!r}; expected one number of bits, or one by fidelity name")
@@ -850,24 +912,55 @@ def at_rate(problem: Problem, rate: float | Mapping[str, float], tol: float, sec
     bits = checked_bits(bits)
     end = None if seconds is None else perf_counter() + seconds
     codewords = letters_and(problem, tol)
-    most = without(codewords, [name]).fidelity(name).D
+    warm, most, answers = Warm(problem, name, 0.05 * tol), without(codewords, [name]).fidelity(name).D, []
 
     def evaluate(D: float) -> Limit:
-        left = None if end is None else max(end - perf_counter(), 1e-3)
-        at = problem.with_budget(name, D)
-        return limit(at.source, at.fidelities, tol=0.05 * tol, codebook=at.codebook, seconds=left)
+        answers.append(warm.at(D, None if end is None else max(end - perf_counter(), 1e-3)))
+        return answers[-1]
 
     def proven(answer: Limit) -> tuple[float, float]:
         return answer.lower_bound, problem.rows.prices(answer.multipliers)[name]
 
-    best, proof = search(evaluate, proven, name, bits, 0.0, most, tol)
+    stopped = lambda answer: answer.status == Status.INTERRUPTED
+    best, proof = search(evaluate, proven, name, bits, 0.0, most, tol, stopped)
     if proof.solution.problem.fidelity(name).D == 0:  # at an infinite price, which proves nothing elsewhere
         proof = best
-    few = spent_of(best.solution.problem, name, best.distortions[name])
-    solution, bound = replace(best.solution, problem=few, bits=bits), moved(proof, few.rows.D)
-    return replace(
+    solution = best.solution
+    if stopped(answers[-1]):
+        solution = shared([answer.solution for answer in answers], name, bits) or solution
+    few = spent_of(solution.problem, name, solution.distortions[name])
+    solution, bound = replace(solution, problem=few, bits=bits), moved(proof, few.rows.D)
+    found = replace(
         best, solution=solution, lower_bound=bound, multipliers=proof.multipliers, potentials=proof.potentials
     )
+    if stopped(answers[-1]):
+        found = replace(found, status=Status.INTERRUPTED)
+        warned(found, tol)
+    return found
+
+
+def shared(solutions: list[Solution], name: str, bits: float) -> Solution | None:
+    """The Solution that two of these share, of least distortion `name` and at most that rate; None where none is lower.
+
+    A letter is sent by the first with probability t, else by the second: rates and distortions are at most, or are,
+    the means.
+    """
+    above, within = ([s for s in solutions if (s.rate > bits) == over] for over in (True, False))
+    best = min((s.distortions[name] for s in within), default=np.inf)
+    chosen = None
+    for a in above:
+        for b in within:
+            t = (bits - b.rate) / (a.rate - b.rate) * (1 - 1e-12)
+            D = t * a.distortions[name] + (1 - t) * b.distortions[name]
+            if D < best:
+                best, chosen = D, (a, b, t)
+    if chosen is None:
+        return None
+    a, b, t = chosen
+    y = np.concatenate([a.encoder.codebook, b.encoder.codebook])
+    problem = replace(b.problem, codebook=y).with_budget(name, max(s.problem.fidelity(name).D for s in (a, b)))
+    encoder = Encoder(problem.source, y, np.hstack([t * a.encoder.Q, (1 - t) * b.encoder.Q]))
+    return Solution(problem, encoder, b.multipliers, b.potentials, b.stats)
 
 
 def groups(y: np.ndarray, distance: float) -> np.ndarray:

@@ -1,9 +1,9 @@
 """D(R): the least distortion at a given rate, from both sides.
 
 With the other budgets as given R falls and is convex, and what multipliers prove at one budget they prove at all,
-    R(D) >= bound_k - price_k (D - D_k).
-With the other budgets as given R falls and is convex; what multipliers prove at one budget they prove at each,
-since R is convex). Just above, an encoder of at most that rate ends the search.
+    R(D) >= bound_k - price_k (D - D_k):
+no encoder of at most `bits` spends less than where the highest of these tangents falls to them. Just above, an encoder
+of at most that rate ends the search.
 """
 
 from collections.abc import Callable
@@ -107,21 +107,27 @@ def search(
     least: float,
     most: float,
     tol: float,
+    stopped: Callable[[Any], bool] = lambda answer: False,
 ) -> tuple[Any, Any]:
     """(best, proof): the answer at the least budget with a rate of at most `bits`, and that whose tangent proves so.
 
     evaluate: the answer at a budget, with .rate, .lower_bound and .prices; proven: the bound that the multipliers of an
     answer prove, below zero too, and their price, bits; least: the least budget that has an answer; most: one from
-    which the rate no longer falls; tol: bits that may lie between the two ends.
+    which the rate no longer falls; tol: bits that may lie between the two ends, unless an answer is one that was
+    `stopped`, which is the last.
     """
     best = evaluate(most)
     at = min(most, best.distortions[name])
     if best.lower_bound > bits:
         said = f"bits is {bits:g}; the other budgets need {best.lower_bound:.10g} whatever that of {name} is"
         raise ValueError(f"{said}: raise bits, or the other budgets")
+    if stopped(best):
+        return best, best
     edge, bits = evaluate(least), max(bits, best.rate)  # which may be above by no more than its gap
     if edge.rate <= bits:
         return edge, edge
+    if stopped(edge):
+        return best, best
     proof, bound, price, D = edge, least, np.inf, least + 0.5 * (at - least)
     for _ in range(STEPS):
         answer = evaluate(D)
@@ -133,6 +139,8 @@ def search(
             best, at = answer, min(D, answer.distortions[name])
         else:
             price = answer.prices[name]
+        if stopped(answer):
+            return best, proof
         close = max(CLOSE, 4 * (answer.rate - answer.lower_bound))
         if at - bound <= 2 * close / price:
             break

@@ -1,6 +1,7 @@
 """The limit at given prices and at a given rate: closed forms, the limit at budgets, and the proof on its own."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,6 +94,35 @@ def test_a_rate_by_name_holds_the_other_budgets():
     assert found.distortion_bounds["core"] <= reached
     with pytest.raises(ValueError, match="bits is 0.5; the other budgets need 0.8506"):
         mfrd.limit(GAUSSIAN, [mfrd.Fidelity(0.3), CORE], rate={"core": 0.5})
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 3, 6])
+@pytest.mark.parametrize("rate", [{"global": 1.0}, {"core": 0.9}])
+def test_a_search_at_a_rate_that_is_interrupted_returns_what_there_is(monkeypatch, rate, rounds, caplog):
+    (name,), fidelities = rate, [mfrd.Fidelity(0.3), CORE]
+    whole, round_of = mfrd.limit(GAUSSIAN, fidelities, rate=rate), exchange.Exchange.exchange
+    left = [rounds]
+
+    def interrupted(self, *args):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return round_of(self, *args)
+
+    monkeypatch.setattr(exchange.Exchange, "exchange", interrupted)
+    found = mfrd.limit(GAUSSIAN, fidelities, rate=rate)
+    assert found.status == "interrupted" and "interrupted" in caplog.text
+    assert found.rate <= rate[name] + 1e-9 or rounds == 0  # before any is found of that rate within the other budget
+    other = next(f for f in fidelities if f.name != name)
+    assert found.distortions[other.name] <= other.D * (1 + 1e-12)
+    reached, bound = found.distortions[name], found.distortion_bounds[name]
+    assert bound <= whole.distortions[name] and (rounds == 0 or whole.distortions[name] <= reached * (1 + 1e-9))
+    assert found.distortion_bounds[name] <= whole.distortion_bounds[name] + 1e-6
+    monkeypatch.undo()
+    there = [replace(f, D=found.distortions[f.name]) if f.name == name else f for f in fidelities]
+    assert found.lower_bound <= mfrd.limit(GAUSSIAN, there).rate
+    if rounds == 6 and name == "global":  # the interrupt came in the midst: two encoders share the letters
+        assert found.rate == pytest.approx(rate[name], abs=1e-9) and 0.8 * reached < whole.distortions[name]
 
 
 def test_absolute_error_on_the_line_at_a_price_and_at_a_rate():
