@@ -30,7 +30,7 @@ def matrices(metrics: np.ndarray, theta: np.ndarray) -> np.ndarray:
 def minimisers(metrics: np.ndarray, theta: np.ndarray, pull: np.ndarray) -> np.ndarray:
     """(sum_g theta_jg M_g)^-1 pull_j of prices (m, G) and pulls (m, k), (m, k)."""
     A = matrices(metrics, theta) + TINY * np.eye(pull.shape[1])
-    return np.linalg.solve(A, pull[..., None])[..., 0]
+    return pull / A[:, 0] if pull.shape[1] == 1 else np.linalg.solve(A, pull[..., None])[..., 0]
 
 
 def frame(metrics: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -115,6 +115,7 @@ class Priced:
         self.theta = budgets.rows.slopes(self.multipliers)
         self.pull = np.einsum("gn,gab,nb->na", self.theta, budgets.metrics, budgets.x)
         self.left = np.hstack([-2 * self.pull, self.theta.T])
+        self.terms = np.hstack([self.theta.T, self.pull, np.ones((len(self.p), 1)), budgets.x])  # what `sums` adds up
 
     def costs(self, y: np.ndarray) -> np.ndarray:
         """s_ij without its term in x_i alone, (n, m)."""
@@ -134,11 +135,13 @@ class Priced:
 
     def sums(self, cells: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Of each cell: sum p theta (m, G), sum p W x (m, k), mass (m,), sum p x (m, k)."""
-        columns = np.hstack([self.theta.T, self.pull, np.ones((len(cells), 1)), self.budgets.x])
-        total = np.column_stack([np.bincount(cells, self.p * column, m) for column in columns.T])
+        return self.parted(np.column_stack([np.bincount(cells, self.p * column, m) for column in self.terms.T]))
+
+    def parted(self, total: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Sums of `terms` over cells, (m, G + 2 k + 1), as `sums` returns them."""
         G, k = len(self.theta), self.pull.shape[1]
         return total[:, :G], total[:, G : G + k], total[:, G + k], total[:, G + k + 1 :]
 
     def soft_codewords(self, Q: np.ndarray) -> np.ndarray:
         """The priced centroids of a randomised encoder Q, (n, m) -> (m, k)."""
-        return centroids(self.budgets.metrics, self.theta, self.budgets.x, (self.p[:, None] * Q).T)
+        return self.best(*self.parted(Q.T @ (self.p[:, None] * self.terms)))

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import softmax
 
 from ..codebooks.priced import Budgets, Priced
 from ..solvers.encoder import Encoder
@@ -133,13 +132,21 @@ def path(
             return
         for _ in range(max_iter):
             logits = (np.log(q) - priced.costs(y)) / tau
-            Q = softmax(logits, axis=1)
-            alive = priced.p @ Q > DEAD
-            if not alive.all():
-                Q, q = softmax(logits[:, alive], axis=1), q[alive]  # from the logits: all of a row may have died
+            Q = softmax(logits)
             mass = priced.p @ Q
+            if not (alive := mass > DEAD).all():
+                Q, q = softmax(logits[:, alive]), q[alive]  # from the logits: all of a row may have died
+                mass = priced.p @ Q
             moved, q = abs(mass - q).max(), mass / mass.sum()
             y = priced.soft_codewords(Q)
             if moved <= tol:
                 break
         yield tau, y, Q
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """exp(logits) over its sum in each row, (n, m)."""
+    Q = logits - logits.max(axis=1, keepdims=True)
+    np.exp(Q, out=Q)
+    Q /= Q.sum(axis=1, keepdims=True)
+    return Q

@@ -32,6 +32,7 @@ from .scalar import NARROW, ecsq
 ALONE = "a codeword for each point: what a budget of zero on all letters asks for"
 BEST_FOUND = "best found: multi-start search, an upper bound that only the lower bound judges"
 STARTS = ("columns", "cells", "anneal", "random")
+OF_MANY = ("columns", "cells", "random")  # of many letters on a line, where cells leave annealing nothing to find
 GAIN = 1e-9  # nats a round must gain to count
 MANY = 8  # rows beyond which, on a line, prices are smoothed
 CLIMB = 40  # prices tried then, twice
@@ -113,7 +114,7 @@ def ecvq(
         return ecsq(source, given[0].D, bound=bound)
     if kinds == STARTS and (few := grouped(source, given)) is not None:
         options: dict[str, Any] = {"rng": rng, "restarts": restarts, "rounds": rounds, "patience": patience}
-        return ungrouped(source, given, ecvq(*few, **options, convex=convex, bound=bound), began)
+        return ungrouped(source, given, ecvq(*few, **options, starts=OF_MANY, convex=convex, bound=bound), began)
     source, given = resolved(source, given, FEW)
     exact = all(f.D == 0 for f in given) and any(f.on is None for f in given)
     if exact or source.within.any() and len(source.p) > LETTERS:
