@@ -16,7 +16,7 @@ from ..quantisers.trellis import Trellis
 from ..quantisers.trellis_design import SHARES
 from ..solvers.encoder import Encoder
 from .check import Check, spent
-from .compact import APART, CompactReader, CompactWriter, counts_of
+from .compact import APART, BRIEF, CompactReader, CompactWriter, counts_of
 from .container import FRAME, MOST_CODEWORDS, PRECISION, CorruptStream, Reader
 from .gaps import Gaps
 from .nearest import nearest_letter
@@ -433,6 +433,11 @@ def reader_of(pieces: Iterable[bytes], header: bytes | None = None) -> Reader:
         if len(head) > len(MAGIC):
             break
     whole = chain(first, rest)
-    if head[: len(APART)] == APART or head[: len(MAGIC)] == b"MFRD" and head[len(MAGIC) : len(MAGIC) + 1] == b"\x02":
+    if (
+        head[: len(APART)] == APART
+        or head[:1] >= bytes([BRIEF])
+        or head[: len(MAGIC)] == b"MFRD"
+        and head[len(MAGIC) : len(MAGIC) + 1] == b"\x02"
+    ):
         return CompactReader(whole, header)
     return (TrellisReader if head[: len(MAGIC)] == MAGIC else Reader)(whole)

@@ -1,9 +1,12 @@
 """The second version of the container: small headers, headers apart, frames of any size, samples that escape.
 
     header  "MFRD", 2 (u8), L, body (L bytes), check
-    or      "m", where the header was sent before
+    or      "m", where the header was sent before, or nothing, before a brief frame: the only one, of at most 256 bytes,
+            without escapes
     frame   4 N + 2 (some samples escape) + 1 (it is the last), B, B bytes of the range coder, and where some escape
             E and E bytes of escapes, check
+    brief   128 + 64 (N > 63) + N mod 64, N div 64 where N > 63, what the range coder wrote, to the end of the stream
+            but for 2 bytes of check
 
 Numbers are variable-length integers of seven bits a byte. A check is 4 bytes of BLAKE2b over the check before it and
 the bytes it closes, the first frame's over that of the header; that of the last frame closes the stream. Where the
@@ -35,6 +38,7 @@ from .points import MOST, State, halved, integers_of, of_integers, placed, state
 
 VERSION, APART, CHECK = 2, b"m", 4
 SHORT, SHORT_CHECK = 256, 2  # bytes of a frame up to which so many of its check are sent, header apart
+BRIEF, MORE = 128, 64  # in the first byte of a stream that is one brief frame; where its N takes more bytes
 FEW = 4_096  # samples of such a frame up to which the shortest end is sought
 FLOATS, BINARY, DECIMAL = range(3)  # how codewords are written
 AS_SET = 4  # added to that where they are told as a set
@@ -290,6 +294,11 @@ def sent(body: bytes | memoryview, apart: bool) -> int:
     return SHORT_CHECK if apart and len(body) <= SHORT else CHECK
 
 
+def brief(N: int) -> bytes:
+    """The number of samples of a stream that is one brief frame."""
+    return bytes([BRIEF + N]) if N < MORE else bytes([BRIEF + MORE + N % MORE]) + variable_length(N // MORE)
+
+
 def shortest(data: bytes, cells: np.ndarray, model: Any) -> bytes:
     """The fewest first bytes of `trimmed` words, the last perhaps one more, that are still read as cells (N,)."""
     for cut in range(min(3, len(data) - 1), 0, -1):
@@ -308,24 +317,28 @@ class CompactWriter:
 
     def __init__(self, header: Header, counts: np.ndarray, apart: bool) -> None:
         self.header, self.model = header, model_of(counts)
-        self.piece, self.apart = header.piece, apart
+        self.piece, self.apart, self.begun = header.piece, apart, not apart
         self.state = self.piece[-CHECK:]
 
     def start(self) -> bytes:
-        """The header, or the check of one sent before."""
-        return APART if self.apart else self.piece
+        """The header, or nothing where it was sent before: the first frame says how the stream begins."""
+        return b"" if self.apart else self.piece
 
     def frame(self, cells: np.ndarray, places: np.ndarray, escaped: np.ndarray, last: bool) -> bytes:
         """A frame of cells (N,) int32, of which the samples at places (E,) are those of escaped (E, k)."""
         words = trimmed(to_words([(cells, self.model)])) if len(cells) else b""
         if self.apart and words and len(cells) <= FEW:
             words = shortest(words, cells, self.model)
+        first, self.begun = b"" if self.begun else APART, True
+        if first and last and not len(places) and len(words) <= SHORT - 4:
+            body = brief(len(cells)) + words
+            return body + check(self.state, body)[:SHORT_CHECK]
         body = variable_length(4 * len(cells) + 2 * (len(places) > 0) + last) + variable_length(len(words)) + words
         if len(places):
             data = self.escapes(places, escaped)
             body += variable_length(len(data)) + data
         self.state = check(self.state, body)
-        return body + self.state[: sent(body, self.apart)]
+        return first + body + self.state[: sent(body, self.apart)]
 
     def escapes(self, places: np.ndarray, samples: np.ndarray) -> bytes:
         """Samples (E, k) at places (E,) of a frame."""
@@ -343,15 +356,17 @@ class CompactReader(Reader):
     """
 
     def __init__(self, pieces: Iterable[bytes], given: bytes | None = None) -> None:
-        self.given, self.apart = given, False
+        self.given, self.apart, self.brief = given, False, 0
         super().__init__(pieces)
 
     def header(self) -> None:
         """Read the header, or find the one that was given: .codebook and .model."""
         start = bytes(self.take(len(APART), "prefix"))
-        if start == APART:
+        self.brief = start[0] if start[0] >= BRIEF else 0
+        if start == APART or self.brief:
             if self.given is None:
-                raise CorruptStream("the stream has no header; expected it apart: Codec.from_header(header).decode")
+                said = f"starts with {start!r}: the stream has no header; expected it apart"
+                raise CorruptStream(f"{said}: Codec.from_header(header).decode")
             self.state, self.apart = bytes(self.given[-CHECK:]), True
             self.read_header(CompactReader([self.given], b""))
             return
@@ -390,6 +405,9 @@ class CompactReader(Reader):
 
     def points(self) -> Iterator[np.ndarray]:
         """Yields the samples of each frame, (N, k), once its check holds; of no samples one array (0, k)."""
+        if self.brief:
+            yield self.codebook.take(self.only(), axis=0)
+            return
         k, last, total = self.codebook.shape[1], 0, 0
         while not last:
             head, body = self.number(b"", "frame")
@@ -416,6 +434,23 @@ class CompactReader(Reader):
             total += N
         if self.buffer or any(len(piece) for piece in self.pieces):
             raise CorruptStream(f"bytes follow the end at byte {self.offset}; expected none")
+
+    def only(self) -> np.ndarray:
+        """The cells of the one frame of a brief stream, (N,) int32."""
+        N, body = self.brief % MORE, bytes([self.brief])
+        if self.brief & MORE:
+            more, body = self.number(body, "frame")
+            N += MORE * more
+        rest = bytes(self.buffer[: SHORT + 1])
+        while len(rest) <= SHORT and (piece := self.piece()) is not None:
+            rest += bytes(piece[: SHORT + 1])
+        self.buffer, size = memoryview(rest), len(rest) - SHORT_CHECK
+        if not 0 <= size <= min(SHORT - 4, 4 * (N + 2) if N and self.model else 0) or N > FRAME:
+            found = f"one frame of {N} samples in {size} bytes follows byte {self.offset}"
+            raise CorruptStream(f"{found}; expected at most {FRAME} samples, {SHORT - 4} bytes, and a word a sample")
+        words = bytes(self.take(size, "frame"))
+        self.verify(body + words, "frame")
+        return from_words(whole(words), [(N, self.model)], ended=False)[0] if N else np.zeros(0, np.int32)
 
     def replaced(self, x: np.ndarray, data: bytes) -> np.ndarray:
         """The samples of a frame, (N, k), with those that escaped in their places."""

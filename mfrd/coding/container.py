@@ -168,17 +168,23 @@ class Reader:
         """The next bytes of the stream."""
         held, length = [self.buffer] if self.buffer else [], len(self.buffer)
         while length < size:
-            if (piece := next(self.pieces, None)) is None:
+            if (piece := self.piece()) is None:
                 said = f"ends at byte {self.offset + length}, inside the {what}"
                 raise CorruptStream(f"{said}; expected {size} bytes from byte {self.offset}")
-            try:
-                held.append(memoryview(piece).cast("B"))
-            except TypeError:
-                raise TypeError(f"a piece is {type(piece).__name__}; expected bytes: pass a list, as [data]") from None
-            length += len(held[-1])
+            held.append(piece)
+            length += len(piece)
         whole = held[0] if len(held) == 1 else memoryview(b"".join(held))
         self.offset, self.buffer = self.offset + size, whole[size:]
         return whole[:size]
+
+    def piece(self) -> memoryview | None:
+        """The next piece; None where there is none."""
+        if (piece := next(self.pieces, None)) is None:
+            return None
+        try:
+            return memoryview(piece).cast("B")
+        except TypeError:
+            raise TypeError(f"a piece is {type(piece).__name__}; expected bytes: pass a list, as [data]") from None
 
     def verify(self, body: bytes | memoryview, what: str) -> None:
         """Advance the chain of checks over a piece, or raise CorruptStream."""
