@@ -221,6 +221,22 @@ def test_frames_have_the_size_asked_for_and_go_out_at_once():
             next(codec.encode_stream(chunks, frame=frame))
 
 
+def test_streams_without_their_header_have_frames_and_escapes_too():
+    source = trimodal()
+    codec = mfrd.Codec(mfrd.ecsq(source, 0.6).deterministic())
+    far = mfrd.Codec.from_header(codec.header)
+    inside, outside = RNG.choice(source.points, 90), np.array([0.0, 99.0, 1.0])
+    for chunks, extra in (([inside], 11), ([inside, inside[:1], outside, inside], 32), ([outside], 17), ([[], []], 3)):
+        samples = np.concatenate(chunks)
+        data = b"".join(codec.encode_stream(chunks, header=False, flush=True))
+        assert (far.decode(data) == codec.decode(codec.encode(samples))).all()
+        assert (far.decode(codec.encode(samples, header=False)) == far.decode(data)).all()
+        assert len(data) <= len(samples) * codec.cross_entropy(samples) / 8 + extra
+        for i in range(len(data)):
+            with pytest.raises(CorruptStream):
+                far.decode(data[:i])
+
+
 @pytest.mark.parametrize("k", [1, 2])
 def test_what_lies_outside_escapes_is_refused_or_is_clipped_by_choice(k):
     points = mfrd.grid(-2, 2, 17, k)
