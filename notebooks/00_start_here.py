@@ -27,7 +27,7 @@
 # these frequencies can go, on the codebook given or, by `limit`, on any, computed in plain NumPy from prices and potentials
 # alone. The other notebooks re-execute the report; none is needed for this one.
 #
-# *In the [paper](../paper/paper.pdf): section 6.10, From samples to a file.*
+# *In the [paper](../paper/paper.pdf): appendix I, From samples to a file.*
 
 # %% tags=["parameters"]
 file: str = ""  # your own .csv, .npy or .npz, as seen from notebooks/, where empty the ECG

@@ -28,7 +28,7 @@
 # squared error. This notebook covers section 4.1 and appendix A.1 of the report (figures 2, 8 and 9) and a check of
 # the core on a trimodal source, which is in its author's code alone; so are the grids and the budgets of all three sources.
 #
-# *In the [paper](../paper/paper.pdf): section 6.1, The core against closed forms.*
+# *In the [paper](../paper/paper.pdf): appendix A, The core against closed forms.*
 
 # %% tags=["parameters"]
 solver: str = "clarabel"  # auto, mosek, clarabel or newton

@@ -25,7 +25,7 @@
 # differentiable, $\lambda = -\partial R / \partial D$ and $\lambda' = -\partial R / \partial D'$, prices in bits per unit of distortion. A
 # budget with slack has price zero. This notebook covers section 4.2 of the report (figure 3).
 #
-# *In the [paper](../paper/paper.pdf): section 6.2, Prices of mixed fidelity.*
+# *In the [paper](../paper/paper.pdf): appendix B, Prices of mixed fidelity.*
 
 # %% tags=["parameters"]
 solver: str = "clarabel"  # auto, mosek, clarabel or newton

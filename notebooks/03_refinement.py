@@ -38,7 +38,7 @@
 # at the mean of the letters that $y_j$ serves, each counted with what a unit of its distortion costs, $w_i$: the *priced centroid*. Where one
 # budget binds alone $w_i$ is the same for all letters, and it is the centroid. This notebook covers section 4.3 and appendix A.2 of the report (figures 4, 5, 6, 10, 11).
 #
-# *In the [paper](../paper/paper.pdf): section 6.3, Refining the codebook.*
+# *In the [paper](../paper/paper.pdf): appendix C, Refining the codebook.*
 
 # %% tags=["parameters"]
 solver: str = "clarabel"  # of the published runs: auto, mosek, clarabel or newton

@@ -24,7 +24,7 @@
 # report (figures 7 and 12). The numbers of the first comparison are in the report; sources, initial codebooks, budgets and
 # all of the second one's numbers are in its author's code alone.
 #
-# *In the [paper](../paper/paper.pdf): section 6.4, Against Lloyd–Max.*
+# *In the [paper](../paper/paper.pdf): appendix D, Against Lloyd–Max.*
 
 # %% tags=["parameters"]
 solver: str = "clarabel"  # of the published runs: auto, mosek, clarabel or newton

@@ -31,7 +31,7 @@
 # letter uses, move codewords and masses together. It takes squared error and Mahalanobis distances, in up to three dimensions. This goes
 # beyond the report.
 #
-# *In the [paper](../paper/paper.pdf): section 6.5, Distance to the best codebook.*
+# *In the [paper](../paper/paper.pdf): section 5, The limit over all codebooks.*
 
 # %% tags=["parameters"]
 solver: str = "clarabel"  # for the check of each limit on its own codebook: auto, mosek, clarabel or newton

@@ -28,7 +28,7 @@
 # are read from `results/bench.json` and `results/forms.json`, which `make bench` writes, so that this notebook gives the
 # same bytes wherever it runs.
 #
-# *In the [paper](../paper/paper.pdf): section 6.6, What a certified digit costs.*
+# *In the [paper](../paper/paper.pdf): appendix F, What a certified digit costs.*
 
 # %% tags=["parameters"]
 solver: str = "clarabel"  # the conic backend: auto, mosek or clarabel

@@ -32,7 +32,7 @@
 # every point shown; the certificate is one of $I(X;Y)$ and says nothing of the $H(Y)$ of an encoder, nor that a quantiser found by search is the best.
 # This goes beyond section 4.4 of the report, on its author's sources. Notebook 8 turns quantisers into bytes.
 #
-# *In the [paper](../paper/paper.pdf): section 6.7, From prices to bytes.*
+# *In the [paper](../paper/paper.pdf): section 7.1, Quantisers and trellises.*
 
 # %% tags=["parameters"]
 seed: int = 7  # of the random starts of the search

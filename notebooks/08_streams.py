@@ -33,7 +33,7 @@
 #
 # the tangent of the bound, which is below it everywhere since $R$ is convex.
 #
-# *In the [paper](../paper/paper.pdf): section 6.7, From prices to bytes.*
+# *In the [paper](../paper/paper.pdf): section 7.1, Quantisers and trellises.*
 
 # %% tags=["parameters"]
 seed: int = 7  # of the samples that are coded

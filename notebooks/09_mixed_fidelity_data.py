@@ -33,7 +33,7 @@
 # the histograms known for nothing. It does not cover the file: a code that exploits what neighbours share can
 # go below it, as that of the last part here does, and a real file must also carry its map, its histograms, and its header.
 #
-# *In the [paper](../paper/paper.pdf): section 6.8, Mixed fidelity on real data.*
+# *In the [paper](../paper/paper.pdf): section 7.2, Signals and pictures.*
 
 # %% tags=["parameters"]
 side_ecg: int = 32  # samples of a block of the electrocardiogram, which divide its 108000

@@ -25,7 +25,7 @@
 # `mfrd.limit(density, ...)` finds $q$, $y$ and $\lambda$ on letters and then evaluates both on the density: Gauss's rule on panels on which the integrand continues to an ellipse in the
 # complex plane, which bounds the remainder; tails and rounding are counted. `.rate` is reached by the encoder that it writes down, `.lower_bound` holds for every codebook. Squared error; this goes beyond the report.
 #
-# *In the [paper](../paper/paper.pdf): section 6.11, Sources as they are.*
+# *In the [paper](../paper/paper.pdf): section 8, Densities and samples.*
 
 # %% tags=["parameters"]
 tolerance: float = 1e-6  # to which limits are certified, bits

@@ -30,7 +30,7 @@
 # that takes more than $L$ bits or breaks the budget; its rate is the least $(L + 1)/n$ at which at most the share $\varepsilon$ fails, for a code of
 # all streams of up to $L$ bits has fewer than $2^{L+1}$ reproductions.
 #
-# *In the [paper](../paper/paper.pdf): section 6.9, Finite blocks.*
+# *In the [paper](../paper/paper.pdf): section 9, Finite blocks.*
 
 # %% tags=["parameters"]
 excess: float = 0.1  # the share of blocks that may break the budget

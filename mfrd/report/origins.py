@@ -29,8 +29,9 @@ JSON = re.compile(r'json\("/results/(\w+)\.json"\)')
 CHAIN = re.compile(r'(?<![\w"])(?<!(?<!\.)\.)([A-Za-z][\w-]*)((?:\.at\("[^"]+"\)|\.[A-Za-z][\w-]*)*)')
 KEY = re.compile(r'\.at\("([^"]+)"\)|\.([A-Za-z][\w-]*)')
 FIGURES = re.compile(r'\((\("[^)]*\)|"\w+"), "(\w+)"')  # of a call of fig or row: their names, and the notebook
-TOKEN = re.compile(  # a heading, a binding, a loop, an expression, a notebook's name
-    r"^(?P<level>=+) (?P<title>.*?)(?: <(?P<label>[\w-]+)>)?$|^ *#let (?P<bound>[\w-]+)"
+TOKEN = re.compile(  # a heading, where appendices begin, a binding, a loop, an expression, a notebook's name
+    r"^(?P<appendices>#show: appendices)$|^(?P<level>=+) (?P<title>.*?)(?: <(?P<label>[\w-]+)>)?$"
+    r"|^ *#let (?P<bound>[\w-]+)"
     r"|#for (?P<loop>\w+) in (?P<over>[^\[]+)|#(?P<name>[A-Za-z][\w-]*)|\bnotebook (?P<notebook>\d\d_\w+)",
     re.MULTILINE,
 )
@@ -61,7 +62,7 @@ def linked(root: Path, source: str, address: Callable[[str, int | None], str]) -
     """
     env: Env = {}
     notebooks: dict[str, Notebook] = {}
-    parts, mentions, at, numbers, here = [], [], 0, [0, 0], ("", "", "")
+    parts, mentions, at, numbers, here = [], [], 0, Numbering(), ("", "", "")
 
     def home(path: str, cell: int | None) -> str:
         mentions.append(Mention(path, cell, *here))
@@ -76,9 +77,10 @@ def linked(root: Path, source: str, address: Callable[[str, int | None], str]) -
         name, end = match["name"], match.end()
         if match.start() < at:
             continue
-        if match["level"]:
-            numbers = [numbers[0] + 1, 0] if len(match["level"]) == 1 else [numbers[0], numbers[1] + 1]
-            here = (".".join(map(str, numbers[: len(match["level"])])), match["title"], match["label"] or "")
+        if match["appendices"]:
+            numbers = Numbering(appendix=True)
+        elif match["level"]:
+            here = (numbers.next(len(match["level"])), match["title"], match["label"] or "")
         elif match["bound"]:
             body = source[end : end_of_statement(source, match.start())]
             direct = JSON.search(body)
@@ -106,14 +108,34 @@ def linked(root: Path, source: str, address: Callable[[str, int | None], str]) -
     return "".join([*parts, source[at:]]), mentions
 
 
+@dataclass
+class Numbering:
+    """Numbers of headings in two levels: 1, 1.1, 1.2, 2 and so on; of appendices A, A.1, A.2, B."""
+
+    appendix: bool = False
+    section: int = 0
+    subsection: int = 0
+
+    def next(self, level: int) -> str:
+        """The number of the next heading, of level one or two."""
+        self.section, self.subsection = (self.section + 1, 0) if level == 1 else (self.section, self.subsection + 1)
+        first = chr(ord("A") + self.section - 1) if self.appendix else str(self.section)
+        return first if level == 1 else f"{first}.{self.subsection}"
+
+
+def headings(source: str) -> Iterator[tuple[str, str, str]]:
+    """(number, title, label) of each heading of the paper, the label empty where there is none."""
+    numbers = Numbering()
+    for match in TOKEN.finditer(source):
+        if match["appendices"]:
+            numbers = Numbering(appendix=True)
+        elif match["level"]:
+            yield numbers.next(len(match["level"])), match["title"], match["label"] or ""
+
+
 def sections(source: str) -> dict[str, str]:
     """{number: label} of the paper's sections, the label empty where there is none."""
-    found, numbers = {}, [0, 0]
-    for match in TOKEN.finditer(source):
-        if match["level"]:
-            numbers = [numbers[0] + 1, 0] if len(match["level"]) == 1 else [numbers[0], numbers[1] + 1]
-            found[".".join(map(str, numbers[: len(match["level"])]))] = match["label"] or ""
-    return found
+    return {number: label for number, _, label in headings(source)}
 
 
 def notebook_path(name: str) -> str:

@@ -193,9 +193,9 @@ def quoted(name: str, mentions: Sequence[Mention]) -> dict[int, str]:
     return {cell: template.render(sections=sorted(those.items(), key=order)) for cell, those in found.items()}
 
 
-def order(section: tuple[str, str]) -> list[int]:
-    """What sorts (number, label) of sections: 6.2 before 6.10."""
-    return [int(part) for part in section[0].split(".")]
+def order(section: tuple[str, str]) -> list[tuple[int, str]]:
+    """What sorts (number, label) of sections: 6.2 before 6.10, and all before appendix A."""
+    return [(len(part) if part.isdigit() else 9, part) for part in section[0].split(".")]
 
 
 class _Formulas(IPythonRenderer):

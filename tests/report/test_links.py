@@ -120,6 +120,7 @@ def test_what_an_expression_reads_is_found_by_its_names():
         ("03_f", ("y",)),
     ]
     assert sections("= One <sec-one>\n== Two\n= Three")["1.1"] == "" and sections("= One <sec-one>") == {"1": "sec-one"}
+    assert list(sections("= One\n#show: appendices\n= Two\n== Three\n= Four")) == ["1", "A", "A.1", "B"]
 
 
 def test_every_link_of_the_readme_leads_somewhere():

@@ -8,6 +8,7 @@ import pytest
 from helpers.published_copy import change
 
 from mfrd.report import command
+from mfrd.report.origins import headings
 from mfrd.report.paper import PaperError, build, typeset
 
 ROOT = Path(__file__).parents[2]
@@ -153,21 +154,12 @@ def test_no_semicolon_of_the_prose_is_swallowed():
     assert swallowed(PAPER) == []
 
 
-def headings():
-    """{number: title} of the paper's sections."""
-    numbers, found = [0, 0], {}
-    for marks, title in re.findall(r"^(=+) (.*?)(?: <[\w-]+>)?$", PAPER, re.MULTILINE):
-        numbers = [numbers[0] + 1, 0] if len(marks) == 1 else [numbers[0], numbers[1] + 1]
-        found[".".join(map(str, numbers[: len(marks)]))] = title
-    return found
-
-
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda path: path.stem)
 def test_each_notebook_links_its_section(path):
     ((number, title),) = re.findall(
-        r"\[paper\]\(\.\./paper/paper\.pdf\): section ([\d.]+), (.*?)\.\*", path.read_text()
+        r"\[paper\]\(\.\./paper/paper\.pdf\): (?:section|appendix) ([\dA-Z.]+), (.*?)\.\*", path.read_text()
     )
-    assert headings()[number] == title
+    assert {number: title for number, title, _ in headings(PAPER)}[number] == title
 
 
 def test_every_reference_is_cited_and_every_citation_exists():

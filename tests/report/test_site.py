@@ -156,8 +156,11 @@ def test_links_between_pages_lead_somewhere(pages):
 
 def test_cells_that_the_paper_quotes_name_its_sections(pages):
     page = next(page for page in pages if page.stem == "03_refinement")
-    said = BeautifulSoup(page.read_text(), "html.parser").find(id="cell-id=cell-005").find(class_="quoted")
-    assert "section 6.3" in said.get_text() and said.a["href"] == "paper.pdf#sec-res-refine"
+    said = BeautifulSoup(page.read_text(), "html.parser").find_all(class_="quoted")
+    links = {link.get_text(): link["href"] for line in said for link in line("a")}
+    assert links["section 6"] == "paper.pdf#sec-claims" and links["appendix C"] == "paper.pdf#sec-res-refine"
+    both = next(line.get_text() for line in said if "appendix C" in line.get_text() and "section 6" in line.get_text())
+    assert both.index("section 6") < both.index("appendix C")
     assert all('class="quoted"' in page.read_text() for page in pages[1:-2] if page.stem not in ("11_exercises",))
 
 
