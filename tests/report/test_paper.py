@@ -122,7 +122,9 @@ def test_a_root_without_a_paper_is_an_error(tmp_path):
 
 NOTEBOOK_ONLY = {
     **dict.fromkeys(("exercises_binary", "exercises_blahut", "exercises_cells", "exercises_regions"), "of exercises"),
-    **dict.fromkeys(("fig10_spike_initial", "fig11_spike_refined"), "one word is left, at the mean, which a sentence says"),
+    **dict.fromkeys(
+        ("fig10_spike_initial", "fig11_spike_refined"), "one word is left, at the mean, which a sentence says"
+    ),
     "fig04_draws": "eight draws end at one rate to all digits shown, which a sentence says",
     "fig05_refine_2d_history": "the plane's rounds look as those of the line do, which the paper shows",
     "fig19_whole": "at the size of a page it shows no more than the region of interest, which the paper has",
