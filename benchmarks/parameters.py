@@ -51,10 +51,24 @@ PURE = {
 BASE = {  # in place of the published values, where they are not what is varied: quick sweeps
     "01_validation": {"solver": "newton"},
     "02_duals": {"solver": "newton"},
-    "03_refinement": {"solver": "newton", "seeds": 2, "rounds": 1, "n_codewords": 48, "rounds_spike": 5, "n_side": 20},
+    "03_refinement": {
+        "solver": "newton",
+        "solver_beyond": "newton",
+        "seeds": 2,
+        "rounds": 1,
+        "n_codewords": 48,
+        "rounds_spike": 5,
+        "n_side": 20,
+    },
     "05_limit": {"solver": "newton", "n_bifurcation": 4, "D_gaussian": [0.8, 0.3], "n_plane": 3},
     "10_sources": {"n_shares": 3, "n_budgets": 5, "letters_trimodal": [48, 96], "repetitions": 3, "n_banana": 300},
-    "04_lloyd_max": {"solver": "newton", "n_letters_spike": 101, "rounds_converged": 300, "D_plane": [0.3, 1.0, 4.0]},
+    "04_lloyd_max": {
+        "solver": "newton",
+        "solver_beyond": "newton",
+        "n_letters_spike": 101,
+        "rounds_converged": 300,
+        "D_plane": [0.3, 1.0, 4.0],
+    },
     "07_quantisers": {
         "restarts": 0,
         "D_plane": [0.3, 1.0, 4.0],
@@ -66,6 +80,22 @@ BASE = {  # in place of the published values, where they are not what is varied:
     },
     "08_streams": {"restarts": 0, "n_samples": 20_000, "states": 4, "D_plane": [0.3, 1.0], "D_plane_core": [0.6]},
     "12_finite_blocks": {"n_blocks": 30, "lengths": [10, 100, 1000], "lengths_codec": [100, 1000]},
+}
+SMALL = {  # besides, where that parameter is varied: a conic solver takes seconds a round
+    "03_refinement": {
+        "solver_beyond": {
+            "n_letters": 50,
+            "n_codewords": 20,
+            "seeds": 1,
+            "n_side": 10,
+            "n_side_codebook": 5,
+            "binding_1d": [0.1],
+            "binding_2d": [[8.0, 0.3]],
+        }
+    },
+    "04_lloyd_max": {
+        "solver_beyond": {"n_letters": 50, "n_codewords_spike": 16, "rounds_converged": 30, "etas": [0.25]}
+    },
 }
 # two other values of each parameter: half, double, coarse, tight, slack, empty, one too many
 OTHER = {
@@ -346,9 +376,9 @@ def settings(notebook: str, known: dict, refused: list[dict]) -> Iterator[dict]:
     A value that was refused where it alone was varied, in `refused` when combinations are drawn, is in none of them.
     """
     other = OTHER[notebook]
-    base = BASE.get(notebook, {})
+    base, small = BASE.get(notebook, {}), SMALL.get(notebook, {})
     for name, values in other.items():
-        yield from ({**base, name: value} for value in values)
+        yield from ({**base, **small.get(name, {}), name: value} for value in values)
     draw = random.Random(SEED)
     for _ in range(COMBINATIONS):
         free = {name: [known[name], *values] for name, values in other.items() if name not in base}
