@@ -21,6 +21,9 @@ NUMBER = re.compile(r"(?<![\w.])(?<!e[-+])\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\.?\w)")
 COUNTED = re.compile(r"(?:= *(\d+)\b(?!\.)|(?<![\w.])(\d+)(?=[ -](?:rounds|letters|states|draws|random|samples)\b))")
 CONSTANTS = {"0", "0.0", "0.5"}  # the step that is a centroid's
 SAMPLE = {
+    "00_start_here": {
+        "bins": 40, "unit": "V", "share": 0.3, "share_above": 0.05, "quantile": 0.8,
+    },
     "01_validation": {
         "solver": "newton", "n_letters": 26, "n_codewords": 7, "D_range": [0.45, 2.1], "n_budgets": 5,
         "D_example": 0.65, "D_mid": 0.95, "n_side": 9, "n_side_codebook": 3, "D_range_2d": [1.1, 4.4],
@@ -51,10 +54,22 @@ SAMPLE = {
         "D": 0.7, "budgets_core": [0.07], "core_radius": 1.1, "D_spike": 1.8, "budgets_2d": [[9.0, 1.25]],
         "core_radius_2d": 2.5, "D_plane": [9.0, 6.0], "n_plane": 2, "tolerance_plane": 1e-4,
     },
+    "06_solvers": {"solver": "auto", "tolerance_blahut": 1e-5, "n_random": 3, "seed": 1},
     "07_quantisers": {
         "seed": 1, "restarts": 0, "n_letters": 60, "n_codewords": 33, "D": 0.7, "D_core": 0.07, "core_radius": 1.1,
         "n_letters_spike": 80, "D_plane": [0.75, 2.2], "D_plane_spike": [1.7, 45.0], "D_plane_core": [0.9],
         "lloyd_sizes": [3, 9], "steps": [1.7], "steps_spike": [4.4],
+    },
+    "08_streams": {  # D, D_core, states and some of the budgets are also those of the benchmark that it shows
+        "seed": 1, "restarts": 0, "n_samples": 2500, "n_letters": 48, "core_radius": 1.1, "D_plane": [0.45, 1.0],
+        "D_plane_core": [0.3], "lengths": [150], "D_idle": 33.5,
+    },
+    "10_sources": {
+        "tolerance": 1e-5, "D_normal": [0.7], "D_laplace": [0.4], "shares": [0.15, 0.75], "n_shares": 2,
+        "tolerance_sweep": 1e-4, "n_letters": 31, "sigmas": 2.5, "n_codewords": 7, "D_range": [0.2, 0.85],
+        "n_budgets": 3, "D_example": 0.45, "letters": [20, 35], "D": 0.7, "D_core": 0.07, "core_radius": 1.1,
+        "letters_trimodal": [32, 60], "pairs": [[0.35, 0.03]], "middle": 0.4, "D_samples": 0.35,
+        "estimate_from": 150, "repetitions": 2, "correlation": 0.7, "n_banana": 150, "D_banana": [3.0], "seed": 1,
     },
     "11_exercises": {
         "share": 0.15, "D_binary": 0.07, "cost": 3.5, "n_letters": 50, "n_codewords": 17, "D": 0.33, "D_core": 0.041,
@@ -114,7 +129,8 @@ def foreign(notebook, given, labels, keys, printed):
     In what is printed, whole numbers count where they are said to be a parameter's: "m = 8", "15 rounds".
     """
     known = parameters.defaults(ROOT / "notebooks" / f"{notebook}.py")
-    said = lambda values: {f"{v:{form}}" for v in flat(list(values)) if not isinstance(v, str) for form in ("", "g")}
+    numbers_of = lambda values: (v for v in flat(list(values)) if v is not None and not isinstance(v, str))
+    said = lambda values: {f"{v:{form}}" for v in numbers_of(values) for form in ("", "g")}
     theirs = said(known.values()) - said({**known, **given}.values()) - CONSTANTS
     found = [(text, number) for text in labels + keys for number in NUMBER.findall(text) if number in theirs]
     for line in printed.splitlines():
