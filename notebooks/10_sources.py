@@ -320,7 +320,10 @@ results = {
 }
 
 # %%
-path = outputs.save_results("10_sources", results)
+proofs = {f"closed_forms.{k}.rate_bits": found for k, (name, _, found, _) in enumerate(known) if name == "normal"}
+proofs |= {f"shannon.{name}.0.rate_bits": curves[name][0] for name in ("exponential", "Laplace")}
+proofs |= {f"densities.{name}.rate_bits": limit for name, limit in limits.items()}
+path = outputs.save_results("10_sources", results, proofs)
 assert all(found.lower_bound <= exact <= found.rate for _, _, found, exact in known), "a closed form lies outside its enclosure"
 assert all((shannon[name] <= curve.rates).all() for name, curve in curves.items()), "a rate lies below Shannon's bound"
 assert (steps[causes[0]][0] <= 0).all() and (steps[causes[2]][1] >= 0).all(), "truncating raises the rate, or a codebook lowers it"

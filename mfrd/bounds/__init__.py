@@ -2,5 +2,6 @@
 
 Belongs here: bounds that hold for every codebook, searches that reach them, and proofs that stand without the module.
 Imports: problems, solvers, codebooks.
-Begin with: supremum.py for the bound, then exchange.py for the search; checker.py, which imports nothing, for proofs.
+Begin with: supremum.py for the bound, then exchange.py for the search; for proofs checker.py and,
+of densities, density_checker.py, which import nothing.
 """

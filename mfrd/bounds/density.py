@@ -112,6 +112,8 @@ class DensityLimit:
         L, R: beyond, the encoder sends the first or the last codeword.
     status : Status
         "optimal" (gap within tolerance) or "stalled".
+    bound_codebook, bound_weights : (m',) arrays
+        y_j and q_j of the z whose -log z are the potentials of the bound.
     stats : Stats
         Rounds and seconds.
     """
@@ -128,6 +130,8 @@ class DensityLimit:
     shares: tuple[float, ...]
     window: tuple[float, float]
     status: Status
+    bound_codebook: np.ndarray
+    bound_weights: np.ndarray
     stats: Stats = Stats()
 
     @property
@@ -292,26 +296,21 @@ class Question:
             totals = [total(self.density, b, -np.inf, np.inf, y) for b in self.budgets]
             if all(E <= b.low for E, b in zip(totals, self.budgets)):
                 one, upper = np.ones(1), [upper_end(E) for E in totals]
-                return self.result(
-                    Coded(np.array([y]), one, np.zeros(len(upper))),
-                    np.zeros(len(upper)),
-                    0.0,
-                    0.0,
-                    upper,
-                    Status.OPTIMAL,
-                )
+                coder = Coded(np.array([y]), one, np.zeros(len(upper)))
+                return self.result(coder, coder, 0.0, 0.0, upper, Status.OPTIMAL)
         return None
 
     def result(
-        self, coded: Coded, lam: np.ndarray, rate: float, bound: float, spent: Sequence[float], status: Status
+        self, coded: Coded, prover: Coded, rate: float, bound: float, spent: Sequence[float], status: Status
     ) -> DensityLimit:
-        """The DensityLimit of these; lam: of the bound; rate and bound in nats, spent in the joint form."""
+        """The DensityLimit of an encoder and a bound; rate and bound in nats, spent in the joint form."""
         shares = tuple(b.share for b in self.budgets)
         per = [s if f.per == "subset" else 1.0 for f, s in zip(self.fidelities, shares)]
         spent_by = {f.name: float(E / s) for f, E, s in zip(self.fidelities, spent, per)}
         rate, bound = float(rate / NATS_PER_BIT), float(bound / NATS_PER_BIT)
-        kept = self.fidelities, coded.y, coded.q, lam, coded.lam
-        return DensityLimit(self.density, *kept, rate, bound, spent_by, shares, self.window, status)
+        kept = self.fidelities, coded.y, coded.q, prover.lam, coded.lam
+        said = rate, bound, spent_by, shares, self.window
+        return DensityLimit(self.density, *kept, *said, status, prover.y, prover.q)
 
     # --- proposals ---------------------------------------------------------------------------
 
@@ -444,7 +443,7 @@ class Question:
             goal = goal - np.where(over > 0, 2 * over, 0.0)
         panels = self.fine(prover, encodes=False)
         bound, missing = self.bound(prover, self.tables(prover, nodes(panels, NODES)), self.remainders(prover, panels))
-        return self.result(coder, prover.lam, rate, max(bound, 0.0), spent, Status.STALLED), missing
+        return self.result(coder, prover, rate, max(bound, 0.0), spent, Status.STALLED), missing
 
     def slopes(self, lam: np.ndarray) -> np.ndarray:
         """w of each region, (G,)."""
@@ -657,6 +656,8 @@ def laplace_limit(density: Density, fidelities: tuple[Fidelity, ...], tol: float
         (1.0,),
         (law.loc - reach, law.loc + reach),
         status,
+        y,
+        q,
     )
     if f.D >= b:  # E |X - mean| is b
         return kept(np.array([law.loc]), one, np.zeros(1), 0.0, 0.0, b, np.inf, Status.OPTIMAL)

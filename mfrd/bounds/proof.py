@@ -23,6 +23,8 @@ from ..problems.problem import Problem
 from ..problems.units import NATS_PER_BIT
 from ..solvers.choice import solve
 from ..solvers.solution import NotCertified, Solution
+from .density import DensityLimit
+from .density_proof import density_proof
 from .exchange import Limit
 from .supremum import CodewordMass, codeword_mass
 
@@ -74,12 +76,10 @@ class Proof:
 
         Raises
         ------
-        mfrd.bounds.checker.Refused
-            Where something does not hold.
+        ValueError
+            Where something does not hold: `Refused` of checker.py or, for a density, of density_checker.py.
         """
-        from .checker import check
-
-        return check(self.text)
+        return checker_of(self.document).check(self.text)
 
     def save(self, path: str | Path) -> None:
         """Write the proof to a file, compressed where its name ends in .gz; the same bytes each time.
@@ -111,13 +111,30 @@ class Proof:
         return cls((gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode())
 
 
-def prove(answer: Solution | Limit, title: str = "R") -> Proof:
-    """A self-contained proof of L <= R <= U for a Solution, or for a Limit over all codebooks in R^k.
+def checker_of(document: Any) -> Any:
+    """The module that checks a document: `density_checker` where it states a density, else `checker`."""
+    from . import checker, density_checker
+
+    problem = document.get("problem") if isinstance(document, dict) else None
+    return density_checker if isinstance(problem, dict) and "density" in problem else checker
+
+
+def refused(path: Path) -> bool:
+    """Have the right checker read a file and print a line; whether it does not hold."""
+    document = None
+    with suppress(Exception):  # what is no proof is refused by name
+        document = Proof.load(path).document
+    return checker_of(document).refused(path)
+
+
+def prove(answer: Solution | Limit | DensityLimit, title: str = "R") -> Proof:
+    """A self-contained proof of L <= R <= U for a Solution, or for a limit over all codebooks.
 
     Parameters
     ----------
-    answer : Solution or Limit
-        A Limit of one or two dimensions, whose measures have diagonal matrices.
+    answer : Solution, Limit or DensityLimit
+        A Limit of one or two dimensions, whose measures have diagonal matrices; the limit of a density under squared
+        error.
     title : str
         What R is, for the reader of the proof; one line.
 
@@ -128,11 +145,11 @@ def prove(answer: Solution | Limit, title: str = "R") -> Proof:
     Raises
     ------
     ValueError
-        Where the answer is neither (the limit of a density is not), it has no encoder, a budget lies below its least by
-        rounding, so that no encoder keeps it, or the measures of a Limit are not diagonal, or its dimension is three,
-        or a budget of zero has an infinite price.
+        Where the answer is none of these, it has no encoder, a budget lies below its least by rounding, so that no
+        encoder keeps it, or the measures of a Limit are not diagonal, or its dimension is three, or a budget of zero
+        has an infinite price, or the limit of a density is that of absolute error.
     NotCertified
-        Where no encoder was found that keeps every budget exactly.
+        Where no encoder was found that keeps every budget exactly, or the proof takes too many boxes or panels.
 
     References
     ----------
@@ -148,9 +165,14 @@ def prove(answer: Solution | Limit, title: str = "R") -> Proof:
     """
     from . import checker
 
+    if "\n" in title:
+        raise ValueError(f"title is {title!r}; expected one line")
+    if isinstance(answer, DensityLimit):
+        stated, claimed, proof = density_proof(answer)
+        return written(title, stated, claimed["lower"], claimed["upper"], proof)
     if not isinstance(answer, (Solution, Limit)):
         raise ValueError(
-            f"{type(answer).__name__} has no proof in rationals; expected a Solution, or a Limit of a source of letters"
+            f"{type(answer).__name__} has no proof in rationals; expected a Solution, a Limit, or that of a density"
         )
     over_all = isinstance(answer, Limit)
     solution = answer.solution if isinstance(answer, Limit) else answer
@@ -161,16 +183,19 @@ def prove(answer: Solution | Limit, title: str = "R") -> Proof:
         raise ValueError(
             f"budget of {names} lies below its least by rounding: no encoder keeps it; expected the next float"
         )
-    if "\n" in title:
-        raise ValueError(f"title is {title!r}; expected one line")
     stated = stated_everywhere(solution.problem) if over_all else stated_on(solution.problem)
     dual = dual_of(answer)
     with checker.ctx.workprec(checker.BITS):
         problem = checker.Problem(stated)
         L = checker.lower(problem, dual)
         encoder, U = best_encoder(problem, solution, over_all)
-        claim = {"lower": decimal(L, -1), "upper": decimal(U, 1)}
-    document = {"version": VERSION, "title": title, "problem": stated, "claim": claim, "proof": {**dual, **encoder}}
+        return written(title, stated, L, U, {**dual, **encoder})
+
+
+def written(title: str, stated: dict, L: Any, U: Any, proof: dict) -> Proof:
+    """The Proof of L <= R <= U, balls in bits, with its hash."""
+    claim = {"lower": decimal(L, -1), "upper": decimal(U, 1)}
+    document = {"version": VERSION, "title": title, "problem": stated, "claim": claim, "proof": proof}
     line = json.dumps(document, separators=(",", ":"), ensure_ascii=True)
     return Proof(f"{line}\n{hashlib.sha256(line.encode()).hexdigest()}\n")
 

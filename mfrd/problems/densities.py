@@ -352,6 +352,9 @@ class Density:
         What it was made from.
     frozen : frozen SciPy distribution, optional
         What f is where not proven.
+    stated : tuple
+        What it was made from, exactly: ("normal", mean, std), ("uniform", low, high), ("exponential", low, scale),
+        ("mixture", (w, stated), ...), ("truncated", a, b, stated), ...; empty where not proven.
 
     Attributes
     ----------
@@ -373,6 +376,7 @@ class Density:
     parts: tuple[Part, ...]
     name: str
     frozen: Any = None
+    stated: tuple = ()
 
     @staticmethod
     def normal(mean: float = 0.0, std: float = 1.0) -> "Density":
@@ -490,7 +494,8 @@ class Density:
         low, high = finite(low, "uniform: low"), finite(high, "uniform: high")
         if not low < high:
             raise ValueError(f"uniform: from {low:g} to {high:g}; expected low < high: give the lower end first")
-        return Density((Part(arb(1), Uniform.between(low, high), -np.inf, np.inf),), f"uniform({low:g}, {high:g})")
+        part = Part(arb(1), Uniform.between(low, high), -np.inf, np.inf)
+        return Density((part,), f"uniform({low:g}, {high:g})", stated=("uniform", low, high))
 
     @staticmethod
     def mixture(terms: Sequence[tuple[float, "Density"]]) -> "Density":
@@ -525,7 +530,8 @@ class Density:
                 for part in density.parts
             ]
         names = " + ".join(f"{w:g} {d.name}" for w, (_, d) in zip(weights, terms))
-        return Density(tuple(parts), names)
+        stated = ("mixture", *((w, d.stated) for w, (_, d) in zip(weights, terms) if w > 0))
+        return Density(tuple(parts), names, stated=stated)
 
     @staticmethod
     def of(frozen: Any) -> "Density":
@@ -603,7 +609,8 @@ class Density:
                 raise ValueError(f"truncated to ({a:g}, {b:g}), which {self.name} hardly meets; expected probability")
             parts = [Part(p.ball / mass, p.law, max(a, p.low), min(b, p.high)) for p in self.parts]
         kept = tuple(p for p in parts if max(p.low, p.law.support[0]) < min(p.high, p.law.support[1]))
-        return Density(kept, f"{self.name} on ({a:g}, {b:g})")
+        stated = ("truncated", float(a), float(b), self.stated)
+        return Density(kept, f"{self.name} on ({a:g}, {b:g})", stated=stated)
 
     @property
     def proven(self) -> bool:
@@ -882,7 +889,8 @@ def one(family: type[Law], name: str, loc: float, scale: float) -> Density:
     loc, scale = finite(loc, f"{name}: location"), finite(scale, f"{name}: scale")
     if not scale > 0:
         raise ValueError(f"{name}: scale is {scale:g}; expected a number > 0")
-    return Density((Part(arb(1), family(loc, scale), -np.inf, np.inf),), f"{name}({loc:g}, {scale:g})")
+    part = Part(arb(1), family(loc, scale), -np.inf, np.inf)
+    return Density((part,), f"{name}({loc:g}, {scale:g})", stated=(name, loc, scale))
 
 
 def finite(value: Any, what: str) -> float:

@@ -135,7 +135,7 @@ def _verify(options: argparse.Namespace) -> int:
     Check each file of a proof, in ball arithmetic and by a checker that shares no code with the rest of the module, and
     print a line: its hash, L <= R <= U in bits, U - L, and what R is. The exit status is 1 where one does not hold.
     """
-    from ..bounds.checker import refused
+    from ..bounds.proof import refused
     from .outputs import ReportError
 
     paths = [Path(name) for name in options.paths] or [_whole_root() / "results" / "proofs"]

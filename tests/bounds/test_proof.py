@@ -15,13 +15,12 @@ import pytest
 from flint import arb, ctx, fmpq
 from helpers.exact import Exact
 from helpers.hard_problems import hard_problems
+from helpers.proofs import altered, changed, fields, moved, places, signed
 
 import mfrd
-from mfrd.bounds import checker
+from mfrd.bounds import checker, density_checker
 from mfrd.bounds.checker import Refused, check
 from mfrd.bounds.proof import Proof, prove
-
-TICK = Fraction(1, 10**12)  # the last place of a claim
 
 
 def fair_coin():
@@ -68,31 +67,6 @@ def proofs():
     return {name: (answer := make(), prove(answer, name)) for name, make in ANSWERS.items()}
 
 
-def signed(document):
-    """The text of an altered proof, with the hash of what it says now."""
-    text = json.dumps(document, separators=(",", ":"))
-    return f"{text}\n{sha256(text.encode()).hexdigest()}\n"
-
-
-def altered(proof, *path, value):
-    """The document of a proof with another value at a place."""
-    document = json.loads(proof.text.splitlines()[0])
-    at = document
-    for key in path[:-1]:
-        at = at[key]
-    at[path[-1]] = value(at[path[-1]]) if callable(value) else value
-    return document
-
-
-def moved(ticks):
-    return lambda text: f"{float(Fraction(text)):.12f}" if not ticks else decimal(Fraction(text) + ticks * TICK)
-
-
-def decimal(value):
-    whole, part = divmod(value.numerator * 10**12 // value.denominator, 10**12)
-    return f"{whole}.{part:012d}"
-
-
 @pytest.mark.parametrize("name", ANSWERS)
 def test_what_is_certified_is_proven(proofs, name):
     answer, proof = proofs[name]
@@ -117,15 +91,6 @@ def test_a_proof_survives_its_file(proofs, tmp_path):
     first = (tmp_path / "b.json.gz").read_bytes()
     proofs["mixed"][1].save(tmp_path / "b.json.gz")
     assert (tmp_path / "b.json.gz").read_bytes() == first
-
-
-def places(value, path=()):
-    """The path of every leaf of a document."""
-    if isinstance(value, (dict, list)):
-        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from places(part, (*path, key))
-    else:
-        yield path
 
 
 @pytest.mark.parametrize("name", ["coin", "mixed", "line"])
@@ -233,7 +198,7 @@ def bounds(document):
 @pytest.mark.parametrize("name, count", [("coin", 400), ("mixed", 400), ("edge", 200)])
 def test_alterations_that_are_accepted_are_true(proofs, name, count):
     rng, accepted = np.random.default_rng(7), 0
-    paths = list(places(proofs[name][1].document))
+    paths = list(fields(proofs[name][1].document))
     for _ in range(count):
         path = paths[rng.integers(len(paths))]
         document = altered(proofs[name][1], *path, value=partial(changed, path=path, rng=rng))
@@ -248,20 +213,6 @@ def test_alterations_that_are_accepted_are_true(proofs, name, count):
         assert rate - arb(2) ** -380 <= fmpq(U.numerator, U.denominator)
         assert all(value - arb(2) ** -380 <= 0 for value in over)
     assert 20 <= accepted < count
-
-
-def changed(value, path, rng):
-    """Another value of the same kind, a little or much away."""
-    if path[0] == "claim":
-        return decimal(max(Fraction(value) + int(rng.integers(-5, 6)) * TICK, Fraction(0)))
-    if isinstance(value, int):
-        return int(value + rng.integers(-2, 3))
-    try:
-        exact = Fraction(value)
-    except ValueError:
-        return str(rng.choice(["joint", "subset", "letter", "coin"]))
-    exact *= 1 + Fraction(float(rng.choice([1e-3, -1e-3, 1e-14, -1e-14, 1.0])))
-    return repr(float(exact)) if "." in value else f"{exact.numerator}/{exact.denominator}"
 
 
 def test_what_is_called_optimal_is_proven_to_its_gap():
@@ -312,17 +263,20 @@ def test_what_cannot_be_proven_is_said(proofs):
         prove(mfrd.limit(source, [mfrd.Fidelity(0.5)]))
     with pytest.raises(ValueError, match="expected one line"):
         prove(proofs["coin"][0], "two\nlines")
-    with pytest.raises(ValueError, match="DensityLimit has no proof in rationals; expected a Solution"):
-        prove(mfrd.limit(mfrd.Density.normal(), mfrd.Fidelity(2.0)))
+    with pytest.raises(ValueError, match="int has no proof in rationals; expected a Solution"):
+        prove(1)
     infeasible = mfrd.rd_curve(fair_coin(), "global", [0.1, 0.2])[0]
     assert check(prove(infeasible).text)
 
 
-CHECKER = Path(checker.__file__)
+CHECKERS = {"mixed": Path(checker.__file__), "density": Path(density_checker.__file__)}
 
 
-def test_the_checker_stands_alone(proofs, tmp_path):
-    tree = ast.parse(CHECKER.read_text())
+@pytest.mark.parametrize("name", CHECKERS)
+def test_a_checker_stands_alone(proofs, name, tmp_path):
+    program = CHECKERS[name]
+    proof = proofs[name][1] if name in proofs else prove(mfrd.limit(mfrd.Density.uniform(), mfrd.Fidelity(0.07)))
+    tree = ast.parse(program.read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.partition(".")[0] for name in names} <= set(sys.stdlib_module_names) | {"flint"}
@@ -330,12 +284,12 @@ def test_the_checker_stands_alone(proofs, tmp_path):
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
     texts = [node.body[0] for node in ast.walk(tree) if isinstance(node, documented) and ast.get_docstring(node)]
     said = {number for text in texts for number in range(text.lineno, text.end_lineno + 1)}
-    lines = enumerate(CHECKER.read_text().splitlines(), start=1)
+    lines = enumerate(program.read_text().splitlines(), start=1)
     assert sum(bool(line.strip()) and number not in said for number, line in lines) <= 150
-    proofs["mixed"][1].save(tmp_path / "good")
-    (tmp_path / "bad").write_text(proofs["mixed"][1].text.replace("1", "2", 1))
+    proof.save(tmp_path / "good")
+    (tmp_path / "bad").write_text(proof.text.replace("1", "2", 1))
     run = lambda *names: subprocess.run(
-        [sys.executable, "-I", CHECKER, *(tmp_path / name for name in names)], capture_output=True, text=True
+        [sys.executable, "-I", program, *(tmp_path / name for name in names)], capture_output=True, text=True
     )
     assert (good := run("good")).returncode == 0 and good.stdout.startswith("proven")
     assert (both := run("bad", "good")).returncode == 1
