@@ -118,6 +118,7 @@ encoders = [found.encoder for found in tree]
 plot.branches(left, ladder, encoders, "distortion $D$", "codewords $y_j$", "The best codebook")
 plot.lines(right, [(ladder, count, "bound", "", {"drawstyle": "steps-mid"})],
            "distortion $D$", "number of codewords", "How many", log="xy")
+plot.whole_numbers(right, "y")
 path = outputs.save_figure(figure, "limit_bifurcation")
 
 # %% [markdown]
@@ -158,6 +159,7 @@ plot.lines(middle, [(between, np.maximum(upper - lower, 1e-9), "bound", "")],
            "distortion $D$", "bits between the two", "Certified width", log="xy")
 plot.lines(right, [(curve.D, words, "convex", "")],
            "distortion $D$", "number of codewords", "How many", log="xy")
+plot.whole_numbers(right, "y")
 path = outputs.save_figure(figure, "limit_plane")
 
 # %% [markdown]
@@ -243,7 +245,8 @@ for name in missing:
     if not (start.excess_budgets < 0).any():
         run = mfrd.refine(start, max_iter=200, solver="newton")
         row = {"I_bits": run.solution.rate, "codewords": len(run.codebook)}
-        refined[name, f"refined here, {run.status}"] = row
+        how = "settled" if run.converged else f"{len(run.history) - 1} rounds"
+        refined[name, f"priced here, {how}"] = row
 
 # %%
 def distance(case, row):
@@ -282,9 +285,10 @@ def title(case, how):
 
 # %%
 at_most = {key: row["at_most"] for key, row in rows.items()}
-priced = {title(*key): bits for key, bits in at_most.items() if key[1] == "priced"}
-centroid = {title(*key): bits for key, bits in at_most.items() if key[1] != "priced"}
+priced = {title(*key): bits for key, bits in at_most.items() if key[1].startswith("priced")}
+centroid = {title(*key): bits for key, bits in at_most.items() if not key[1].startswith("priced")}
 groups = {"centroid step": ("noise", centroid), "priced step": ("core", priced)}
+groups = {step: (kind, bits) for step, (kind, bits) in groups.items() if bits}
 
 # %%
 figure, (ax,) = plot.panels(1, width=plot.PAGE, height=2.6)

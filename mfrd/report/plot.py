@@ -419,14 +419,16 @@ def history(steps: Sequence[Step]) -> Figure:
     sizes.step(rounds, [s.codewords for s in steps], where="mid", color=INK)
     sizes.set(xlabel="round", ylabel="codewords", title="Codebook size")
     logarithmic(sizes, "y")
-    for ax in (rates, sizes):
-        whole_numbers(ax)
+    for ax, axis in ((rates, "x"), (sizes, "x"), (sizes, "y")):
+        whole_numbers(ax, axis)
     return figure
 
 
-def whole_numbers(ax: Axes) -> None:
-    """Ticks of a panel's horizontal axis at whole numbers alone."""
-    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+def whole_numbers(ax: Axes, axis: str = "x") -> None:
+    """Ticks of an axis of a panel at whole numbers alone; of a logarithmic one of a decade and more as they are."""
+    scale, (low, high) = (ax.xaxis, ax.get_xlim()) if axis == "x" else (ax.yaxis, ax.get_ylim())
+    if scale.get_scale() == "linear" or high < 10 * low:
+        scale.set_major_locator(MaxNLocator("auto", integer=True))
 
 
 def pictures(images: list[np.ndarray], titles: list[str], box: tuple | None = None, width: float = PAGE) -> Figure:

@@ -209,6 +209,16 @@ def test_labels_stand_at_the_ends_of_their_lines_and_apart(ax):
     assert height["also"] - height["up"] >= 9.4 and height["up"] > height["down"]
 
 
+@pytest.mark.parametrize("counts", [[4, 6, 5], [3, 4, 4], [1, 300, 20]])
+def test_counts_have_whole_numbers_at_their_ticks(ax, counts):
+    plot.lines(ax, [([1.0, 2.0, 3.0], counts, "bound", "")], "", "", log="y")
+    plot.whole_numbers(ax, "y")
+    ax.figure.canvas.draw()
+    low, high = ax.get_ylim()
+    shown = [tick for tick in ax.get_yticks() if low <= tick <= high]
+    assert len(shown) >= 2 and all(float(tick).is_integer() for tick in shown)
+
+
 @pytest.mark.parametrize("log", ["", "y"])
 def test_a_legend_covers_no_line(ax, log):
     scaled = lambda y: 10.0 ** np.array(y) if log else np.array(y)
