@@ -94,7 +94,14 @@ SMALL = {  # besides, where that parameter is varied: a conic solver takes secon
         }
     },
     "04_lloyd_max": {
-        "solver_beyond": {"n_letters": 50, "n_codewords_spike": 16, "rounds_converged": 30, "etas": [0.25]}
+        "solver_beyond": {
+            "n_letters": 30,
+            "n_letters_spike": 41,
+            "n_codewords_spike": 10,
+            "rounds_converged": 20,
+            "etas": [0.25],
+            "D_plane": [1.0],
+        }
     },
 }
 # two other values of each parameter: half, double, coarse, tight, slack, empty, one too many
