@@ -22,6 +22,7 @@ from ..problems.fidelity import InfeasibleFidelity
 from ..problems.problem import Problem
 from ..problems.units import NATS_PER_BIT
 from ..solvers.choice import solve
+from ..solvers.feasibility import reachable
 from ..solvers.solution import NotCertified, Solution
 from .density import DensityLimit
 from .density_proof import density_proof
@@ -179,9 +180,12 @@ def prove(answer: Solution | Limit | DensityLimit, title: str = "R") -> Proof:
     if solution.encoder is None:
         raise ValueError("the solution is infeasible, so it has no rate to prove; expected one with an encoder")
     if solution.on_edge:
-        names = ", ".join(solution.on_edge)
+        least = reachable(solution.problem)
+        short = [f"{name}: {solution.problem.fidelity(name).D!r}" for name in solution.on_edge]
+        needed = " and ".join(f"{name}: {least.fidelity(name).D!r}" for name in solution.on_edge)
         raise ValueError(
-            f"budget of {names} lies below its least by rounding: no encoder keeps it; expected the next float"
+            f"budget of {', '.join(short)} lies below its least by rounding, so that no encoder keeps it; expected "
+            f"{needed}, or more"
         )
     stated = stated_everywhere(solution.problem) if over_all else stated_on(solution.problem)
     dual = dual_of(answer)

@@ -135,7 +135,14 @@ class mahalanobis:
         if x.shape[1] != k:
             raise ValueError(f"covariance is {k} x {k}; the points have dimension {x.shape[1]}; expected the same")
         L = np.linalg.cholesky(self.metric)  # |L'(x - y)|^2 = (x - y)' L L' (x - y)
-        return squared_error(x @ L, y @ L)
+        apart, d = [np.subtract.outer(x[:, a], y[:, a]) for a in range(k)], np.zeros((len(x), len(y)))
+        for b in range(k):
+            along = L[b, b] * apart[b]
+            for a in range(b + 1, k):
+                along += L[a, b] * apart[a]
+            along *= along
+            d += along
+        return d
 
 
 @dataclass(frozen=True, eq=False)

@@ -187,12 +187,21 @@ def on_joint_edge(problem: Problem) -> dict[str, tuple[float, float]]:
     return found
 
 
+def reachable(problem: Problem) -> Problem:
+    """The problem whose budgets below what they reach by themselves are the least floats that are not."""
+    for k, f in enumerate(problem.fidelities):
+        while (short := problem.slack_up[problem.rows.owner == k].min(initial=0.0)) < 0:
+            D = problem.fidelity(f.name).D
+            problem = problem.with_budget(f.name, max(float(np.nextafter(D, np.inf)), float(D - short)))
+    return problem
+
+
 def repair(problem: Problem, Q: np.ndarray, support: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The encoder (Q, support) without forbidden pairs, moved towards the interior one until it meets the budgets.
 
-    Letters with a broken budget of their own step first, each by itself; then all letters by one step, each the least
-    that does. The rate is convex, so a step t of letters of probability P costs at most t P times the rate of the
-    interior encoder.
+    Letters with a broken budget of their own step first, each by itself; then those that broken budgets weigh, which
+    may break others; then all letters by one step, each the least that does. The rate is convex, so a step t of letters
+    of probability P costs at most t P times the rate of the interior encoder.
     """
     if problem.edges.forbidden is not None:
         Q = problem.edges.allow(Q.copy(), support, 0.0)
@@ -216,15 +225,15 @@ def repair(problem: Problem, Q: np.ndarray, support: np.ndarray) -> tuple[np.nda
     mixed, target = np.zeros((2, problem.n, len(union)))
     mixed[:, np.searchsorted(union, support)] = Q
     target[:, np.searchsorted(union, inner_support)] = inner
-    for own in (np.count_nonzero(problem.rows.weights, axis=1) == 1, np.zeros(len(room), bool)):
+    weighed = problem.rows.weights > 0
+    for stage in ("own", "weighed", "all"):
         over = overshoot(problem, mixed, union)
         broken = over > allowed
+        if stage == "own":
+            broken &= weighed.sum(axis=1) == 1
         steps = np.zeros(len(over))
         steps[broken] = np.minimum(1.0, (1 + 1e-9) * over[broken] / np.maximum(over + room, over)[broken])
-        t = np.zeros(problem.n)
-        np.maximum.at(t, problem.rows.weights[own].argmax(axis=1), steps[own])
-        if not own.any():
-            t[:] = steps.max()
+        t = np.full(problem.n, steps.max()) if stage == "all" else (weighed * steps[:, None]).max(axis=0)
         mixed = mixed + t[:, None] * (target - mixed)
         mixed = mixed / mixed.sum(axis=1, keepdims=True)
     return mixed, union

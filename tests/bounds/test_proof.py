@@ -21,6 +21,7 @@ import mfrd
 from mfrd.bounds import checker, density_checker
 from mfrd.bounds.checker import Refused, check
 from mfrd.bounds.proof import Proof, prove
+from mfrd.solvers.feasibility import reachable
 
 
 def fair_coin():
@@ -225,6 +226,11 @@ def test_what_is_called_optimal_is_proven_to_its_gap():
         if solution.on_edge:
             with pytest.raises(ValueError, match="below its least by rounding"):
                 prove(solution)
+            least = reachable(problem)  # the next floats that some encoder keeps
+            assert (least.rows.D - problem.rows.D <= problem.rounding).all() and not (least.slack_up < 0).any()
+            for f, g in zip(problem.fidelities, least.fidelities):
+                below = problem.with_budget(f.name, np.nextafter(g.D, 0)) if g.D > f.D else None
+                assert below is None or (below.slack_up[np.array(below.rows.names) == f.name] < 0).any()
             continue
         try:
             proof = prove(solution)

@@ -42,6 +42,17 @@ def test_a_weighted_sum_is_one_measure():
     assert solution.rate == pytest.approx(matrix.rate, abs=1e-12)
 
 
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+def test_mahalanobis_knows_no_origin(k):
+    """What points far from the origin differ by is exact; their coordinates in another frame are not."""
+    rng = np.random.default_rng(k)
+    x, y = rng.integers(-64, 64, (6, k)) / 8, rng.integers(-64, 64, (4, k)) / 8
+    root = rng.normal(size=(k, k))
+    measure, pull = mfrd.mahalanobis(root @ root.T + 0.1 * np.eye(k)), x[:, None] - y
+    assert measure(x, y) == pytest.approx(np.einsum("ija,ab,ijb->ij", pull, measure.metric, pull), rel=1e-12)
+    assert (measure(x + 2.0**40, y + 2.0**40) == measure(x, y)).all()
+
+
 def test_quadratic_sums_let_codewords_move_and_others_are_refused_by_name():
     stretched = mfrd.weighted([(1.0, mfrd.coordinate(0)), (4.0, mfrd.coordinate(1))])
     assert distortion.metric(stretched, 2).tolist() == [[1, 0], [0, 4]]

@@ -8,6 +8,7 @@ from helpers.cases import entropy, gaussian_problem
 from scipy.optimize import linprog
 
 import mfrd
+from mfrd.solvers.feasibility import repair
 
 HALF = mfrd.Source([0.0, 1.0], [0.5, 0.5])
 
@@ -316,3 +317,15 @@ def test_a_codeword_that_keeps_the_budgets_alone_is_sent_in_no_bits(solver, fact
     assert solution.rate == solution.lower_bound == 0
     assert solution.prices == {"global": 0.0, "ends": 0.0}
     assert solution.distortions["global"] == pytest.approx(alone, rel=1e-12)
+
+
+def test_a_broken_budget_moves_the_letters_that_it_weighs():
+    """Letters of tiny probability that share a budget are moved at hardly any cost, the others stay as they are."""
+    source = mfrd.Source([0.0, 1.0, 5.0, 6.0], [0.5, 0.5 - 2e-9, 1e-9, 1e-9])
+    rare = mfrd.Fidelity(0.1, on=[2, 3], per="subset", name="rare")
+    problem = mfrd.Problem(source, [0.0, 1.0, 5.0, 6.0], [mfrd.Fidelity(0.3), rare])
+    Q = np.array([[0.8, 0.2, 0, 0], [0.2, 0.8, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0]])
+    repaired, support = repair(problem, Q, np.arange(4))
+    assert support.tolist() == [0, 1, 2, 3] and (repaired[:2] == Q[:2]).all()
+    spent = mfrd.Encoder(source, problem.codebook, repaired).spent(problem.rows)
+    assert (spent <= problem.rows.D * (1 + 1e-12)).all() and spent[1] == pytest.approx(0.1)
