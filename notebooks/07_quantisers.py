@@ -56,7 +56,7 @@ from functools import cache
 import numpy as np
 
 import mfrd
-from mfrd.report import outputs, parameters, plot, sources
+from mfrd.report import explorer, outputs, parameters, plot, records, sources, tables
 
 changed = parameters.changed("07_quantisers", globals())
 plot.use_style()
@@ -85,15 +85,9 @@ def limit(source, D, *others):
     return mfrd.limit(source, [mfrd.Fidelity(D), *others])
 
 # %%
-many_sizes = [mfrd.lloyd_max(trimodal, m, initial="even") for m in range(1, 1 + min(24, n_letters))]
-many_steps = [mfrd.uniform_quantiser(trimodal, step) for step in np.geomspace(0.2, 16, 120)]
-
-
-def searched(D, *others):
-    """The best quantiser that a search that is not told of contiguous cells finds within the budgets."""
-    known = limit(trimodal, D, *others)
-    return mfrd.ecvq(trimodal, [mfrd.Fidelity(D), *others], convex=known, bound=known, rng=seed, restarts=restarts,
-                     starts=("columns", "anneal", "random"))
+sizes_tried, steps_tried = range(1, 1 + min(24, n_letters)), np.geomspace(0.2, 16, 120)
+many_sizes = [mfrd.lloyd_max(trimodal, m, initial="even") for m in sizes_tried]
+many_steps = [mfrd.uniform_quantiser(trimodal, step) for step in steps_tried]
 
 
 def shared(encoders, D, *others):
@@ -101,16 +95,35 @@ def shared(encoders, D, *others):
     return mfrd.mixture(encoders, [mfrd.Fidelity(D), *others], bound=limit(trimodal, D, *others))
 
 # %%
-bound = limit(trimodal, D).lower_bound
-rivals = {"ECSQ, proven": mfrd.ecsq(trimodal, D, bound=limit(trimodal, D)), "ECVQ, annealed starts": searched(D),
-          "Lloyd–Max, time-shared": shared(many_sizes, D), "uniform, time-shared": shared(many_steps, D)}
+def searched(D, *others):
+    """The best quantiser of a search that is not told of contiguous cells."""
+    known, budgets = limit(trimodal, D, *others), [mfrd.Fidelity(D), *others]
+    return mfrd.ecvq(trimodal, budgets, convex=known, bound=known, rng=seed, restarts=restarts,
+                     starts=("columns", "anneal", "random"))
+
+# %%
+at_limit = limit(trimodal, D)
+bound = at_limit.lower_bound
+rivals = {"ECSQ, proven": mfrd.ecsq(trimodal, D, bound=at_limit),
+          "ECVQ, annealed starts": searched(D),
+          "Lloyd–Max, time-shared": shared(many_sizes, D),
+          "uniform, time-shared": shared(many_steps, D)}
+
+# %% [markdown]
+# The report's method starts from sixteen even codewords, or as few more as reach $D$.
+
+# %%
 even = (mfrd.Problem(trimodal, mfrd.grid(-8, 8, m), [mfrd.Fidelity(D)]) for m in range(16, 1000))
-start = next(problem for problem in even if problem.row_least[0] <= D)  # sixteen codewords, or as few more as reach D
-report = mfrd.refine(start, merge_distance=1e-3, max_iter=1000, solver="newton").solution.encoder
-rates = {name: quantiser.rate for name, quantiser in rivals.items()} | {"report, at H(Y)": report.output_entropy}
-print(f"{'at D = ' + str(D):26s} {'bits':>8s} {'over bound':>11s}")
-for name, rate in {"certified bound": bound, **rates}.items():
-    print(f"{name:26s} {rate:8.4f} {rate - bound:11.4f}")
+first = next(problem for problem in even if problem.row_least[0] <= D)
+settled = mfrd.refine(first, merge_distance=1e-3, max_iter=1000, solver="newton")
+report = settled.solution.encoder
+
+# %%
+rates = {name: quantiser.rate for name, quantiser in rivals.items()}
+rates["report, at H(Y)"] = report.output_entropy
+told = {"certified bound": bound, **rates}
+tables.show({name: {"bits": rate, "over bound": rate - bound} for name, rate in told.items()},
+            corner=f"at D = {D}")
 
 # %% [markdown]
 # At $D = 0.6$ the quantiser designed for $H(Y)$ stays within a twentieth of a bit of what *no* code of any length can beat on
@@ -126,21 +139,22 @@ for name, rate in {"certified bound": bound, **rates}.items():
 # %%
 def place(encoder):
     """Distortion and entropy of an encoder."""
-    return float(encoder.source.p @ encoder.distortion(mfrd.squared_error)), encoder.output_entropy
+    return encoder.mean_distortion(mfrd.squared_error), encoder.output_entropy
 
 
 def plane(source, budgets, sizes, steps):
     """Distortion and bits of each scheme at these budgets, sizes and steps."""
+    convex = {D_: limit(source, D_).encoder for D_ in budgets}
     return {"ecsq": [(D_, mfrd.ecsq(source, D_).rate) for D_ in budgets],
             "lloyd_max": [place(mfrd.lloyd_max(source, m, initial="even")) for m in sizes],
             "uniform": [place(mfrd.uniform_quantiser(source, step)) for step in steps],
-            "convex_at_H_Y": [(D_, limit(source, D_).encoder.output_entropy) for D_ in budgets]}
+            "convex_at_H_Y": [(D_, encoder.output_entropy) for D_, encoder in convex.items()]}
 
 # %%
 def beside_bound(source, schemes, *others):
     """The points (D, bits) of each scheme with the certified bound at that D as a third number."""
-    bounds = {D_: limit(source, D_, *others).lower_bound for points in schemes.values() for D_, _ in points}
-    return {name: [(D_, bits, bounds[D_]) for D_, bits in points] for name, points in schemes.items()}
+    return {name: [(D_, bits, limit(source, D_, *others).lower_bound) for D_, bits in points]
+            for name, points in schemes.items()}
 
 
 def bounds(source, budgets, *others):
@@ -148,25 +162,28 @@ def bounds(source, budgets, *others):
     return [(D_, limit(source, D_, *others).lower_bound) for D_ in budgets]
 
 # %%
-schemes = beside_bound(trimodal, {**plane(trimodal, D_plane, lloyd_sizes, steps),
-                                  "ecvq": [(D_, searched(D_).rate) for D_ in D_plane[::2]]})
+drawn = plane(trimodal, D_plane, lloyd_sizes, steps)
+drawn["ecvq"] = [(D_, searched(D_).rate) for D_ in D_plane[::2]]
+schemes = beside_bound(trimodal, drawn)
+
+# %%
+dots = {"linestyle": "none"}
 kinds = {"convex_at_H_Y": ("entropy", "the limit's encoder at $H(Y)$"),
-         "uniform": ("noise", "uniform cells", {"linestyle": "none"}),
-         "lloyd_max": ("lloyd", "Lloyd–Max", {"linestyle": "none"}), "ecsq": ("quantiser", "ECSQ hull"),
-         "ecvq": ("annealed", "ECVQ, annealed")}
+         "uniform": ("noise", "uniform cells", dots), "lloyd_max": ("lloyd", "Lloyd–Max", dots),
+         "ecsq": ("quantiser", "ECSQ hull"), "ecvq": ("annealed", "ECVQ, annealed")}
 figure = plot.plane(schemes, kinds, bounds(trimodal, D_plane))
 path = outputs.save_figure(figure, "fig13_plane")
 
 # %% [markdown]
-# **Figure 13.** *Left:* rate against distortion for the trimodal source. *Right:* the same less the certified bound at
+# **Figure 13a.** *Left:* rate against distortion for the trimodal source. *Right:* the same less the certified bound at
 # each point's own distortion: what a quantiser gives away. ECVQ ends on the line of the exact
 # quantiser without being told that cells are intervals. $H(Y)$ is that of the limit's encoder. What the
 # figure does not show: codes of long blocks, which alone could close the last gap; notebook 8 has some.
 
 # %%
 excess = {name: [bits - low for _, bits, low in points] for name, points in schemes.items()}
-for name, gaps in excess.items():
-    print(f"{name:14s} over the bound: least {min(gaps):7.4f}, largest {max(gaps):7.4f} bits")
+tables.show({name: {"least": min(over), "largest": max(over)} for name, over in excess.items()},
+            corner="bits over the bound")
 largest = max(limit(trimodal, D_).gap for D_ in D_plane)
 print("largest gap of a certified limit below 1e-6 bits:", bool(largest < 1e-6))
 
@@ -181,7 +198,7 @@ figure = plot.plane(schemes_spike, kinds, bounds(spike, D_plane_spike))
 path = outputs.save_figure(figure, "fig13_plane_spike")
 
 # %% [markdown]
-# **Figure 13, the spike.** On this broad source a good scalar quantiser at small $D$ lies near a quarter of a bit from the bound:
+# **Figure 13b.** The spike. On this broad source a good scalar quantiser at small $D$ lies near a quarter of a bit from the bound:
 # 0.2546 bits at high rate, the price of cells that are intervals instead of balls in many dimensions, and less where
 # the rate is small. Uniform cells are nearly as good while the step is small, as theory says of smooth densities, and lose up to a
 # tenth of a bit or more when it is not; Lloyd–Max stays near the best throughout, for this density varies slowly. On the trimodal
@@ -196,21 +213,36 @@ path = outputs.save_figure(figure, "fig13_plane_spike")
 hull = mfrd.ecsq_hull(trimodal)
 of_size = {m: [v for v in hull if len(v.thresholds) + 1 == m] for m in lloyd_sizes}
 at_m = {m: place(mfrd.lloyd_max(trimodal, m, initial="even")) for m in lloyd_sizes}
-for m, vertices in of_size.items():
-    D_, rate = at_m[m]
-    span = (f"D {vertices[0].distortion:6.3f} to {vertices[-1].distortion:6.3f}, "
-            f"{vertices[-1].rate:.3f} to {vertices[0].rate:.3f} bits" if vertices else "none")
-    print(f"m = {m}: Lloyd–Max D {D_:6.3f}, {rate:.3f} bits ({rate - limit(trimodal, D_).lower_bound:.3f} over the bound); "
-          f"vertices of the hull with this size: {span}")
 
 # %%
-figure, (left, right) = plot.panels(2, height=2.5)
+def of_lloyd(D_, rate):
+    return {"Lloyd–Max D": D_, "bits": rate, "over bound": rate - limit(trimodal, D_).lower_bound}
+
+
+def of_hull(vertices):
+    if not vertices:
+        return {}
+    fine, coarse = vertices[0], vertices[-1]
+    return {"D from": fine.distortion, "to": coarse.distortion,
+            "bits from": fine.rate, "down to": coarse.rate}
+
+
+tables.show({m: {**of_lloyd(*at_m[m]), "hull's vertices": len(of_size[m]), **of_hull(of_size[m])}
+             for m in lloyd_sizes}, ".3f", "m")
+
+# %%
 best = [(m, v.rate, v.distortion) for m, vertices in of_size.items() for v in vertices]
-m, *columns = zip(*best) if best else ((), (), ())
-names = ("rate (bits)", "Rate", ""), ("distortion $D$", "Distortion", "y")
-for ax, column, lloyd, (unit, title, log) in zip((left, right), columns, (1, 0), names):
-    plot.lines(ax, [(m, column, "quantiser", "hull vertices of this size", {"linestyle": "none", "marker": "v"}),
-                    (lloyd_sizes, [at_m[size][lloyd] for size in lloyd_sizes], "lloyd", "Lloyd–Max")],
+m, hull_rates, hull_D = zip(*best) if best else ((), (), ())
+lloyd_D, lloyd_rates = zip(*at_m.values())
+panels = (("rate (bits)", "Rate", "", hull_rates, lloyd_rates),
+          ("distortion $D$", "Distortion", "y", hull_D, lloyd_D))
+
+# %%
+figure, axes = plot.panels(2, height=2.5)
+for ax, (unit, title, log, of_vertices, of_rival) in zip(axes, panels):
+    plot.lines(ax, [(lloyd_sizes, of_rival, "lloyd", "Lloyd–Max"),
+                    (m, of_vertices, "quantiser", "hull vertices of this size",
+                     {"linestyle": "none", "marker": "_", "markersize": 9})],
                "codewords $m$", unit, title, log=log)
 path = outputs.save_figure(figure, "fig14_equal_size")
 
@@ -218,7 +250,7 @@ path = outputs.save_figure(figure, "fig14_equal_size")
 # **Figure 14.** Every vertex of the exact hull by its number of cells, with Lloyd–Max of the same size. Quantisers
 # that are *all optimal* share one $m$ and differ in rate and distortion, widely where $m$ is small, so a comparison at
 # equal $m$ can be made to favour either side. Lloyd–Max lies beyond the end of each column: at equal size it has less
-# distortion than every vertex of the hull and pays more bits for it. The figure says nothing of how far each is from the bound; figure 13
+# distortion than every vertex of the hull and pays more bits for it. The figure says nothing of how far each is from the bound; figure 13a
 # does.
 #
 # ## Cooling an encoder
@@ -226,45 +258,57 @@ path = outputs.save_figure(figure, "fig14_equal_size")
 # From the convex optimum to a quantiser in one motion: at fixed prices minimise $\mathrm{E}[s] + H(Y) - \tau H(Y|X)$,
 # with $s$ the priced distortion, and let $\tau$ fall from 1, the convex problem, to 0, the quantiser. At each $\tau$ shares $Q$ and codewords
 # alternate until the masses rest. At $\tau = 1$ they rest at once, for the path starts from an optimum, but the codewords take a step to their
-# centroids: the path's first point has the shares of the encoder that is optimal on the grid, and less distortion.
+# centroids: the path's first point has the shares of the encoder that is optimal on the grid, and less distortion. Nearly all of the fall of $H(Y)$ comes
+# within a hundredth of that start, so temperatures are dense there.
 
 # %%
-start = mfrd.solve(mfrd.Problem(trimodal, mfrd.grid(-8, 8, n_codewords), [mfrd.Fidelity(D)]), solver="newton")
-path_down = mfrd.anneal(start)
-taus = [step.tau for step in path_down]
+even = mfrd.Problem(trimodal, mfrd.grid(-8, 8, n_codewords), [mfrd.Fidelity(D)])
+start = mfrd.solve(even, solver="newton")
+cooler = 1 - np.geomspace(1e-3, 0.1, 13)
+path_down = mfrd.anneal(start, [1.0, *cooler, *np.geomspace(0.88, 0.02, 24), 0.0])
+
+# %%
+cooling = [1 - step.tau for step in path_down[1:]]
+bits = {name: [getattr(step, name) for step in path_down]
+        for name in ("output_entropy", "rate", "conditional_entropy")}
 drift = [step.distortions["global"] for step in path_down]
 around = np.linspace(max(min(drift) - 0.02, min(drift) / 2), max(drift) + 0.02, 9)
 
 # %%
-figure, (left, right) = plot.panels(2, height=2.5)
-plot.lines(left, [(taus, [s.output_entropy for s in path_down], "entropy", "$H(Y)$"),
-                  (taus, [s.rate for s in path_down], "convex", "$I(X;Y)$"),
-                  (taus, [s.conditional_entropy for s in path_down], "noise", "$H(Y|X)$")],
-           "temperature $\\tau$", "bits", "Along the path")
-plot.lines(right, [(drift, [s.output_entropy for s in path_down], "entropy", "$H(Y)$ on the path"),
-                   (drift, [s.rate for s in path_down], "convex", "$I(X;Y)$ on the path"),
-                   (around, [mfrd.ecsq(trimodal, d).rate for d in around], "quantiser", "ECSQ hull", {"marker": ""}),
+figure, (left, right) = plot.panels(2, height=2.6)
+plot.lines(left, [(cooling, bits["output_entropy"][1:], "entropy", "$H(Y)$"),
+                  (cooling, bits["rate"][1:], "convex", "$I(X;Y)$"),
+                  (cooling, bits["conditional_entropy"][1:], "noise", "$H(Y|X)$")],
+           "$1 - \\tau$, by which the path has cooled", "bits", "Along the path", log="x")
+plot.lines(right, [(drift, bits["output_entropy"], "entropy", "$H(Y)$ on the path"),
+                   (drift, bits["rate"], "convex", "$I(X;Y)$ on the path"),
+                   (around, [mfrd.ecsq(trimodal, d).rate for d in around], "quantiser", "ECSQ hull",
+                    {"marker": ""}),
                    (*zip(*bounds(trimodal, around)), "bound", "certified bound")],
            "distortion $D$", "bits", "The path in the plane")
-right.set_ylim(bound - 0.02, mfrd.ecsq(trimodal, min(drift)).rate + 0.06)
+right.set_ylim(bound - 0.02, mfrd.ecsq(trimodal, min(drift)).rate + 0.08)
 path = outputs.save_figure(figure, "fig15_annealing")
 
 # %% [markdown]
-# **Figure 15.** *Left:* as $\tau$ falls $H(Y|X)$ goes to zero. $H(Y)$ falls by a bit between the first two temperatures, $\tau = 1$ and $0.84$, between
-# which nothing is sampled; it is nearly level from there on, least at $\tau \approx 0.26$, and rises a little at the end. $I(X;Y)$ falls slightly in the first
-# step and then rises to meet it.
+# **Figure 15.** *Left:* entropies against how far the path has cooled, on a logarithmic scale that starts at $\tau = 0.999$. $H(Y)$ falls by nine tenths of a bit on the way to $\tau = 0.99$;
+# it is nearly level from there on, and $H(Y|X)$ goes to zero. $I(X;Y)$ rises to meet $H(Y)$.
 # *Right:* the same path in the plane. It starts near the bound with $I(X;Y)$ and far above the panel with $H(Y)$, and
-# both end at one quantiser, on the hull of the exact ones. Prices are held, so the distortion drifts, first up and then down; `ecvq` moves the prices
+# both end at one quantiser, on the hull of the exact ones. Prices are held, so the distortion drifts, down on the whole; `ecvq` moves the prices
 # until the budget is met again. The path is a heuristic: that it ends on the hull here is shown by the exact program,
 # not promised by the method.
 
 # %%
-first, second, last = path_down[0], path_down[1], path_down[-1]
-coolest = min(path_down, key=lambda step: step.output_entropy)
-print(f"optimum on the grid: I = {start.rate:.4f}, H(Y) = {start.encoder.output_entropy:.4f} bits, D = {D:.4f}")
-for step in (first, second, coolest, last):
-    print(f"tau = {step.tau:.2f}: I = {step.rate:.4f}, H(Y) = {step.output_entropy:.4f}, "
-          f"H(Y|X) = {step.conditional_entropy:.4f} bits, D = {step.distortions['global']:.4f}")
+last = path_down[-1]
+dip = path_down[int(np.argmin(bits["output_entropy"]))]
+shown = [path_down[0], *(step for step in path_down if 0.985 < step.tau < 0.995)][:2] + [dip, last]
+tables.show({f"{step.tau:.3f}": {"I(X;Y)": step.rate, "H(Y)": step.output_entropy,
+                                 "H(Y|X)": step.conditional_entropy,
+                                 "D": step.distortions["global"]}
+             for step in shown}, corner="tau")
+
+# %%
+print(f"optimum on the grid: I = {start.rate:.4f}, H(Y) = {start.encoder.output_entropy:.4f} bits, "
+      f"D = {D:.4f}")
 print(f"at the end's D: ECSQ {mfrd.ecsq(trimodal, drift[-1]).rate:.4f}, "
       f"bound {limit(trimodal, drift[-1]).lower_bound:.4f} bits")
 
@@ -278,29 +322,33 @@ print(f"at the end's D: ECSQ {mfrd.ecsq(trimodal, drift[-1]).rate:.4f}, "
 # %%
 budgets_core = sorted({*D_plane_core, D})
 priced = {D_: searched(D_, core) for D_ in budgets_core}
-lloyd_core, uniform_core = ({D_: shared(encoders, D_, core).rate for D_ in budgets_core}
-                            for encoders in (many_sizes, many_steps))
+lloyd_core = {D_: shared(many_sizes, D_, core).rate for D_ in budgets_core}
+uniform_core = {D_: shared(many_steps, D_, core).rate for D_ in budgets_core}
+at_limit_core = limit(trimodal, D, core)
+
+# %%
 random_core = [(D_, limit(trimodal, D_, core).encoder.output_entropy) for D_ in budgets_core]
-rates_core = {"ecvq": [(D_, q.rate) for D_, q in priced.items()], "lloyd_max": list(lloyd_core.items()),
-              "uniform": list(uniform_core.items()), "convex_at_H_Y": random_core}
+rates_core = {"ecvq": [(D_, q.rate) for D_, q in priced.items()],
+              "lloyd_max": list(lloyd_core.items()), "uniform": list(uniform_core.items()),
+              "convex_at_H_Y": random_core}
 schemes_core = beside_bound(trimodal, rates_core, core)
 
 # %%
-joined = {name: (*kinds[name][:2], {"linestyle": "-"}) for name in ("ecvq", "uniform", "lloyd_max", "convex_at_H_Y")}
+joined = {name: (*kinds[name][:2], {"linestyle": "-"}) for name in rates_core}
 figure = plot.plane(schemes_core, joined, bounds(trimodal, budgets_core, core))
 path = outputs.save_figure(figure, "fig16_plane_core")
 
 # %% [markdown]
-# **Figure 16.** As figure 13, with $D' = 0.05$ on the core; all are time-shared to meet both budgets. Lloyd–Max
+# **Figure 16.** As figure 13a, with $D' = 0.05$ on the core; all are time-shared to meet both budgets. Lloyd–Max
 # must be fine everywhere to be fine in the core, and a looser global budget saves it little. Uniform cells are fine
 # enough for the core already, up to $D$ of about one. The priced quantiser stays nearest to the bound, closest about $D = 0.6$. The rates of
 # Lloyd–Max and of uniform cells without the core's budget are printed here.
 
 # %%
-for D_ in budgets_core:
-    print(f"D = {D_}: bound {limit(trimodal, D_, core).lower_bound:.4f}, ECVQ {priced[D_].rate:.4f}; "
-          f"Lloyd–Max {lloyd_core[D_]:.4f}, without the core's budget {shared(many_sizes, D_).rate:.4f}; "
-          f"uniform {uniform_core[D_]:.4f}, without {shared(many_steps, D_).rate:.4f}")
+tables.show({D_: {"bound": limit(trimodal, D_, core).lower_bound, "ECVQ": priced[D_].rate,
+                  "Lloyd–Max": lloyd_core[D_], "without core": shared(many_sizes, D_).rate,
+                  "uniform": uniform_core[D_], "without core ": shared(many_steps, D_).rate}
+             for D_ in budgets_core}, corner="D")
 
 # %% [markdown]
 # ## What a bit buys where
@@ -312,22 +360,28 @@ for D_ in budgets_core:
 # %%
 def priced_at(limit):
     """Prices of a limit by name; NaN, which a figure leaves out, where a budget does not bind."""
-    return {name: price if limit.solution.binds[name] else np.nan for name, price in limit.prices.items()}
+    binds = limit.solution.binds
+    return {name: price if binds[name] else np.nan for name, price in limit.prices.items()}
 
 
 prices = {D_: priced_at(limit(trimodal, D_, core)) for D_ in budgets_core}
 alone = [priced_at(limit(trimodal, D_))["global"] for D_ in D_plane]
-slopes = [(b.distortion, (a.rate - b.rate) / (b.distortion - a.distortion)) for a, b in zip(hull, hull[1:])]
-shown = [(D_, slope) for D_, slope in slopes if min(D_plane) < D_ < max(D_plane)] or [(np.nan, np.nan)]
+
+# %%
+hull_slopes = [(b.distortion, (a.rate - b.rate) / (b.distortion - a.distortion))
+               for a, b in zip(hull, hull[1:])]
+in_range = [pair for pair in hull_slopes if min(D_plane) < pair[0] < max(D_plane)]
+stairs = zip(*(in_range or [(np.nan, np.nan)]))
 
 # %%
 figure, (left, right) = plot.panels(2, height=2.4)
 plot.lines(left, [(D_plane, alone, "bound", "bound"),
-                  (*zip(*shown), "quantiser", "ECSQ hull", {"drawstyle": "steps-pre", "marker": ""})],
+                  (*stairs, "quantiser", "ECSQ hull", {"drawstyle": "steps-pre", "marker": ""})],
            "distortion $D$", "price (bits per unit)", "One budget", log="xy")
-plot.lines(right, [(budgets_core, [p["global"] for p in prices.values()], "global", "global"),
-                   (budgets_core, [p["core"] for p in prices.values()], "core", "core")],
-           "distortion $D$", "price (bits per unit)", f"With $D′ = {D_core}$ on the core", log="xy")
+plot.lines(right, [(budgets_core, [row[name] for row in prices.values()], name, name)
+                   for name in ("global", "core")],
+           "distortion $D$", "price (bits per unit)", f"With $D′ = {D_core}$ on the core",
+           log="xy", direct="right")
 path = outputs.save_figure(figure, "fig17_prices")
 
 # %% [markdown]
@@ -335,13 +389,13 @@ path = outputs.save_figure(figure, "fig17_prices")
 # on a long step two distant quantisers are time-shared, mostly of different size. *Right:* both prices with the core's budget; a
 # letter of the core pays their sum. The core's price rises while the global budget keeps the core fine anyway, peaks, and falls again
 # as the global budget is relaxed. Prices are marginal: they say where the next bit should go, not what the first ones bought.
+#
+# What a hundredth of a bit buys, blank where a budget is idle:
 
 # %%
-for D_ in budgets_core:
-    buys = {name: f"{0.01 / price:.4f}" if price > 0 else "nothing, it is idle" for name, price in prices[D_].items()}
-    told = {name: f"{np.nan_to_num(price):.4f}" for name, price in prices[D_].items()}
-    print(f"D = {D_}: prices {told['global']} and {told['core']} bits per unit; "
-          f"0.01 bit buys of D: {buys['global']}; of D': {buys['core']}")
+tables.show({D_: {"price of D": row["global"], "0.01 bit buys": 0.01 / row["global"],
+                  "price of D'": row["core"], "0.01 bit buys ": 0.01 / row["core"]}
+             for D_, row in prices.items()}, corner="D")
 
 # %% [markdown]
 # ## The explorer
@@ -350,13 +404,13 @@ for D_ in budgets_core:
 # then with a slider for each budget, where every move solves the problem again.
 
 # %%
-from mfrd.report.explorer import Explorer
-
 curves = [("bound, global budget alone", *zip(*bounds(trimodal, D_plane))),
           (f"with $D′ = {D_core}$", *zip(*bounds(trimodal, budgets_core, core)))]
-explorer = Explorer(trimodal, mfrd.grid(-8, 8, n_codewords), inside, curves)
-solution = explorer.update(D, D_core)
-figure = explorer.panel.still()
+explored = explorer.Explorer(trimodal, mfrd.grid(-8, 8, n_codewords), inside, curves)
+solution = explored.update(D, D_core)
+
+# %%
+figure = explored.panel.still()
 path = outputs.save_figure(figure, "fig20_explorer")
 figure
 
@@ -366,11 +420,13 @@ figure
 # certified bounds of all codebooks, a little above them because these codewords may not move.
 
 # %%
-print(f"I = {solution.rate:.4f} bits on the grid, at least {limit(trimodal, D, core).lower_bound:.4f} on any codebook; "
-      f"prices {solution.prices['global']:.4f} and {solution.prices['core'] * solution.binds['core']:.4f} bits per unit")
+price = {name: value * solution.binds[name] for name, value in solution.prices.items()}
+print(f"I = {solution.rate:.4f} bits on the grid, "
+      f"at least {at_limit_core.lower_bound:.4f} on any codebook; "
+      f"prices {price['global']:.4f} and {price['core']:.4f} bits per unit")
 
 # %% tags=["nbval-skip"]
-explorer.widget(D, D_core)
+explored.widget(D, D_core)
 
 # %% [markdown]
 # ## What this shows
@@ -381,44 +437,7 @@ explorer.widget(D, D_core)
 # the encoder to deploy; it delivers prices to search it from, and the proof that little is left to find.
 
 # %%
-def kept(quantiser):
-    """What results hold of a quantiser."""
-    parts = [{"weight": weight, "D": place(encoder)[0], "bits": encoder.output_entropy,
-              "codewords": len(encoder.codebook)} for weight, encoder in quantiser.parts]
-    return {"bits": quantiser.rate, "lower_bound_bits": quantiser.lower_bound,
-            "distortions": quantiser.distortions, "proven": quantiser.proven, "parts": parts}
-
-
-def rows(schemes):
-    """What results hold of a plane."""
-    return {name: [{"D": D_, "bits": bits, "lower_bound_bits": low} for D_, bits, low in points]
-            for name, points in schemes.items()}
-
-# %%
-keys = ["ecsq", "ecvq", "lloyd_max_time_shared", "uniform_time_shared"]
-at_limit = limit(trimodal, D)
-at_D = {"D": D, "lower_bound_bits": bound,
-        "limit": {"bits": at_limit.rate, "gap_bits": at_limit.gap, "price": at_limit.prices["global"]},
-        **{key: kept(quantiser) for key, quantiser in zip(keys, rivals.values())},
-        "report": {"I_bits": report.rate, "H_Y_bits": report.output_entropy, "lower_bound_bits": bound}}
-annealing = [{"tau": s.tau, "I_bits": s.rate, "H_Y_bits": s.output_entropy, "H_Y_given_X_bits": s.conditional_entropy,
-              "D": d} for s, d in zip(path_down, drift)]
-equal_size = {str(m): {"lloyd_max": at_m[m], "hull": [(v.distortion, v.rate) for v in vertices]}
-              for m, vertices in of_size.items()}
-
-# %%
-zero_where_idle = {f"{D_:g}": {name: float(np.nan_to_num(price)) for name, price in p.items()} for D_, p in prices.items()}
-results = {
-    "parameters": parameters.used("07_quantisers", globals()),
-    "trimodal": {**at_D, "plane": rows(schemes)}, "spike": {"plane": rows(schemes_spike)},
-    "core": {"D_core": D_core, "plane": rows(schemes_core), "prices": zero_where_idle,
-             "at_D": {"D": D, "ecvq": kept(priced[D]), "lloyd_max_bits": lloyd_core[D],
-                      "uniform_bits": uniform_core[D]}},
-    "explorer": {"D": D, "D_core": D_core, **solution.summary()},
-    "annealing": annealing, "equal_size": equal_size,
-}
-proofs = {"trimodal.lower_bound_bits": at_limit, "core.at_D.ecvq.lower_bound_bits": limit(trimodal, D, core)}
-path = outputs.save_results("07_quantisers", results, proofs)
+path = records.save("07_quantisers", globals())
 
 # %% [markdown]
 # What is mathematics must hold for any parameters: nothing lies below the bound, the cold end of the path is deterministic, so that

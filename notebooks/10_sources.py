@@ -59,9 +59,9 @@ seed: int = 10  # of the samples
 import numpy as np
 
 import mfrd
-from mfrd.report import outputs, parameters, plot, sources
+from mfrd.report import outputs, parameters, plot, records, sources, tables
 
-changed = parameters.changed("10_sources", globals())  # wrong types are refused here; {} at the published values
+changed = parameters.changed("10_sources", globals())  # {} at the published values
 plot.use_style()
 
 # %% [markdown]
@@ -72,12 +72,19 @@ plot.use_style()
 
 # %%
 normal, laplace = mfrd.Density.normal(), mfrd.Density.laplace()
-known = [("normal", D_, mfrd.limit(normal, mfrd.Fidelity(D_), tol=tolerance), max(0.5 * np.log2(1 / D_), 0)) for D_ in D_normal]
-for D_ in D_laplace:
-    absolute = mfrd.limit(laplace, mfrd.Fidelity(D_, distortion=mfrd.absolute_error), tol=max(tolerance, 1e-6))
-    known.append(("Laplace, absolute error", D_, absolute, max(np.log2(1 / D_), 0)))
-for name, D_, found, bits in known:
-    print(f"{name:24s} D = {D_:<5g}: {found.lower_bound:.7f} <= {bits:.7f} <= {found.rate:.7f}   {len(found.codebook):4d} codewords")
+squared = {D_: mfrd.limit(normal, mfrd.Fidelity(D_), tol=tolerance) for D_ in D_normal}
+within = {D_: mfrd.Fidelity(D_, distortion=mfrd.absolute_error) for D_ in D_laplace}
+absolute = {D_: mfrd.limit(laplace, f, tol=max(tolerance, 1e-6)) for D_, f in within.items()}
+
+# %%
+known = [("normal", D_, found, max(0.5 * np.log2(1 / D_), 0)) for D_, found in squared.items()]
+known += [("Laplace, absolute error", D_, found, max(np.log2(1 / D_), 0))
+          for D_, found in absolute.items()]
+
+# %%
+tables.show({f"{name}, D = {D_:g}": {"at least": found.lower_bound, "closed form": bits,
+                                     "at most": found.rate, "codewords": len(found.codebook)}
+             for name, D_, found, bits in known}, ".7f")
 
 # %% [markdown]
 # The best codebook for a normal law is the whole line: at $D$ its output law is normal, of variance $\sigma^2 - D$. What is written down here is a finite codebook within a millionth of a bit of it.
@@ -88,22 +95,39 @@ for name, D_, found, bits in known:
 # normal error of variance $D$, and so at every $D$ by the normal law alone; for any law that has a density it is met in the limit of small $D$. How soon? With $R$ enclosed one can see it.
 
 # %%
-families = {"uniform": mfrd.Density.uniform(), "exponential": mfrd.Density.exponential(), "Laplace": laplace, "logistic": mfrd.Density.logistic()}
+families = {"uniform": mfrd.Density.uniform(), "exponential": mfrd.Density.exponential(),
+            "Laplace": laplace, "logistic": mfrd.Density.logistic()}
 relative = np.geomspace(*shares, n_shares)  # D in units of the variance
-curves = {name: mfrd.limit_curve(law, mfrd.Fidelity(1.0), "global", law.variance * relative, tol=tolerance_sweep) for name, law in families.items()}
-shannon = {name: np.array([mfrd.shannon_bound(law, law.variance * share) for share in relative]) for name, law in families.items()}
+
+# %%
+def swept(source, budgets):
+    return mfrd.limit_curve(source, mfrd.Fidelity(1.0), "global", budgets, tol=tolerance_sweep)
+
+
+curves = {name: swept(law, law.variance * relative) for name, law in families.items()}
+
+# %%
+shannon = {name: np.array([mfrd.shannon_bound(law, law.variance * share) for share in relative])
+           for name, law in families.items()}
 excess = {name: curve.rates - shannon[name] for name, curve in curves.items()}
-for name, curve in curves.items():
-    print(f"{name:12s} D = {relative[0]:g} of the variance: {curve.lower_bounds[0]:.6f} to {curve.rates[0]:.6f} bits on {len(curve[0].codebook):3d} codewords, "
-          f"above Shannon's bound by {excess[name][0]:.6f}")
+
+# %%
+tables.show({name: {"at least": curve.lower_bounds[0], "at most": curve.rates[0],
+                    "codewords": len(curve[0].codebook), "above Shannon": excess[name][0]}
+             for name, curve in curves.items()}, ".6f", f"D = {relative[0]:.2f} of the variance")
+
+# %%
+gaussian = 0.5 * np.log2(1 / relative)  # R of the normal law
+seen = {name: np.where(bits > 2 * tolerance_sweep, bits, np.nan) for name, bits in excess.items()}
 
 # %%
 figure, (left, right) = plot.panels(2, height=2.8)
-gaussian = 0.5 * np.log2(1 / relative)  # R of the normal law
-plot.lines(left, [(relative, gaussian - curve.rates, f"shade {k}", name) for k, (name, curve) in enumerate(curves.items())],
-           r"distortion over the variance, $D/\sigma^2$", "bits below the normal law", "Laws of one variance", log="x")
-plot.lines(right, [(relative[seen := excess[name] > 2 * tolerance_sweep], excess[name][seen], f"shade {k}", "") for k, name in enumerate(families)],
-           r"distortion over the variance, $D/\sigma^2$", "bits above Shannon's bound", "What Shannon's bound leaves", log="xy")
+unit = r"distortion over the variance, $D/\sigma^2$"
+plot.lines(left, [(relative, gaussian - curve.rates, f"shade {k}", name)
+                  for k, (name, curve) in enumerate(curves.items())],
+           unit, "bits below the normal law", "Laws of one variance", log="x")
+plot.lines(right, [(relative, bits, f"shade {k}", "") for k, bits in enumerate(seen.values())],
+           unit, "bits above Shannon's bound", "What Shannon's bound leaves", log="xy")
 path = outputs.save_figure(figure, "sources_shannon")
 
 # %% [markdown]
@@ -125,28 +149,44 @@ path = outputs.save_figure(figure, "sources_shannon")
 # %%
 budgets = np.geomspace(*D_range, n_budgets)
 truncated = normal.truncated(-sigmas, sigmas)
-points = mfrd.grid(-sigmas, sigmas, n_letters)
-sampled = mfrd.bumps(points, weights=[1], means=[0], stds=[1])
+
+
+def whole(n):
+    """n points of [-sigmas, sigmas], with probabilities in proportion to the normal density."""
+    return mfrd.bumps(mfrd.grid(-sigmas, sigmas, n), weights=[1], means=[0], stds=[1])
+
+
+sampled = whole(n_letters)
+
+# %%
 closed = np.maximum(0.5 * np.log2(1 / budgets), 0)
-sweep = lambda source: mfrd.limit_curve(source, mfrd.Fidelity(1.0), "global", budgets, tol=tolerance_sweep)
-density_curve, letter_curve = sweep(truncated), sweep(sampled)
-eight = mfrd.rd_curve(mfrd.Problem(sampled, mfrd.grid(-sigmas, sigmas, n_codewords), mfrd.Fidelity(1.0)), "global", budgets, solver="newton")
-print(f"variance: 1 of the law, {truncated.variance:.5f} given |x| < {sigmas:g}, {sampled.covariance.item():.5f} on {n_letters} points")
+density_curve, letter_curve = swept(truncated, budgets), swept(sampled, budgets)
+few = mfrd.Problem(sampled, mfrd.grid(-sigmas, sigmas, n_codewords), mfrd.Fidelity(1.0))
+eight = mfrd.rd_curve(few, "global", budgets, solver="newton")
+print(f"variance: 1 of the law, {truncated.variance:.5f} given |x| < {sigmas:g}, "
+      f"{sampled.covariance.item():.5f} on {n_letters} points")
 
 # %% [markdown]
 # Each answer is an interval, so a difference is one as well, a few millionths of a bit wide:
 
 # %%
 answers = [np.array([closed, closed])]  # (2, budgets): at least, at most
-answers += [np.array([curve.lower_bounds, curve.rates]) for curve in (density_curve, letter_curve)]
+answers += [np.array([c.lower_bounds, c.rates]) for c in (density_curve, letter_curve)]
 answers.append(np.array([[s.lower_bound for s in eight], [s.rate for s in eight]]))
-causes = [f"truncating at {sigmas:g}σ", f"sampling at {n_letters} points", f"{n_codewords} codewords"]
-steps = {cause: after - before[::-1] for cause, before, after in zip(causes, answers, answers[1:])}
+
+# %%
+causes = [f"truncating at {sigmas:g}σ", f"sampling at {n_letters} points",
+          f"{n_codewords} codewords"]
+steps = {cause: after - before[::-1]
+         for cause, before, after in zip(causes, answers, answers[1:])}
 steps["all together"] = answers[-1] - answers[0][::-1]
 widest = max((high - low).max() for low, high in steps.values())
-for cause, (low, high) in steps.items():
-    at = abs(budgets - D_example).argmin()
-    print(f"{cause:22s} {low.min():+.5f} to {high.max():+.5f} bits; at D = {budgets[at]:.3f}: {low[at]:+.6f} to {high[at]:+.6f}")
+
+# %%
+at = abs(budgets - D_example).argmin()
+tables.show({cause: {"least": low.min(), "most": high.max(), "from": low[at], "to": high[at]}
+             for cause, (low, high) in steps.items()}, "+.5f", "bits")
+print(f"least and most over all D; from and to at D = {budgets[at]:.3f}")
 print(f"no interval is wider than {widest:.1e} bits")
 
 # %% [markdown]
@@ -157,48 +197,70 @@ print(f"no interval is wider than {widest:.1e} bits")
 # %%
 def halved(n):
     """n sampled points of the truncated density, the two end points at half their mass."""
-    masses = mfrd.bumps(mfrd.grid(-sigmas, sigmas, n), [1], [0], [1]).pmf * np.where(np.isin(np.arange(n), (0, n - 1)), 0.5, 1.0)
+    masses = whole(n).pmf
+    masses[[0, -1]] /= 2
     return mfrd.Source(mfrd.grid(-sigmas, sigmas, n), masses / masses.sum())
 
 
-whole = lambda n: mfrd.bumps(mfrd.grid(-sigmas, sigmas, n), [1], [0], [1])
-ways = {"end points in full": whole, "middles of cells": lambda n: sources.midpoints(truncated, -sigmas, sigmas, n), "end points halved": halved}
-itself = mfrd.limit(truncated, mfrd.Fidelity(D_example), tol=tolerance)
-moved = {way: [mfrd.limit(make(n), mfrd.Fidelity(D_example), tol=tolerance).rate - itself.lower_bound for n in letters] for way, make in ways.items()}
-for way, bits in moved.items():
-    print(f"{way:20s}" + "".join(f"   {n:3d}: {b:+.6f}" for n, b in zip(letters, bits)))
+def middles(n):
+    return sources.midpoints(truncated, -sigmas, sigmas, n)
+
+# %%
+example = mfrd.Fidelity(D_example)
+itself = mfrd.limit(truncated, example, tol=tolerance)
+ways = {"end points in full": whole, "middles of cells": middles, "end points halved": halved}
+found = {way: [mfrd.limit(make(n), example, tol=tolerance).rate for n in letters]
+         for way, make in ways.items()}
+moved = {way: [rate - itself.lower_bound for rate in rates] for way, rates in found.items()}
+
+# %%
+for way, moved_by in moved.items():
+    print(f"{way:20s}", *(f"{n:4d}: {b:+.6f}" for n, b in zip(letters, moved_by)))
 
 # %%
 figure, (left, right) = plot.panels(2, height=2.8)
-middles = {cause: bounds.mean(axis=0) for cause, bounds in steps.items()}
-plot.lines(left, [*((budgets, middles[cause], kind, cause) for kind, cause in zip(("noise", "core", "convex"), causes)),
-                  (budgets, middles["all together"], "bound", "all together")],
-           "distortion $D$", "bits added to the rate", "Figure 2 of the report, step by step", log="x")
-left.axhline(0, color="0.6", linewidth=0.6, zorder=0)
-plot.lines(right, [(letters, np.abs(bits), "core", way, {"linestyle": dash, "marker": mark})
-                   for (dash, mark), (way, bits) in zip((("-", "o"), ("--", "s"), (":", "D")), moved.items())],
-           "letters", "bits from the truncated density", f"What sampling does, $D = {D_example}$", log="xy")
+kinds = dict(zip(steps, ("noise", "core", "convex", "bound")))
+plot.lines(left, [(budgets, steps[cause].mean(axis=0), kind, cause, {"marker": ""})
+                  for cause, kind in kinds.items()],
+           "distortion $D$", "bits added to the rate", "Figure 2, taken apart", log="x")
+plot.level(left, 0)
+dashes = zip(("-", "--", ":"), moved.items())
+plot.lines(right, [(letters, np.abs(moved_by), "core", way, {"linestyle": dash})
+                   for dash, (way, moved_by) in dashes],
+           "letters", "bits from the truncated density", f"What sampling does, $D = {D_example}$",
+           log="xy")
 path = outputs.save_figure(figure, "sources_figure2")
 
 # %% [markdown]
-# **Sources, second figure.** *Left:* what each step adds to the rate; the intervals are narrower than the lines. Truncating takes two hundredths of a bit at every $D$, about $\tfrac12 \log_2$ of the variance that it
+# **Sources, second figure.** *Left:* what each step adds to the rate; the intervals are narrower than the lines. Truncating takes two hundredths of a bit at every $D$ up to the variance, about $\tfrac12 \log_2$ of the variance that it
 # takes; eight codewords cost most where they have no word at the mean, next to $D = 1$, and where they are too coarse, at small $D$. *Right:* sampling the density with its end points in full is wrong in proportion
 # to $1/n$; in the middles of cells, or with the end points halved, in proportion to $1/n^2$.
 #
 # ## The density behind the three modes
 #
 # The report's source for refinement is 100 points of a density on $[-8, 8]$: three bumps over a floor. The density has two places where letters can go wrong: its own ends, and those of the core, $|x| < 1$, for a letter
-# is inside or outside while its cell may be cut in two. Three ways to put letters in its place:
+# is inside or outside while its cell may be cut in two. First the limits of densities themselves, that one and a mixture of two bumps:
 
 # %%
 three, two = sources.trimodal_density(), sources.two_modes()
-core = lambda D_, radius: mfrd.Fidelity(D_, on=[(-radius, radius)], name="core")
-limits = {"three modes": mfrd.limit(three, mfrd.Fidelity(D), tol=tolerance)}
-limits["three modes, core"] = mfrd.limit(three, [mfrd.Fidelity(D), core(D_core, core_radius)], tol=tolerance)
-limits |= {f"two modes, {D_:g} and {c:g}": mfrd.limit(two, [mfrd.Fidelity(D_), core(c, middle)], tol=tolerance) for D_, c in pairs}
-for name, limit in limits.items():
-    prices = ", ".join(f"{price:.3f}" for price in limit.prices.values())
-    print(f"{name:26s} {limit.lower_bound:.7f} to {limit.rate:.7f} bits on {len(limit.codebook):2d} codewords; prices {prices} bits per unit")
+
+
+def within_core(D_, c, radius):
+    return [mfrd.Fidelity(D_), mfrd.Fidelity(c, on=[(-radius, radius)], name="core")]
+
+
+both = within_core(D, D_core, core_radius)
+asked = {"three modes": (three, mfrd.Fidelity(D)), "three modes, core": (three, both)}
+asked |= {f"two modes, {D_:g} and {c:g}": (two, within_core(D_, c, middle)) for D_, c in pairs}
+limits = {name: mfrd.limit(*what, tol=tolerance) for name, what in asked.items()}
+
+# %%
+tables.show({name: {"at least": e.lower_bound, "at most": e.rate, "codewords": len(e.codebook)}
+             for name, e in limits.items()}, ".7f")
+tables.show({name: e.prices for name, e in limits.items()}, ".3f", "bits per unit")
+
+# %% [markdown]
+# Three ways to put letters in the place of the density with three modes: points as in the report, the middles of cells, and the middles of cells of which some end where the core does.
 
 # %%
 def beyond(limit, source):
@@ -208,21 +270,32 @@ def beyond(limit, source):
     return mfrd.limit(source, rows, tol=tolerance).rate - limit.lower_bound
 
 
-ends, cut = letters_trimodal, [n + 4 for n in letters_trimodal]  # cells that end where the core does, and that do not
-bits = {"as in the report": (cut, [beyond(limits["three modes, core"], sources.trimodal(n)) for n in cut])}
-for way, sizes in (("middles of cells", cut), ("cells end with the core", ends)):
-    bits[way] = sizes, [beyond(limits["three modes, core"], sources.midpoints(three, -8, 8, n)) for n in sizes]
+of_core = limits["three modes, core"]
+
+# %%
+ends = letters_trimodal  # numbers of which some cells end with the core
+cut = [n + 4 for n in ends]  # and of which none do
+points = {n: sources.trimodal(n) for n in cut}
+cells = {n: sources.midpoints(three, -8, 8, n) for n in (*ends, *cut)}
+bits = {"as in the report": (cut, [beyond(of_core, points[n]) for n in cut]),
+        "middles of cells": (cut, [beyond(of_core, cells[n]) for n in cut]),
+        "cells end with the core": (ends, [beyond(of_core, cells[n]) for n in ends])}
+
+# %%
 for way, (sizes, moved_by) in bits.items():
-    print(f"{way:30s}" + "".join(f"  {n:3d}: {b:+.6f}" for n, b in zip(sizes, moved_by)))
+    print(f"{way:24s}", *(f"{n:4d}: {b:+.6f}" for n, b in zip(sizes, moved_by)))
 hundred = beyond(limits["three modes"], sources.trimodal(100))
 print(f"without the core's budget, 100 points as in the report: {hundred:+.6f} bits")
 
 # %%
 figure, (left, centre, right) = plot.panels(3, height=2.6, width_ratios=[1, 1, 1.25])
-plot.density_1d(left, limits[f"two modes, {pairs[0][0]:g} and {pairs[0][1]:g}"], (-4.6, 5.0), title=f"Two modes, $D = {pairs[0][0]}$, $D′ = {pairs[0][1]}$")
-plot.density_1d(centre, limits["three modes, core"], (-8, 8), title=f"Three modes, $D = {D}$, $D′ = {D_core}$")
-plot.lines(right, [(sizes, np.abs(moved_by), "core", way, {"linestyle": dash, "marker": mark})
-                   for (dash, mark), (way, (sizes, moved_by)) in zip((("-", "o"), ("-.", "s"), ("--", "D")), bits.items())],
+D_, c = pairs[0]
+name = f"Two modes, $D = {D_}$, $D′ = {c}$"
+plot.density_1d(left, limits[f"two modes, {D_:g} and {c:g}"], (-4.6, 5.0), title=name)
+plot.density_1d(centre, of_core, (-8, 8), title=f"Three modes, $D = {D}$, $D′ = {D_core}$")
+dashes = zip(("-", "-.", "--"), bits.items())
+plot.lines(right, [(sizes, np.abs(moved_by), "core", way, {"linestyle": dash})
+                   for dash, (way, (sizes, moved_by)) in dashes],
            "letters", "bits from the density", "Letters for three modes", log="xy")
 path = outputs.save_figure(figure, "sources_mixture")
 
@@ -237,14 +310,17 @@ path = outputs.save_figure(figure, "sources_mixture")
 # samples it chooses prices and a stake, and bets on the rest against every output law at once (the section From samples of the paper has the proof). The normal law at a quarter of its variance, 1 bit:
 
 # %%
+quarter = mfrd.Fidelity(D_samples)
 lengths = [estimate_from * 10**k for k in range(4)]
-told = [mfrd.estimate(normal.sample(N, seed=seed), mfrd.Fidelity(D_samples)) for N in lengths]
+told = [mfrd.estimate(normal.sample(N, seed=seed), quarter) for N in lengths]
 truth = max(0.5 * np.log2(1 / D_samples), 0)
-for found in told:
-    print(f"N = {found.samples:8d}: at least {found.lower_bound:.4f} bits, plug-in {found.rate:.4f}; by theory the samples cost {found.due_to_samples:.4f}")
+
+# %%
+tables.show({e.samples: {"at least": e.lower_bound, "plug-in": e.rate,
+                         "samples cost": e.due_to_samples} for e in told}, corner="N")
 
 # %% [markdown]
-# Does it hold? Here are many repetitions at the least $N$, beside as many stretches of a time series $X_t = \rho X_{t-1} + \sqrt{1 - \rho^2}\, \varepsilon_t$, each of whose samples has the same normal law. They depend on each other, so the
+# (What *samples cost* is what theory says of the difference.) Does it hold? Here are many repetitions at the least $N$, beside as many stretches of a time series $X_t = \rho X_{t-1} + \sqrt{1 - \rho^2}\, \varepsilon_t$, each of whose samples has the same normal law. They depend on each other, so the
 # promise does not cover them: a stretch that wanders far looks like a wider law. Taken so far apart that they are nearly independent, samples of a series bound $R(D)$ of the law of one of them, never of the series, whose rate is lower.
 
 # %%
@@ -256,18 +332,27 @@ def series(random, N, warm=300):
     return x[warm:]
 
 
-bound_of = lambda x: mfrd.estimate(x, mfrd.Fidelity(D_samples)).lower_bound
-drawn = {"independent": [bound_of(np.random.default_rng([seed, k]).standard_normal(lengths[0])) for k in range(repetitions)]}
-drawn["a time series"] = [bound_of(series(np.random.default_rng([seed, k]), lengths[0])) for k in range(repetitions)]
+def independent(random, N):
+    return random.standard_normal(N)
+
+# %%
+laws = {"independent": independent, "a time series": series}
+stretches = {kind: [law(np.random.default_rng([seed, k]), lengths[0]) for k in range(repetitions)]
+             for kind, law in laws.items()}
+drawn = {kind: [mfrd.estimate(x, quarter).lower_bound for x in those]
+         for kind, those in stretches.items()}
 misses = {kind: int(np.sum(np.array(bounds) > truth)) for kind, bounds in drawn.items()}
 print(f"above the truth, of {repetitions}: {misses}; one in twenty is allowed")
 
 # %%
 figure, (left, right) = plot.panels(2, height=2.7)
-plot.lines(left, [(lengths, [found.rate for found in told], "measured", "plug-in"), (lengths, [found.lower_bound for found in told], "convex", "bound, 95 %"),
-                  (lengths, [truth] * len(lengths), "closed form", "$R(D)$ of the law")], "samples $N$", "rate (bits)", f"Normal law, $D = {D_samples}$", log="x")
+plot.lines(left, [(lengths, [e.rate for e in told], "entropy", "plug-in", {"linestyle": "none"}),
+                  (lengths, [e.lower_bound for e in told], "convex", "bound, 95 %")],
+           "samples $N$", "rate (bits)", f"Normal law, $D = {D_samples}$", log="x")
+plot.level(left, truth, "$R(D)$ of the law", side="left")
 rank = (np.arange(repetitions) + 0.5) / repetitions
-plot.lines(right, [(np.sort(bounds), rank, kind, name, {"marker": ""}) for kind, (name, bounds) in zip(("convex", "noise"), drawn.items())],
+plot.lines(right, [(np.sort(bounds), rank, kind, name, {"marker": ""})
+                   for kind, (name, bounds) in zip(("convex", "noise"), drawn.items())],
            "lower bound (bits)", "share of repetitions", f"$N = {lengths[0]}$")
 right.axvline(truth, color=plot.INK, linestyle="--", linewidth=0.8)
 path = outputs.save_figure(figure, "sources_samples")
@@ -282,11 +367,14 @@ path = outputs.save_figure(figure, "sources_samples")
 # that of the normal law and Shannon's bound is $\log_2 (3/D)$ bits for the squared error of both coordinates together. Nothing but samples enters here:
 
 # %%
-bend = lambda z: np.column_stack([3 * z[:, 0], z[:, 1] / 2 - 0.9 * z[:, 0] ** 2])
-banana = bend(np.random.default_rng(seed).standard_normal((n_banana, 2)))
+u, v = np.random.default_rng(seed).standard_normal((n_banana, 2)).T * [[3], [0.5]]
+banana = np.column_stack([u, v - u**2 / 10])
 plane = {D_: mfrd.estimate(banana, mfrd.Fidelity(D_)) for D_ in D_banana}
-for D_, found in plane.items():
-    print(f"D = {D_:<4g}: Shannon's bound {max(np.log2(3 / D_), 0):.4f}, from {n_banana} samples at least {found.lower_bound:.4f}, plug-in {found.rate:.4f} bits")
+shannon_banana = {D_: max(np.log2(3 / D_), 0) for D_ in D_banana}
+
+# %%
+tables.show({D_: {"Shannon's bound": shannon_banana[D_], "from samples": e.lower_bound,
+                  "plug-in": e.rate} for D_, e in plane.items()}, corner="D")
 
 # %% [markdown]
 # At the smaller budget the bound from samples, which knows neither the law nor its shape, comes near Shannon's, which needs the density. At the larger one it lies far above: there Shannon's bound says little, since it charges
@@ -297,35 +385,15 @@ for D_, found in plane.items():
 # The deviation of figure 2 is not "discretization of the codebook" alone: truncating, sampling and the codebook each move the curve, in different directions, and each amount is proven.
 
 # %%
-kept = lambda limit: {"rate_bits": limit.rate, "lower_bound_bits": limit.lower_bound, "gap_bits": limit.gap, "codewords": len(limit.codebook),
-                      "prices_bits": limit.prices, "status": limit.status}
-interval = lambda cause, k: {"least_bits": steps[cause][0][k], "most_bits": steps[cause][1][k]}
-from_samples = {
-    "samples": {"truth_bits": truth, "misses": misses, "repetitions": repetitions,
-                "by_N": [{"N": e.samples, "lower_bound_bits": e.lower_bound, "plug_in_bits": e.rate} for e in told]},
-    "banana": [{"D": D_, "shannon_bits": max(np.log2(3 / D_), 0), "lower_bound_bits": e.lower_bound, "plug_in_bits": e.rate} for D_, e in plane.items()],
-}
+path = records.save("10_sources", globals())
 
 # %%
-results = {
-    "parameters": parameters.used("10_sources", globals()), **from_samples,
-    "closed_forms": [{"law": name, "D": D_, "closed_form_bits": bits_, **kept(found)} for name, D_, found, bits_ in known],
-    "shannon": {name: [{"share": share, "shannon_bits": s, **kept(limit)} for share, s, limit in zip(relative, shannon[name], curve)]
-                for name, curve in curves.items()},
-    "figure_2": {"D": D_example, "causes": causes, "variance": truncated.variance, "variance_sampled": sampled.covariance.item(), "widest_bits": widest,
-                 "steps": {cause: [{"D": D_, **interval(cause, k)} for k, D_ in enumerate(budgets)] for cause in steps},
-                 "letters": {way: [{"letters": n, "bits": b} for n, b in zip(letters, moved[way])] for way in moved}},
-    "densities": {name: kept(limit) for name, limit in limits.items()},
-    "letters": {way: [{"letters": n, "bits": b} for n, b in zip(*rows)] for way, rows in bits.items()}, "hundred_points_bits": hundred,
-}
+assert all(e.lower_bound <= exact <= e.rate for _, _, e, exact in known), "outside its enclosure"
+assert all((shannon[name] <= curve.rates).all() for name, curve in curves.items()), "below Shannon"
+assert (steps[causes[0]][0] <= 0).all(), "truncating raises the rate"
+assert (steps[causes[2]][1] >= 0).all(), "a codebook lowers the rate"
 
 # %%
-proofs = {f"closed_forms.{k}.rate_bits": found for k, (name, _, found, _) in enumerate(known) if name == "normal"}
-proofs |= {f"shannon.{name}.0.rate_bits": curves[name][0] for name in ("exponential", "Laplace")}
-proofs |= {f"densities.{name}.rate_bits": limit for name, limit in limits.items()}
-path = outputs.save_results("10_sources", results, proofs)
-assert all(found.lower_bound <= exact <= found.rate for _, _, found, exact in known), "a closed form lies outside its enclosure"
-assert all((shannon[name] <= curve.rates).all() for name, curve in curves.items()), "a rate lies below Shannon's bound"
-assert (steps[causes[0]][0] <= 0).all() and (steps[causes[2]][1] >= 0).all(), "truncating raises the rate, or a codebook lowers it"
-at = abs(budgets - D_example).argmin()
-print(f"at D = {budgets[at]:.2f}: " + ", ".join(f"{cause} {steps[cause].mean(axis=0)[at]:+.4f} bits" for cause in steps))
+moved_at = {cause: interval.mean(axis=0)[at] for cause, interval in steps.items()}
+print(f"at D = {budgets[at]:.2f}: "
+      + ", ".join(f"{cause} {bits_:+.4f} bits" for cause, bits_ in moved_at.items()))

@@ -169,14 +169,21 @@ def shared_legend(figure: Figure, ax: Axes, ncols: int = 4) -> None:
     figure.legend(handles, labels, loc="outside lower center", ncols=ncols)
 
 
-def level(ax: Axes, height: float, label: str = "") -> None:
-    """A thin grey line across a panel at a height that others are read against, with its name at the right."""
+def level(ax: Axes, height: float, label: str = "", side: str = "right") -> None:
+    """A thin grey line across a panel at a height that others are read against, with its name below its end."""
     ax.axhline(height, color=GREY, linewidth=0.6, zorder=0)
     low, high = ax.get_ylim()
     if label and height - low < 0.1 * (high - low):
         ax.set_ylim(height - 0.1 * (high - low), high)
-    place = dict(xytext=(0, -2), textcoords="offset points", ha="right", va="top")
-    ax.annotate(label, (1, height), xycoords=ax.get_yaxis_transform(), color=GREY, fontsize=8, **place)
+    place = dict(xytext=(0, -2), textcoords="offset points", ha=side, va="top")
+    ax.annotate(
+        label,
+        ({"left": 0.02, "right": 1}[side], height),
+        xycoords=ax.get_yaxis_transform(),
+        color=GREY,
+        fontsize=8,
+        **place,
+    )
 
 
 def logarithmic(ax: Axes, axis: str) -> None:
