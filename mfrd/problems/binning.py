@@ -84,9 +84,13 @@ def letters(samples: np.ndarray, bins: Any, split: Any = ()) -> tuple[np.ndarray
 
 def distinct(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(the distinct values of samples (N,), ascending; how many samples take each)."""
-    ordered = np.sort(column) + 0.0  # zero has no sign
-    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-    return ordered[starts], np.diff(np.append(starts, len(ordered)))
+    ordered = np.sort(column)
+    ordered += 0.0  # zero has no sign
+    other = ordered[1:] != ordered[:-1]
+    if other.all():
+        return ordered, np.ones(len(ordered), np.int64)
+    starts = np.append(0, np.flatnonzero(other) + 1)
+    return ordered[starts], np.diff(starts, append=len(ordered))
 
 
 def between(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
@@ -139,9 +143,13 @@ def gathered(
     mass = np.add.reduceat(counts, starts)
     first = values[starts]
     near = values - np.repeat(first, sizes)  # about the first of its bin, so that nothing cancels
-    means = first + np.add.reduceat(counts * near, starts) / mass
+    near *= counts
+    means = first + np.add.reduceat(near, starts) / mass
     means = np.clip(means, first, values[starts + sizes - 1])
-    scatter = np.add.reduceat(counts * (values - np.repeat(means, sizes)) ** 2, starts) / mass
+    np.subtract(values, np.repeat(means, sizes), out=near)
+    near *= near
+    near *= counts
+    scatter = np.add.reduceat(near, starts) / mass
     ends = values[[0, -1]] if edges is None else edges[[0, -1]]
     held = (values, counts) if refined else (None, None)
     binning = Binning(
