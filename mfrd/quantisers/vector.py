@@ -331,7 +331,8 @@ class ColumnSearch:
 
     def explore(self, prices: np.ndarray) -> None:
         """Add the columns that the starts reach at these prices."""
-        unit = self.columns[1].E + np.finfo(float).tiny
+        rows, far = self.budgets.rows, (self.budgets.x**2).sum(axis=1).max()
+        unit = self.columns[1].E + 1e-9 * far * (rows.weights @ self.budgets.p) + TINY  # zero where a row has one point
         key = lambda column: (round(column.rate, 12), *np.round(column.E / unit, 12))
         priced, known = Priced(self.budgets, self.budgets.pin(prices)), set(map(key, self.columns))
         self.rounds += 1
