@@ -632,3 +632,11 @@ def test_a_randomised_part_is_refused():
         labels(soft)
     with pytest.raises(ValueError, match="randomised"):
         mfrd.Quantiser(source, [mfrd.Fidelity(1.0)], [(1.0, soft)], soft, "nothing")
+
+
+def test_a_row_of_the_letter_at_the_mean_spends_nothing_on_one_codeword():
+    """Warnings are errors: in units of what it spends there, what others spend is beyond floats."""
+    source = mfrd.Source([-1.0, 0.0, 1.0], np.full(3, 1 / 3))
+    row = mfrd.Fidelity(0.1, on=source.points == 0, per="subset", name="row")
+    found = mfrd.ecvq(source, [mfrd.Fidelity(0.2), row], restarts=1, rounds=2, patience=1)
+    assert found.distortions["row"] <= 0.1 * (1 + 1e-12) and found.distortions["global"] <= 0.2 * (1 + 1e-12)
