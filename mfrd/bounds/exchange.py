@@ -68,6 +68,7 @@ APART = 0.1  # widths of c from a codeword within which an old one is not missed
 IDLE, FALLEN = 5, 0.99  # rounds after which a search ends whose c is one and whose gap, left by rounding, is this share
 GUESS, UPDATES = 400_000, 4  # pairs of letters and codewords, and updates of masses, of a guess where none was proven
 GUESSED, FEWEST = 0.02, 10_000_000  # nats that its bound may lose, and boxes times letters it may look at
+EVERY = 20_000_000  # pairs up to which all letters and codewords prove where few do not
 NEARBY = 0.3  # share of a budget that the codewords of a guess may take at the least
 SPENT = 100.0  # times (log n) / price, a budget that says nothing
 ROUGH_BOXES = 20_000  # of branch and bound, before the search is over
@@ -436,17 +437,30 @@ class Exchange:
             few, lam, q, a = self.guessed()
             with suppress(InfeasibleFidelity):  # where the codewords tried are too few
                 self.best = self.as_best(few, lam, q)
+        self.proven_at(lam, a)
+        if not self.proof[0] > 0 and self.problem.n * self.problem.m <= EVERY:  # too few codewords were tried
+            lam = self.at_held(self.gaussian())
+            self.proven_at(lam, potentials(self.problem, lam, np.full(self.problem.m, 1 / self.problem.m)))
+
+    def proven_at(self, lam: np.ndarray, a: np.ndarray) -> None:
+        """Keep the bound at prices lam, (R,), and potentials a, (n,), from few boxes, where it is the best."""
         bound = bound_over(self.source.p, self.problem.rows.D, lam, a, self.ceiling(lam, a))
         if bound > self.proof[0]:
             self.proof = bound, lam, a
 
+    def gaussian(self) -> np.ndarray:
+        """Prices, (R,): of a Gaussian within D in k coordinates, k / (2 D) (Shannon 1959), shared by the budgets."""
+        rows = self.problem.rows
+        share = (rows.weights > 0) @ self.source.p / len(rows.fidelities)
+        return np.where(rows.D > 0, 0.5 * self.source.x.shape[1] * share / np.where(rows.D > 0, rows.D, 1.0), 0.0)
+
     def guessed(self) -> tuple[Problem, np.ndarray, np.ndarray, np.ndarray]:
         """(the problem on some letters as codewords, prices, masses, potentials): Gaussian prices, and a few updates.
 
-        A Gaussian within D in k coordinates has the price k / (2 D) (Shannon 1959); masses follow by q <- q c (Blahut
-        1972); of those prices and parts of them, the ones of the highest bound on these codewords.
+        Masses follow by q <- q c (Blahut 1972); of those prices and parts of them, the ones of the highest bound on
+        these codewords.
         """
-        problem, k = self.problem, self.source.x.shape[1]
+        problem = self.problem
         step = -(-problem.m * problem.n // GUESS)
         while True:
             some = np.unique(np.vstack([problem.y[::step], self.anchors]), axis=0)
@@ -456,11 +470,9 @@ class Exchange:
                 break
             step = -(-step // 2)
         rows, p, small = few.rows, self.source.p, few.n * few.m <= 4 * GUESS
-        share = (rows.weights > 0) @ p
-        gauss = np.where(rows.D > 0, 0.5 * k * share / np.where(rows.D > 0, rows.D, 1.0), 0.0) / len(rows.fidelities)
         best = None
         for part in (1.0, 0.5, 0.2) if small else (1.0,):
-            lam, q = self.at_held(part * gauss), np.full(few.m, 1 / few.m)
+            lam, q = self.at_held(part * self.gaussian()), np.full(few.m, 1 / few.m)
             for _ in range(UPDATES if small else 2):
                 a = potentials(few, lam, q)
                 log_c = log_codeword_masses(few, lam, a)

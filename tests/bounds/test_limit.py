@@ -599,6 +599,18 @@ def test_an_interrupt_at_once_has_a_bound_in_every_form(monkeypatch):
             assert again(source, fidelities, lam, found.potentials) == pytest.approx(found.lower_bound, abs=0.03)
 
 
+def test_an_interrupt_at_once_has_a_bound_where_few_codewords_prove_nothing(monkeypatch):
+    """Of 2,000 letters in the plane, at a rate near 5 bits."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exchange.Exchange, "exchange", interrupt)
+    source = mfrd.Source(np.random.default_rng(0).normal(size=(2000, 2)), np.full(2000, 1 / 2000))
+    found = mfrd.limit(source, mfrd.Fidelity(0.05))
+    assert found.status == "interrupted" and 4.5 < found.lower_bound < found.rate < np.log2(2000)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_budgets_of_zero_beside_absolute_error(seed):
     rng = np.random.default_rng(seed)
