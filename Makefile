@@ -21,7 +21,7 @@ help:
 	@echo "make html      export the notebooks to site/, readable without a network"
 	@echo "make refresh   re-execute the paired notebooks in place"
 	@echo "make bench     time the solvers, and a newcomer's first answer; write results/bench.json, forms.json, first_answer.json, trellis.json, limit.json, density.json, and with the extra \`bench\` samples.json"
-	@echo "make rivals    pictures and signals against other formats; write results/rivals.json, rivals_signals.json (pip install -e .[rivals] first)"
+	@echo "make rivals    pictures and signals against other formats; write results/rivals.json, region_maps.json, rivals_signals.json (pip install -e '.[rivals]' first)"
 	@echo "make parameters  run every notebook at other parameters; write results/parameters.json"
 	@echo "make locks     resolve requirements.lock and requirements-oldest.lock anew (uv)"
 	@echo "make lab       open JupyterLab"
@@ -67,7 +67,9 @@ bench: $(READY)
 
 # pictures and signals against other formats, pictures some of them with ARGS='camera moon'; the extra `rivals` has the encoders
 rivals: $(READY)
+	@$(PYTHON) benchmarks/needs.py rivals
 	$(PYTHON) benchmarks/rivals.py $(ARGS)
+	$(PYTHON) benchmarks/region_maps.py $(ARGS)
 	$(PYTHON) benchmarks/rivals_signals.py
 
 # every notebook at other parameters; some of them with ARGS='01 02'

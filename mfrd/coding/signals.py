@@ -19,7 +19,8 @@ The file, all numbers little-endian:
     prefix   "ms", version (u8), kind (u8: how gaps and mask are told, and what follows)
     numbers  N, channels where there are two axes, log2 K (u8), frequencies in use, exponent of the unit, one or two
              base steps, the mean of each channel: integers of variable length
-    runs     of gaps, then of the mask, their lengths coded (compact.py), where they are not all or none
+    runs     of gaps, then of the mask, where they are not all or none: lengths, or their distances from their median,
+             coded (compact.py)
     payload  of the range coder: block after block, channel after channel, phase after phase
     check    4 bytes of BLAKE2b over all that
 
@@ -176,6 +177,14 @@ def shares(mask: np.ndarray, K: int) -> np.ndarray:
     full = int(window.sum())
     share = (2 * SHARES * total + full) // (2 * full)
     return np.where(total == 0, 0, np.where(total == full, SHARES, np.clip(share, 1, SHARES - 1)))
+
+
+def shared(inside: np.ndarray, layout: Layout) -> np.ndarray:
+    """The `shares` of a mask (N, channels), (channels, lanes, turns), none of blocks that are empty."""
+    found = np.zeros((layout.channels, layout.lanes * layout.turns), np.int64)
+    for share, mask in zip(found, inside.T):
+        share[: layout.blocks] = shares(mask, layout.K)
+    return found.reshape(layout.channels, layout.lanes, layout.turns)
 
 
 # --- what is expected, and its probabilities ------------------------------------------------------
@@ -345,15 +354,21 @@ class Writer:
 
 
 class Reader:
-    """The decoder's side of `walk`."""
+    """The decoder's side of `walk`: reads indices, and keeps the classes and offsets of what it has read."""
 
-    def __init__(self, tap: Tap) -> None:
+    def __init__(self, tap: Tap, layout: Layout) -> None:
         self.tap, self.counts = tap, Counts()
+        shape = (layout.channels, layout.lanes, layout.turns, layout.used)
+        self.classes, self.offsets = np.zeros(shape, np.uint8), np.zeros(shape[:3], np.int64)
 
     def phase(
         self, Q: np.ndarray, classes: np.ndarray, orders: np.ndarray, offset: np.ndarray, at: tuple[int, int, int]
     ) -> np.ndarray:
         """The indices of a phase, read."""
+        c, t, phase = at
+        self.classes[c, :, t, PHASES[phase][0] :: PHASES[phase][1]] = classes
+        if phase == 0:
+            self.offsets[c, :, t] = offset[:, 0]
         k, seen = np.zeros(Q.size, np.int64), []
         where, alive = (Q * (len(EDGES) + 1) + classes).ravel() * FLAGS, np.arange(Q.size)
         for _ in range(FLAGS):
@@ -415,15 +430,8 @@ class Search:
             size = self.best_size()
         N, channels = x.shape
         self.layout = Layout(N, channels, size, 1 << size, False, unit, (0, 0), self.means)
-        lanes, turns, K = self.layout.lanes, self.layout.turns, self.layout.K
-        self.planes, self.share = (
-            np.zeros((x.shape[1], lanes, turns, K)),
-            np.zeros((x.shape[1], lanes, turns), np.int64),
-        )
-        for c, channel in enumerate(self.x.T):
-            C = lapped(whole(channel, K), K)
-            self.planes[c].reshape(-1, K)[: len(C)] = C
-            self.share[c].reshape(-1)[: len(C)] = shares(inside[:, c], K)
+        self.planes = coefficients(x, self.layout)
+        self.share = shared(inside, self.layout)
         steps = self.steps(self.codes(self.start))
         gain = sum(link_gain(lane) for channel in self.planes[..., 0] / steps for lane in channel)
         self.layout = replace(self.layout, chained=bool(gain < 0))
@@ -649,22 +657,38 @@ def unsigned(fields: Bytes) -> int:
 
 
 def runs(mask: np.ndarray) -> bytes:
-    """Booleans (N,): the first one, how many runs there are, their lengths, those of either kind apart."""
+    """Booleans (N,): the first one and how lengths are told, how many runs there are, lengths of either kind apart."""
     edges = np.flatnonzero(np.diff(mask)) + 1
     lengths = np.diff(np.concatenate([[0], edges, [len(mask)]])) - 1
-    return bytes([bool(mask[0])]) + variable_length(len(lengths)) + coded(lengths[::2]) + coded(lengths[1::2])
+    (one, first), (other, second) = about(lengths[::2]), about(lengths[1::2])
+    return bytes([bool(mask[0]) + 2 * one + 4 * other]) + variable_length(len(lengths)) + first + second
+
+
+def about(lengths: np.ndarray) -> tuple[bool, bytes]:
+    """(whether they are told as distances from their median, the shorter bytes of the two) of lengths (N,)."""
+    plain = coded(lengths)
+    if not len(lengths):
+        return False, plain
+    middle = int(np.median(lengths))
+    near = variable_length(middle) + coded(folded(lengths - middle))
+    return (True, near) if len(near) < len(plain) else (False, plain)
 
 
 def from_runs(fields: Bytes, N: int) -> np.ndarray:
     """What `runs` wrote, (N,)."""
-    first, count = fields.take(1)[0], fields.number()
+    how, count = fields.take(1)[0], fields.number()
     if not 0 < count <= N:
         raise CorruptStream(f"{count} runs of {N} samples; expected 1 to {N}")
     lengths = np.empty(count, np.int64)
-    lengths[::2], lengths[1::2] = fields.array(-(-count // 2)), fields.array(count // 2)
+    for kind, size in enumerate((-(-count // 2), count // 2)):
+        if how >> 1 + kind & 1:
+            middle = fields.number()
+            lengths[kind::2] = middle + unfolded(fields.array(size))
+        else:
+            lengths[kind::2] = fields.array(size)
     if int((lengths + 1).sum()) != N or lengths.min() < 0:
         raise CorruptStream(f"runs of {int((lengths + 1).sum())} samples in all; expected {N}")
-    return np.repeat((np.arange(count) + first) % 2 == 1, lengths + 1)
+    return np.repeat((np.arange(count) + (how & 1)) % 2 == 1, lengths + 1)
 
 
 ALL, NONE, SHARED, EACH = range(4)  # how a mask is told: all, none, one for all channels, one a channel
@@ -704,8 +728,34 @@ def written_file(writer: Writer, layout: Layout, sides: tuple[np.ndarray, np.nda
     return whole_file + blake2b(whole_file, digest_size=CHECK).digest()
 
 
-def decode(data: bytes) -> np.ndarray:
-    """The signal of a file, (N,) or (N, channels), gaps NaN; raises CorruptStream where the file is damaged."""
+@dataclass(frozen=True)
+class Opened:
+    """What a file holds.
+
+    layout : as the header says; flat : whether the signal is (N,), not (N, channels);
+    gaps, inside : (N, channels) booleans; share (channels, lanes, turns) of each block, see `shares`;
+    points (channels, lanes, turns, used) in sixteenths of a step; classes of the same shape, from 0 to len(EDGES);
+    offsets (channels, lanes, turns) : of the lowest frequency of a block, in steps; payload : bytes of the payload.
+    """
+
+    layout: Layout
+    flat: bool
+    gaps: np.ndarray
+    inside: np.ndarray
+    share: np.ndarray
+    points: np.ndarray
+    classes: np.ndarray
+    offsets: np.ndarray
+    payload: int
+
+    @property
+    def steps(self) -> np.ndarray:
+        """Steps of the blocks, (channels, lanes, turns), in units of the signal."""
+        return table_of_steps(self.layout.base)[self.share]
+
+
+def opened(data: bytes) -> Opened:
+    """What a file holds; raises CorruptStream where it is damaged."""
     if len(data) < 12 or blake2b(data[:-CHECK], digest_size=CHECK).digest() != data[-CHECK:]:
         raise CorruptStream(f"the check of {len(data)} bytes does not hold: they are cut short or altered")
     if data[2] != VERSION:
@@ -725,20 +775,41 @@ def decode(data: bytes) -> np.ndarray:
     layout = Layout(N, channels, size, used, bool(data[3] >> 6 & 1), unit, (D[0], D[-1]), means)
     gaps = heard(missing, fields, N, channels) if missing != NONE else np.zeros((N, channels), bool)
     inside = heard(how, fields, N, channels)
-    share = np.zeros((channels, layout.lanes * layout.turns), np.int64)
-    for c in range(channels):
-        share[c, : layout.blocks] = shares(inside[:, c], layout.K)
-    share = share.reshape(channels, layout.lanes, layout.turns)
-    points = walk(Reader(Tap(data[4 + fields.at : -CHECK])), layout, share)
-    found = samples(points, table_of_steps(layout.base)[share], layout) + np.ldexp(np.array(layout.means, float), unit)
-    found = np.where(gaps, np.nan, found)
-    return found if several else found[:, 0]
+    share = shared(inside, layout)
+    payload = data[4 + fields.at : -CHECK]
+    reader = Reader(Tap(payload), layout)
+    points = walk(reader, layout, share)
+    held = (gaps, inside, share, points, reader.classes, reader.offsets)
+    return Opened(layout, not several, *held, len(payload))
+
+
+def decode(data: bytes) -> np.ndarray:
+    """The signal of a file, (N,) or (N, channels), gaps NaN; raises CorruptStream where the file is damaged."""
+    held = opened(data)
+    means = np.ldexp(np.array(held.layout.means, float), held.layout.unit)
+    found = np.where(held.gaps, np.nan, samples(held.points, held.steps, held.layout) + means)
+    return found[:, 0] if held.flat else found
+
+
+def coefficients(signal: np.ndarray, layout: Layout) -> np.ndarray:
+    """The coefficients (channels, lanes, turns, K) of a signal (N, channels) without gaps, less its means."""
+    planes = np.zeros((layout.channels, layout.lanes, layout.turns, layout.K))
+    for plane, channel, mean in zip(planes, signal.T, layout.means):
+        C = lapped(whole(channel - np.ldexp(float(mean), layout.unit), layout.K), layout.K)
+        plane.reshape(-1, layout.K)[: len(C)] = C
+    return planes
+
+
+def filled(signal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(samples (N, channels) with gaps bridged by straight lines, gaps) of a signal (N, channels), NaN in its gaps."""
+    gaps, found = np.isnan(signal), signal.copy()
+    for channel, hole in zip(found.T, gaps.T):
+        channel[hole] = np.interp(np.flatnonzero(hole), np.flatnonzero(~hole), channel[~hole]) if not hole.all() else 0
+    return found, gaps
 
 
 def encode(signal: np.ndarray, mask: np.ndarray, targets: np.ndarray) -> bytes:
     """The file of a signal (N,) or (N, channels), NaN in its gaps, a mask of its shape, at root mean square errors."""
     x, region = (each.reshape(len(signal), -1) for each in (signal, mask))
-    gaps, filled = np.isnan(x), x.copy()
-    for channel, hole in zip(filled.T, gaps.T):
-        channel[hole] = np.interp(np.flatnonzero(hole), np.flatnonzero(~hole), channel[~hole]) if not hole.all() else 0
-    return Search(filled, region & ~gaps, ~region & ~gaps, targets).run(flat=signal.ndim == 1)
+    found, gaps = filled(x)
+    return Search(found, region & ~gaps, ~region & ~gaps, targets).run(flat=signal.ndim == 1)

@@ -117,7 +117,13 @@ def near(x: np.ndarray, width: float, fine: int) -> np.ndarray:
 
 
 def parallel_bound(
-    sources: Sequence[Source], counts: Sequence[int], D: float, *, rounds: int = 12, tol: float = 1e-2
+    sources: Sequence[Source],
+    counts: Sequence[int],
+    D: float,
+    *,
+    price: float | None = None,
+    rounds: int = 12,
+    tol: float = 1e-2,
 ) -> ParallelBound:
     """A certified lower bound on the rate of parallel one-dimensional sources under one budget.
 
@@ -131,6 +137,8 @@ def parallel_bound(
         Samples of each.
     D : float
         Squared error a sample, > 0, on their mean.
+    price : float, optional
+        Bits per unit of distortion, > 0, where the slope is known; searched for where it is None.
     rounds : int, optional
         Price updates at most.
     tol : float, optional
@@ -145,7 +153,7 @@ def parallel_bound(
     Raises
     ------
     ValueError
-        Where D is not positive.
+        Where D or the price is not positive.
 
     References
     ----------
@@ -153,9 +161,12 @@ def parallel_bound(
     """
     if not D > 0:
         raise ValueError(f"D is {D}; expected a positive squared error a sample")
+    if price is not None and not price > 0:
+        raise ValueError(f"price is {price}; expected positive bits per unit of distortion, or None")
     share = np.asarray(counts, float) / np.sum(counts)
-    ends, price = [0.0, np.inf], 0.5 / D
-    for _ in range(rounds):
+    ends, searched = [0.0, np.inf], price is None
+    price = 0.5 / D if price is None else price * NATS_PER_BIT
+    for _ in range(rounds if searched else 0):
         spent = float(share @ [at_price(source, price)[1] for source in sources])
         if abs(spent - D) <= tol * D:
             break

@@ -202,3 +202,14 @@ def test_a_million_samples_take_seconds():
     assert len(data) < 0.25 * len(x)
     mfrd.decompress(data)
     assert time.process_time() - start < 8
+
+
+def test_a_mask_of_like_runs_costs_next_to_nothing():
+    """Runs of one length take a bit each; others come back as they were."""
+    rng = np.random.default_rng(0)
+    like = np.arange(100 * 480) % 480 < 43
+    assert len(signals.runs(like)) < 100 / 8 * 2 + 12
+    for mask in (like, rng.random(500) < 0.5, np.arange(9) < 4, np.ones(3, bool), np.repeat(rng.random(40) < 0.5, 97)):
+        fields = signals.Bytes(signals.runs(mask))
+        assert np.array_equal(signals.from_runs(fields, len(mask)), mask)
+        assert fields.at == len(fields.data)
