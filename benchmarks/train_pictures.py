@@ -1,11 +1,12 @@
 """Train the networks of mfrd.compress on pictures that no table or test measures, and write mfrd/coding/pictures.npz.
 
-    python benchmarks/train_pictures.py --crops 180 --epochs 5 --walls FOLDER
+    python benchmarks/train_pictures.py --walls FOLDER                       from the networks that are there
+    python benchmarks/train_pictures.py --walls FOLDER --anew --stages 4     from nothing
 
-Crops of the pictures below, at steps drawn at random, are coded with the networks that are there; what the coder saw of
-each coefficient, and what it chose, is what the next networks learn. Needs torch, scikit-learn and mahotas, and for
---walls the photographs of Debian's package mate-backgrounds (usr/share/backgrounds/mate/nature), each a third in size.
-Never here: those that benchmarks/rivals.py measures.
+Crops of the pictures below, at steps drawn at random, are coded with the networks of the stage before; what the coder
+saw of each coefficient, and what it chose, is what the next networks learn. Needs torch, scikit-learn and mahotas, and
+for --walls the photographs of Debian's package mate-backgrounds (usr/share/backgrounds/mate/nature), each a third in
+size. Never here: those that benchmarks/rivals.py measures.
 """
 
 import argparse
@@ -29,10 +30,10 @@ SEED = 17
 SIDE = 256  # of a crop
 IDLE = 0.12  # the share kept of coefficients among zeros, each with the weight 1 / IDLE
 QUIET = 14  # features below which a coefficient is among zeros
-HIDDEN = {"m": (128, 64), "s": (32, 16)}
+HIDDEN = {"m": (128, 64), "s": (64, 32)}
 BATCH, RATE = 4096, 1.5e-3
-WIDTH, PEAK = 10, 4e-3  # planes of the filter, and its rate of learning
-PATCHES, PATCH, EDGE = 16, 48, 5  # squares a step, their side, and the samples around them that the filter sees
+WIDTH, DEPTH, PEAK = 20, 5, 3e-3  # planes and layers of the filter, and its rate of learning
+PATCHES, PATCH, EDGE = 16, 48, DEPTH + 1  # squares a step, their side, and the samples around them that the filter sees
 SKIMAGE = (
     "coffee.png rocket.jpg brick.png grass.png gravel.png hubble_deep_field.jpg ihc.png motorcycle_left.png".split()
 )
@@ -119,7 +120,8 @@ def gathered(count: int, walls: Path | None, seed: int) -> tuple[list, list]:
     sizes, signs = ([[] for _ in contexts.PHASES] for _ in range(2))
     for picture in crops(rng, count, walls):
         for phase, features, k, Q, turned, able, minus in coded(picture, rng)[0]:
-            busy = (features[:, :-9].max(axis=1) >= QUIET) | (k > 0)
+            near = features[:, : -contexts.LEVELS - contexts.ORIENTATIONS - contexts.WIDE]
+            busy = (near.max(axis=1) >= QUIET) | (k > 0)
             keep = busy | (rng.random(len(k)) < IDLE)
             weight = np.where(busy, 1, 1 / IDLE)[keep].astype(np.float32)
             sizes[phase].append((features[keep].astype(np.uint8), np.minimum(k[keep], 255), Q[keep], weight))
@@ -196,7 +198,7 @@ def filtered(count: int, walls: Path | None, seed: int, steps: int) -> dict[str,
     """Weights of the filter: of the squared error that it leaves, a share of what it finds, equal for all patches."""
     rng, layers = np.random.default_rng(seed), torch.nn.ModuleList()
     pairs = [(found, np.where(mask, *base), picture) for picture, found, (*base, mask) in decoded(count, walls, rng)]
-    for inputs, outputs, taps in ((1, WIDTH, 5), (WIDTH, WIDTH, 3), (WIDTH, WIDTH, 3), (WIDTH, 1, 3)):
+    for inputs, outputs, taps in ((1, WIDTH, 5), *[(WIDTH, WIDTH, 3)] * (DEPTH - 2), (WIDTH, 1, 3)):
         layers.append(torch.nn.Conv2d(inputs, outputs, taps))
     optimiser = torch.optim.Adam(layers.parameters(), lr=PEAK)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK, total_steps=steps + 1, pct_start=0.05)
@@ -221,7 +223,7 @@ def filtered(count: int, walls: Path | None, seed: int, steps: int) -> dict[str,
     weights[0] = weights[0] - weights[0].mean((0, 1, 2))
     found = {f"fW{at}": np.rint(W * networks.SCALE).astype(np.int16) for at, W in enumerate(weights)}
     found["fW0"][2, 2, 0] -= found["fW0"].sum((0, 1, 2))  # rounded taps sum to zero again
-    scales = (32, *[32 * networks.SCALE] * 3)
+    scales = (32, *[32 * networks.SCALE] * (DEPTH - 1))
     biases = (np.rint(layer.bias.detach().numpy() * scale).astype(np.int32) for layer, scale in zip(layers, scales))
     return found | {f"fb{at}": b for at, b in enumerate(biases)}
 
@@ -244,36 +246,68 @@ def patches(pairs: list, rng: np.random.Generator) -> Iterator[tuple[np.ndarray,
         yield tuple(np.rot90(plane.T if mirror else plane, turns).copy() for plane in cut)
 
 
+def nothing() -> dict[str, np.ndarray]:
+    """Networks that say of everything that it is as likely as not, and a filter that changes nothing."""
+    none = np.zeros((0, 0), np.int64)
+    around = contexts.Surroundings(np.zeros((1, 1), np.int64), none, [none, none], np.ones((2, 2), np.int64), 0, 0)
+    found: dict[str, np.ndarray] = {}
+    for phase in range(len(contexts.PHASES)):
+        planes = around.planes(phase)
+        inputs = {"m": around.magnitudes(phase, planes).shape[1], "s": around.signs(phase, planes, [0]).shape[1]}
+        outputs = {"m": 2 * contexts.FLAGS, "s": contexts.SIGNS}
+        for name in "ms":
+            sizes = (inputs[name], *HIDDEN[name], outputs[name])
+            layers = [torch.nn.Linear(a, b) for a, b in zip(sizes, sizes[1:])]
+            for layer in layers:
+                torch.nn.init.zeros_(layer.weight)
+                torch.nn.init.zeros_(layer.bias)
+            found |= integers(layers, f"{name}{phase}")
+    taps = ((5, 1, WIDTH), *[(3, WIDTH, WIDTH)] * (DEPTH - 2), (3, WIDTH, 1))
+    found |= {f"fW{at}": np.zeros((size, size, a, b), np.int16) for at, (size, a, b) in enumerate(taps)}
+    return found | {f"fb{at}": np.zeros(b, np.int32) for at, (_, _, b) in enumerate(taps)}
+
+
 def squash() -> np.ndarray:
     """Probabilities out of 2^16 of the logits 0, 1 / 256, ..., 11, rounded correctly."""
     exact = (Decimal(1 << 16) / (1 + (Decimal(-z) / networks.HALF).exp()) for z in range(networks.MOST_LOGIT + 1))
     return np.array([min(65535, int(p.to_integral_value())) for p in exact], np.uint16)
 
 
+def without(stored: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    """What is stored but one network."""
+    return {key: value for key, value in stored.items() if key.rstrip("0123456789")[:-1] != name}
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--crops", type=int, default=180)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--crops", type=int, default=400)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--walls", type=Path)
-    parser.add_argument("--anew", action="store_true", help="from random weights, not from those that are there")
+    parser.add_argument("--anew", action="store_true", help="from nothing, not from the networks that are there")
+    parser.add_argument("--stages", type=int, default=1, help="of coding crops, and learning from what was coded")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--only", default="msf", help="m: magnitudes, s: signs, f: the filter")
-    parser.add_argument("--steps", type=int, default=1800, help="of the filter")
+    parser.add_argument("--only", default="msf", help="m: magnitudes, s: signs, f: the filter, at the last stage")
+    parser.add_argument("--steps", type=int, default=3000, help="of the filter")
     parser.add_argument("--to", type=Path, default=TARGET)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    begun = time.process_time()
-    stored = dict(np.load(TARGET)) | {"squash": squash()}
-    if set(options.only) & set("ms"):
-        gatherings = dict(zip("ms", gathered(options.crops, options.walls, options.seed)))
-        print(f"gathered in {time.process_time() - begun:.0f} s", flush=True)
-    for name in sorted(set(options.only) & set("ms")):
-        for phase, data in enumerate(gatherings[name]):
-            keys = [f"{name}{phase}", *(f"{name}{phase}{kind}{{}}" for kind in "Wb")]
-            start = [] if options.anew else [tuple(stored[key.format(at)] for key in keys[1:]) for at in range(3)]
-            stored = {key: value for key, value in stored.items() if not key.startswith(keys[0])}
-            stored |= integers(trained(name, data, options.epochs, start), keys[0])
-            np.savez_compressed(options.to, **stored)
+    stored = (nothing() if options.anew else dict(np.load(TARGET))) | {"squash": squash()}
+    for stage in range(options.stages):
+        networks._held[:] = [networks.Model(stored)]
+        begun, seed = time.process_time(), options.seed + stage
+        kinds = sorted(set(options.only) & set("ms"))
+        gatherings = dict(zip("ms", gathered(options.crops, options.walls, seed))) if kinds else {}
+        print(f"stage {stage}: gathered in {time.process_time() - begun:.0f} s", flush=True)
+        for name in kinds:
+            for phase, data in enumerate(gatherings[name]):
+                keys = [f"{name}{phase}", *(f"{name}{phase}{kind}{{}}" for kind in "Wb")]
+                start = (
+                    []
+                    if options.anew and not stage
+                    else [tuple(stored[key.format(at)] for key in keys[1:]) for at in range(3)]
+                )
+                stored = without(stored, keys[0]) | integers(trained(name, data, options.epochs, start), keys[0])
     if "f" in options.only:
-        stored |= filtered(options.crops // 3, options.walls, options.seed, options.steps)
-        np.savez_compressed(options.to, **stored)
+        networks._held[:] = [networks.Model(stored)]
+        stored = without(stored, "f") | filtered(options.crops // 3, options.walls, options.seed, options.steps)
+    np.savez_compressed(options.to, **stored)

@@ -7,6 +7,7 @@ three coefficients of four see neighbours on both sides. What a coefficient may 
     its parent            three by three coefficients of the same orientation, one level coarser
     its siblings          three by three coefficients of each orientation of the level that is already there
     the lower band        differences of the picture decoded so far, where edges show
+    all of them           sums of amplitudes over wide squares, how busy the picture is hereabouts
 
 Magnitudes follow from amplitudes a, each against the step S of the coefficient asked about, in sixteenths of an octave
 of 1 + 16 a / S, read off the bits of a single: its exponent, and its fraction as if the logarithm were linear between
@@ -20,6 +21,7 @@ import numpy as np
 
 PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
 PAD = 3  # samples around a plane, as far as a feature looks
+DOWN = 14  # of `differences`, that down at the place itself
 REACH = range(-PAD, PAD + 1)
 FAR = 10  # squared distance of the farthest neighbour
 ONE = 0x3F800000  # the bits of 1.0 in single precision
@@ -28,6 +30,7 @@ LEVELS = 6  # at most, of the wavelet
 ORIENTATIONS = 3  # high across columns; across rows, transposed; both
 MARK = 32  # a feature that says yes
 
+WIDE = 5  # of own coefficients within 4 and 10, of the parent and of siblings within 5, of differences within 4
 FLAGS = 14  # magnitude > 0, > 1, ... that have a probability of their own
 SIGNS = 4  # magnitudes 1, 2, 3, more, whose signs are of different certainty
 TOP = 255  # of a feature or a layer
@@ -49,6 +52,15 @@ def padded(plane: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     plane = plane[: shape[0], : shape[1]]
     more = [(PAD, PAD + size - have) for size, have in zip(shape, plane.shape)]
     return np.pad(plane, more, mode="edge" if plane.size else "constant")
+
+
+def squares(plane: np.ndarray, reach: int) -> np.ndarray:
+    """Sums (h, w) over the squares of 2 reach + 1 about each place of a plane (h, w), nothing beyond its ends, / 16."""
+    for _ in range(2):
+        total = np.pad(np.cumsum(plane, axis=0), ((1, 0), (0, 0)))
+        rows = np.arange(len(plane))
+        plane = (total[np.minimum(rows + reach + 1, len(plane))] - total[np.maximum(rows - reach, 0)]).T
+    return plane >> 4
 
 
 def octaves(amplitudes: np.ndarray, steps: np.ndarray) -> np.ndarray:
@@ -109,6 +121,14 @@ class Surroundings:
         self.parent = padded(parent, ((h + 1) // 2, (w + 1) // 2))
         self.siblings = [padded(plane, (h, w)) for plane in siblings]
         self.differences = differences(padded(low, (h, w)))
+        inner = slice(PAD, -PAD)
+        parents, both = np.abs(self.parent[inner, inner]), np.abs(np.stack(self.siblings)[:, inner, inner]).sum(axis=0)
+        edges = np.abs(self.differences[NINE.index((0, 0))]) + np.abs(self.differences[DOWN])
+        self.wide = [
+            squares(parents, 5).repeat(2, axis=0).repeat(2, axis=1)[:h, :w],
+            squares(both, 5),
+            squares(edges, 4),
+        ]
 
     def put(self, phase: int, values: np.ndarray) -> None:
         """Take the coefficients (rows, columns) of a phase."""
@@ -138,7 +158,9 @@ class Surroundings:
         sums = [near[part].sum(axis=0) for part in (slice(0, k), slice(k, k + 9), slice(k + 9, k + 27))]
         marks = np.zeros((LEVELS + ORIENTATIONS,) + steps.shape, np.int64)
         marks[list(self.marks)] = MARK
-        found = np.concatenate([octaves(near, steps), octaves(np.stack(sums), steps), marks])
+        own = np.abs(self.coefficients())
+        wide = np.stack([plane[y::2, x::2] for plane in (squares(own, 4), squares(own, 10), *self.wide)])
+        found = np.concatenate([octaves(near, steps), octaves(np.stack(sums), steps), marks, octaves(wide, steps)])
         return found.reshape(len(found), -1).T.astype(np.float32)
 
     def signs(self, phase: int, planes: np.ndarray, where: np.ndarray) -> np.ndarray:

@@ -5,11 +5,11 @@ when it is made: a product of matrices in single precision is then exact, in any
 What divides or cuts acts on single elements, and is rounded correctly by IEEE 754. So every machine finds the same.
 The weights were trained once, on pictures that no table measures, by benchmarks/train_pictures.py.
 
-The filter is four convolutions, five by five and three times three by three, whose input is the decoded picture in
+The filter is five convolutions, five by five and four times three by three, whose input is the decoded picture in
 units of the base step D of each sample, D_in inside the mask and D_out outside. The taps of the first sum to zero, so
 that differences alone count:
-    h_1 = cut(floor(32 (w_1 * y) / (512 D) + b_1)),   h_2 = cut(floor((w_2 * h_1 + b_2) / 512)),   h_3 likewise,
-    y + floor(D (w_4 * h_3 + b_4) / 2^14),
+    h_1 = cut(floor(32 (w_1 * y) / (512 D) + b_1)),   h_n = cut(floor((w_n * h_(n-1) + b_n) / 512)) for n = 2, 3, 4,
+    y + floor(D (w_5 * h_4 + b_5) / 2^14),
 the last cut to half a step. Sums of the first stay below 2^53, in double precision.
 """
 
@@ -66,7 +66,7 @@ def convolved(planes: np.ndarray, W: np.ndarray) -> np.ndarray:
 
 
 class Filter:
-    """The filter of weights W (taps, taps, inputs, outputs) and biases b (outputs,), integers, of four layers.
+    """The filter of weights W (taps, taps, inputs, outputs) and biases b (outputs,), integers, of its layers.
 
     Raises ValueError where a sum could reach what is exact, or the first taps do not sum to zero.
     """
@@ -85,7 +85,7 @@ class Filter:
         """Filtered integers (H, W) of a picture (H, W) and the base steps of its samples (H, W)."""
         if int(np.abs(picture - picture.flat[0]).max(initial=0)) >= CLEAR:
             return picture  # too many steps apart for exact sums: so fine that a filter has nothing to mend
-        height, reach = picture.shape[0], 1 + 1 + 1 + 2
+        height, reach = picture.shape[0], len(self.rest) + 2
         edged = np.pad(picture - picture.flat[0], reach, mode="symmetric").astype(float)
         D = np.pad(steps, reach - 2, mode="symmetric").astype(float)
         found = picture.copy()
@@ -115,7 +115,8 @@ class Model:
         ]
         self.magnitudes = [Network(layers("m", phase), odd=False) for phase in range(len(PHASES))]
         self.signs = [Network(layers("s", phase), odd=True) for phase in range(len(PHASES))]
-        self.filter = Filter([(stored[f"fW{at}"], stored[f"fb{at}"]) for at in range(4)])
+        count = sum(key.startswith("fW") for key in stored)
+        self.filter = Filter([(stored[f"fW{at}"], stored[f"fb{at}"]) for at in range(count)])
         half = stored["squash"].astype(np.int64)  # of the logits from 0 on
         self.squash = np.concatenate([(1 << BITS) - half[:0:-1], half])
         self.costs = tuple(

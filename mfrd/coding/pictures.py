@@ -34,7 +34,7 @@ from .contexts import FLAGS, PHASES, SIGNS, Surroundings
 from .networks import BITS, MOST_LOGIT, Model, model
 from .wavelet import UNIT, analyse_picture, energies, synthesise_level
 
-MAGIC, VERSION, CHECK = b"mp", 1, 4
+MAGIC, VERSION, CHECK = b"mp", 2, 4
 LEVELS, OUTSIDE, INSIDE, SHAPED = 8, 16, 32, 64  # of kind: levels 0 .. peak; which sides there are; a mask no rectangle
 MANTISSA = 11  # bits of a base step after its leading one
 MOST_SHIFT = 31  # octaves between the two base steps
@@ -44,9 +44,12 @@ AIM = WINDOW / 8  # a little better than the target
 START = np.array([4.3, 6.1])  # base steps to a root mean square of error, at first
 SLOPE = 1.1  # of the logarithm of squared error to that to base two of a step
 FINEST = 18  # octaves of the finest step below the range
-TRIALS, FINER, MORE = 10, 20, 16  # trials of the secants, of finer steps, of steps near the best at most
-APART, PIXELS = 0.03, 1 << 19  # octaves from which a slope is measured; pixels coded near the best at least
-AIMED = 6  # trials at the middle of both windows at most
+TRIALS, FINER, MORE = 10, 20, 24  # trials of the secants, of finer steps, of steps near the best at most
+APART, PIXELS = 0.03, 1 << 20  # octaves from which a slope is measured; pixels coded near the best at least
+SPEND = 0.4  # of what the best trial has to spare, where the next is tried
+SURE, DRIFT = 0.005, 0.1  # how well margins are known before the filter: near the last ones, and more by the octave
+PATIENT = 5  # trials after which the window itself will do, and not half of it
+AIMED = 6  # trials at the middle of both windows at most, more where pictures are small
 RECENT = 4  # trials that may enclose a target
 PRICE = 0.087  # squared steps a bit, the best of 0.08 .. 0.17 at 30 and 40 dB
 LONGER = (63500, 62000, 59000, 52000, 38000, 22000, 11000, 5000, 2500)  # out of 2^16: see Lowest
@@ -338,7 +341,11 @@ class Head:
     def signal(self, picture: np.ndarray) -> np.ndarray:
         """The picture (H, W), floats, of integers in units of the file, filtered."""
         inside, outside = map(base_step, self.codes)
-        found = np.ldexp(model().filter(picture, np.where(self.mask, inside, outside)).astype(float), self.unit)
+        return self.range(model().filter(picture, np.where(self.mask, inside, outside)))
+
+    def range(self, picture: np.ndarray) -> np.ndarray:
+        """Integers in units of the file as floats of the signal, levels where it has levels."""
+        found = np.ldexp(picture.astype(float), self.unit)
         return found + self.middle if self.peak is None else np.clip(np.rint(found), 0, self.peak)
 
     def pack(self) -> tuple[bytes, bool]:
@@ -415,7 +422,10 @@ def decode(data: bytes) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A file, and how far it is within its targets: log(target / squared error) inside and outside."""
+    """A file, and how far it is within its targets: log(target / squared error) inside and outside.
+
+    Margins of a file that cannot be the best are those before the filter and what the filter gained before.
+    """
 
     head: bytes
     sink: Sink
@@ -451,6 +461,14 @@ class Search:
         self.low, self.bands = analyse_picture(picture - self.middle)
         self.energies = energies(mask), energies(~mask)
         self.trials: dict[tuple, Trial] = {}
+        self.gained: tuple[np.ndarray, np.ndarray] | None = None  # of the last picture filtered: logs; margins gained
+
+    def margins(self, found: np.ndarray) -> np.ndarray:
+        """log(target / squared error) inside and outside, (2,), of a decoded picture."""
+        error = (found - self.picture) ** 2
+        mean = np.array([error[own].mean() if own.any() else 0.0 for own in self.sides])
+        with np.errstate(divide="ignore"):
+            return np.log(self.targets / mean)
 
     def trial(self, logs: np.ndarray, price: float = PRICE) -> Trial:
         """The file at base steps of these logarithms to base two."""
@@ -466,15 +484,24 @@ class Search:
         if shaped:
             code_mask(self.mask, self.mask.shape, side.sink.echo)
         steps = steps_of(*self.energies, *map(base_step, head.codes))
-        error = (head.signal(walk(side, steps, model())) - self.picture) ** 2
-        mean = np.array([error[own].mean() if own.any() else 0.0 for own in self.sides])
-        with np.errstate(divide="ignore"):
-            margins = np.log(self.targets / mean)
+        walked, whole = walk(side, steps, model()), body + side.sink.data()
+        margins = plain = self.margins(head.range(walked))
+        sure = 0.0
+        if self.gained is not None:
+            margins, sure = plain + self.gained[1], SURE + DRIFT * np.abs(logs - self.gained[0])[self.there].max()
+        if self.gained is None or self.hopeful(margins + sure, len(whole) + CHECK):
+            margins = self.margins(head.signal(walked))
+            both = np.isfinite(margins) & np.isfinite(plain)
+            self.gained = logs, np.where(both, margins, 0) - np.where(both, plain, 0)
         logs = np.log2([float(base_step(code)) for code in codes]) + unit
-        whole = body + side.sink.data()
         found = Trial(body, side.sink, logs, margins, whole + check_of(whole))
         self.trials[unit, *codes] = found
         return found
+
+    def hopeful(self, margins: np.ndarray, size: int) -> bool:
+        """Whether a trial of at most such margins and of a size may be the best."""
+        best = self.best()
+        return bool(margins.min() > 0) and (best.rank[:2] > (0.0, False) or size < len(best.data))
 
     def best(self) -> Trial:
         """The best trial so far."""
@@ -497,17 +524,20 @@ class Search:
             trial = self.trial(logs)
             if number == len(self.trials):  # seen before, since the sides are not quite apart
                 trial = self.trial(np.clip(logs + rng.uniform(-APART, APART, 2), least, most))
-            inside = (trial.margins >= 0) & ((trial.margins <= WINDOW / 2) | (trial.logs >= most - 1e-3))
+            enough = WINDOW / (2 if len(self.trials) < PATIENT else 1)
+            inside = (trial.margins >= 0) & ((trial.margins <= enough) | (trial.logs >= most - 1e-3))
             if np.all(inside | ~self.there):
                 break
             logs = np.clip(np.where(self.there, self.next_logs(trial), logs), least, most)
-        for _ in range(AIMED):  # where one side or the other was always a little short
+        width = 0.004 + 0.8 / np.sqrt(self.picture.size)
+        for _ in range(AIMED + count):  # where one side or the other was always a little short
             if self.best().rank[:2] == (0.0, False):
                 break
-            self.trial(np.clip(self.aimed() + rng.uniform(-APART, APART, 2) / 10, least, most))
+            self.trial(np.clip(self.aimed() + rng.uniform(-width, width, 2), least, most))
         for _ in range(count):
-            near, width = self.best(), 0.004 + 0.8 / np.sqrt(self.picture.size)
-            self.trial(np.clip(near.logs + rng.uniform(-width, width, 2), least, most))
+            near = self.best()
+            spare = np.where(self.there, np.clip(near.margins, 0, WINDOW), 0) / SLOPE
+            self.trial(np.clip(near.logs + SPEND * spare + rng.uniform(-width, width, 2), least, most))
         for _ in range(FINER):
             if (best := self.best()).margins.min() >= 0:
                 whole = best.head + best.sink.shortest()

@@ -107,7 +107,7 @@ def test_bytes_of_two_crops():
         mask = np.zeros(picture.shape, bool)
         mask[10:25, 12:30] = True
         found.append(len(mfrd.compress(picture, mask, inside=40, outside=30, peak=255)))
-    assert found == [112, 220]
+    assert found == [109, 222]
 
 
 # --- two prices -----------------------------------------------------------------------------------
@@ -203,6 +203,14 @@ def test_octaves_are_bytes_of_a_logarithm():
     assert contexts.octaves(a, np.full(5, 16, np.float32)).tolist() == [0, 16, 65, 116, 255]
 
 
+@pytest.mark.parametrize("reach", [1, 4])
+def test_wide_sums_are_those_over_squares(reach):
+    plane = np.random.default_rng(6).integers(0, 1 << 20, (5, 11))
+    near = lambda at, n: slice(max(0, at - reach), min(n, at + reach + 1))
+    expected = [[plane[near(i, 5), near(j, 11)].sum() // 16 for j in range(11)] for i in range(5)]
+    assert contexts.squares(plane, reach).tolist() == expected
+
+
 PROGRAM = """
 import sys, hashlib, mfrd
 print(hashlib.sha256(mfrd.decompress(sys.stdin.buffer.read()).tobytes()).hexdigest())
@@ -258,11 +266,12 @@ def test_damaged_files_are_refused(crop):
     "body, said",
     [
         (b"mp\x07", "kind is 7"),
-        (b"mp\x21", "ends inside a field"),
-        (b"mp\x21" + b"\xff" * 10, "more than 62 bits"),
-        (b"mp\x21" + variable_lengths(1 << 20, 1 << 20), "expected 1 to"),
-        (b"mp\x21" + variable_lengths(0, 5), "a picture of 0 x 5"),
-        (b"mp\x01" + variable_lengths(4, 5), "ends inside a field of 8"),
+        (b"mp\x31", "kind is 49; this module reads version 2"),
+        (b"mp\x22", "ends inside a field"),
+        (b"mp\x22" + b"\xff" * 10, "more than 62 bits"),
+        (b"mp\x22" + variable_lengths(1 << 20, 1 << 20), "expected 1 to"),
+        (b"mp\x22" + variable_lengths(0, 5), "a picture of 0 x 5"),
+        (b"mp\x02" + variable_lengths(4, 5), "ends inside a field of 8"),
     ],
 )
 def test_files_with_a_check_and_without_sense_are_refused(body, said):
@@ -325,11 +334,13 @@ def test_the_filter_is_that_of_exact_integers():
         cut = lambda i, j: planes[i : i + rows, j : j + columns]
         return sum(cut(i, j) @ W[i, j] for i in range(size) for j in range(size))
 
-    at = correlate(np.pad(picture, 5, mode="symmetric")[..., None], layers[0][0]) * 32 / 512
-    at = np.clip(np.floor(at / np.pad(steps, 3, mode="symmetric")[..., None] + layers[0][1]), 0, 255).astype(np.int64)
-    for W, b in layers[1:3]:
+    at = correlate(np.pad(picture, len(layers) + 1, mode="symmetric")[..., None], layers[0][0]) * 32 / 512
+    at = np.clip(
+        np.floor(at / np.pad(steps, len(layers) - 1, mode="symmetric")[..., None] + layers[0][1]), 0, 255
+    ).astype(np.int64)
+    for W, b in layers[1:-1]:
         at = np.clip(correlate(at, W) + b >> 9, 0, 255)
-    last = np.clip((correlate(at, layers[3][0]) + layers[3][1])[..., 0], -(1 << 13), 1 << 13)
+    last = np.clip((correlate(at, layers[-1][0]) + layers[-1][1])[..., 0], -(1 << 13), 1 << 13)
     assert np.abs(last).max() > 100
     assert np.array_equal(networks.model().filter(picture, steps), picture + (last * steps >> 14))
 
