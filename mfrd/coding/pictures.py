@@ -46,6 +46,7 @@ SLOPE = 1.1  # of the logarithm of squared error to that to base two of a step
 FINEST = 18  # octaves of the finest step below the range
 TRIALS, FINER, MORE = 10, 20, 24  # trials of the secants, of finer steps, of steps near the best at most
 APART, PIXELS = 0.03, 1 << 20  # octaves from which a slope is measured; pixels coded near the best at least
+JAGGED = 4  # times as many trials where a picture is so small that its curve is jagged
 SPEND = 0.4  # of what the best trial has to spare, where the next is tried
 SURE, DRIFT = 0.005, 0.1  # how well margins are known before the filter: near the last ones, and more by the octave
 PATIENT = 5  # trials after which the window itself will do, and not half of it
@@ -530,7 +531,9 @@ class Search:
                 break
             logs = np.clip(np.where(self.there, self.next_logs(trial), logs), least, most)
         width = 0.004 + 0.8 / np.sqrt(self.picture.size)
-        for _ in range(AIMED + count):  # where one side or the other was always a little short
+        for _ in range(
+            AIMED + count * (JAGGED if count == MORE else 1)
+        ):  # where one side or the other was always a little short
             if self.best().rank[:2] == (0.0, False):
                 break
             self.trial(np.clip(self.aimed() + rng.uniform(-width, width, 2), least, most))
