@@ -64,6 +64,14 @@ REFUSED = [
         "solver is 'clarabel'; expected auto or newton for 1131 letters, .*: take one of these, or at most 500 bins",
     ),
     ("00_start_here", {"quantile": 1.0}, "quantile is 1.0; expected a share above 0 and below 1"),
+    *(
+        (
+            name,
+            {"solver_beyond": "clarabel"},
+            "solver_beyond is 'clarabel'; expected a solver that certifies every codeb",
+        )
+        for name in ("03_refinement", "04_lloyd_max")
+    ),
     ("06_solvers", {"solver": "newton"}, "solver is 'newton'; expected a conic solver, since Newton's method is what"),
     ("07_quantisers", {"D": 12.0}, "D is 12.0; expected less than 11.1375, the variance, at which no bits are needed"),
     ("07_quantisers", {"D": 0.01}, "D is 0.01; expected at least 0.034[0-9]*, what the finest uniform cells"),
