@@ -62,6 +62,7 @@ bench: $(READY)
 	$(PYTHON) benchmarks/trellis.py
 	$(PYTHON) benchmarks/limit.py
 	$(PYTHON) benchmarks/proofs_random.py
+	$(PYTHON) benchmarks/alterations.py
 	$(PYTHON) benchmarks/density.py
 	$(PYTHON) benchmarks/samples.py
 

@@ -159,6 +159,11 @@ def bounds():
     plan = [("normal", 10**6, 5), ("normal, subset", 10**3, 50), ("normal, subset", 10**4, 20)]
     plan += [("normal, subset", 10**5, 10), ("normal, subset", 10**6, 3), ("t(3)", 10**4, 20)]
     plan += [("two far normals", 10**4, 20)]
+    limit = mfrd.limit(NORMAL, budgets("normal, subset"))  # the truth that the paper prints
+    proof = mfrd.prove(limit, "density/bounds.normal, subset, 1000.truth")
+    outputs.write_atomic(
+        RESULTS.parent / "proofs" / "density.bounds.normal_subset_1000.truth.json.gz", proof.compressed()
+    )
     return {f"{law}, {N}": repeated(law, N, repetitions) for law, N, repetitions in plan}
 
 

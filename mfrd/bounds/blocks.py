@@ -117,6 +117,10 @@ def finite_blocklength(answer: Solution | Limit, n: int, excess: float = 0.1) ->
         raise ValueError(f"n is {n!r}; expected a whole number of letters a block, from 1 to 10^7")
     if not (isinstance(excess, (int, float, np.floating)) and 0 < excess < 1):
         raise ValueError(f"excess is {excess!r}; expected a share of blocks between 0 and 1, neither included")
+    if not isinstance(answer, (Solution, Limit)):
+        raise ValueError(
+            f"{type(answer).__name__} is no answer for letters; expected a Solution or a Limit of a source"
+        )
     solution = answer.solution if isinstance(answer, Limit) else answer
     if solution.encoder is None:
         raise ValueError("the solution is infeasible, so it has no rate; expected one with an encoder")

@@ -22,6 +22,7 @@ MAKERS = {  # of what no notebook makes
     "rivals": "benchmarks/rivals.py",
     "rivals_signals": "benchmarks/rivals_signals.py",
     "parameters": "benchmarks/parameters.py",
+    "alterations": "benchmarks/alterations.py",
     "claims": "mfrd/report/claims/claims.toml",
 }
 PRINTED = ("num", "order", "order-up", "count", "Count")  # of template.typ: numbers as type

@@ -589,7 +589,7 @@ def sources(nb: SimpleNamespace) -> Kept:
     proofs = {
         f"closed_forms.{k}.rate_bits": found for k, (name, _, found, _) in enumerate(nb.known) if name == "normal"
     }
-    proofs |= {f"shannon.{name}.0.rate_bits": nb.curves[name][0] for name in ("exponential", "Laplace")}
+    proofs["shannon.exponential.0.rate_bits"] = nb.curves["exponential"][0]
     proofs |= {f"densities.{name}.rate_bits": found for name, found in nb.limits.items()}
     return results, proofs
 

@@ -116,6 +116,8 @@ def test_bad_numbers_are_named(options, said):
 
 
 def test_what_is_undefined_is_named():
+    with pytest.raises(ValueError, match="DensityLimit is no answer for letters; expected a Solution or a Limit"):
+        mfrd.finite_blocklength(mfrd.limit(mfrd.Density.normal(), mfrd.Fidelity(2.0)), 10)
     source = mfrd.Source([0.0, 1.0, 2.0], [0.3, 0.3, 0.4])
     each = mfrd.solve(mfrd.Problem(source, [0, 1, 2], mfrd.Fidelity(0.2, per="letter")), "newton")
     with pytest.raises(ValueError, match="no budget of a block"):

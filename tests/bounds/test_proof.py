@@ -4,7 +4,6 @@ import ast
 import json
 import subprocess
 import sys
-from fractions import Fraction
 from functools import partial
 from hashlib import sha256
 from itertools import islice
@@ -12,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flint import arb, ctx, fmpq
 from helpers.exact import Exact
 from helpers.hard_problems import hard_problems
-from helpers.proofs import altered, changed, fields, moved, places, signed
+from helpers.proofs import altered, changed, fields, moved, places, signed, untrue
 
 import mfrd
 from mfrd.bounds import checker, density_checker
@@ -145,58 +143,7 @@ def test_an_encoder_on_a_forbidden_pair_is_refused(proofs):
         check(signed(document))
 
 
-def bounds(document):
-    """(dual value, rate of the encoder, its spending less the budgets) of a problem on a codebook, 400 bits, anew."""
-    stated, proof, ctx.prec = document["problem"], document["proof"], 400
-    rational = lambda v: fmpq(*map(int, (v[0] if isinstance(v, list) else v).split("/")))
-    p = [rational(v) for v in stated["pmf"]]
-    p = [v / sum(p, fmpq(0)) for v in p]
-    d = [[[rational(v) for v in row] for row in matrix] for matrix in stated["measures"]]
-    rows = []
-    for f in stated["budgets"]:
-        letters = [i for i in dict.fromkeys(f["letters"]) if p[i] > 0]
-        parts = [[i] for i in letters] if f["per"] == "letter" else [letters]
-        for part in parts:
-            share = fmpq(1) if f["per"] == "joint" else sum((p[i] for i in part), fmpq(0))
-            rows.append(
-                ([p[i] / share if i in part else fmpq(0) for i in range(len(p))], f["measure"], rational(f["level"]))
-            )
-    n, m = len(p), stated["codewords"]
-
-    def exponents(prices):
-        s = [[arb(0)] * m for _ in p]
-        for price, (v, g, _) in zip(prices, rows):
-            for i in range(n):
-                if p[i] > 0:
-                    s[i] = [a + arb(price * v[i] / p[i] * d[g][i][j]) for j, a in enumerate(s[i])]
-        return s
-
-    prices, a = [rational(v) for v in proof["prices"]], [rational(v) for v in proof["potentials"]]
-    s = exponents(prices)
-    c = [sum((arb(p[i]) * (arb(a[i]) - s[i][j]).exp() for i in range(n)), arb(0)) for j in range(m)]
-    dual = sum((p[i] * a[i] for i in range(n)), fmpq(0)) - sum((x * row[2] for x, row in zip(prices, rows)), fmpq(0))
-    dual = min((arb(dual) - value.log() for value in c), key=lambda value: float(value.mid())) / arb(2).log()
-    if "encoder" in proof:
-        Q = [[fmpq(0)] * m for _ in p]
-        for i in range(n):
-            shares = {j: rational(v) for j, v in proof["encoder"][i]}
-            for j, v in shares.items():
-                Q[i][j] = v / sum(shares.values(), fmpq(0))
-    else:
-        q, s = [rational(v) for v in proof["masses"]], exponents([rational(v) for v in proof["paid"]])
-        z = [sum((q[j] * (-s[i][j]).exp() for j in range(m)), arb(0)) for i in range(n)]
-        Q = [[q[j] * (-s[i][j]).exp() / z[i] for j in range(m)] for i in range(n)]
-    out = [sum((arb(p[i] * 1) * Q[i][j] for i in range(n)), arb(0)) for j in range(m)]
-    rate = arb(0)
-    for i in range(n):
-        for j in range(m):
-            if p[i] > 0 and not Q[i][j] == 0:
-                rate += p[i] * Q[i][j] * (arb(Q[i][j]) / out[j]).log()
-    over = [sum((v[i] * Q[i][j] * d[g][i][j] for i in range(n) for j in range(m)), arb(0)) - D for v, g, D in rows]
-    return dual, rate / arb(2).log(), over
-
-
-@pytest.mark.parametrize("name, count", [("coin", 400), ("mixed", 400), ("edge", 200)])
+@pytest.mark.parametrize("name, count", [("coin", 400), ("mixed", 400), ("edge", 200), ("line", 60), ("plane", 60)])
 def test_alterations_that_are_accepted_are_true(proofs, name, count):
     rng, accepted = np.random.default_rng(7), 0
     paths = list(fields(proofs[name][1].document))
@@ -208,12 +155,8 @@ def test_alterations_that_are_accepted_are_true(proofs, name, count):
         except Exception:
             continue
         accepted += 1
-        dual, rate, over = bounds(document)
-        L, U = Fraction(document["claim"]["lower"]), Fraction(document["claim"]["upper"])
-        assert L <= 0 or dual + arb(2) ** -380 >= fmpq(L.numerator, L.denominator)
-        assert rate - arb(2) ** -380 <= fmpq(U.numerator, U.denominator)
-        assert all(value - arb(2) ** -380 <= 0 for value in over)
-    assert 20 <= accepted < count
+        assert not untrue(document)
+    assert count / 20 <= accepted < count
 
 
 def test_what_is_called_optimal_is_proven_to_its_gap():
