@@ -331,9 +331,7 @@ def in_unit(problem: Problem) -> tuple[Problem, float]:
 
 
 def in_unit_of(problem: Problem, found: Limit, unit: float) -> Limit:
-    """A Limit whose points are in `unit`, in those of `problem`."""
-    if unit == 1:
-        return found
+    """A Limit whose points are in `unit`, in those of `problem`, and of its source, which knows its bins."""
     s, scale = found.solution, scales(problem, unit)
     few = replace(problem, codebook=s.problem.codebook * unit)
     for k, f in enumerate(s.problem.fidelities):

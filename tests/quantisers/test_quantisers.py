@@ -566,6 +566,16 @@ def test_annealing_refuses_what_it_cannot_do():
             search()
 
 
+def test_annealing_from_a_limit_counts_what_bins_add_in_every_unit():
+    x, spent = np.random.default_rng(0).normal(size=300), []
+    for unit in (1.0, 1000.0):  # the first is that in which a limit is searched
+        source = mfrd.Source.from_samples(unit * x, 12)
+        found = mfrd.limit(source, mfrd.Fidelity(0.15 * unit**2)).solution
+        assert found.problem.source.within is not None
+        spent.append(mfrd.anneal(found)[-1].distortions["global"] / unit**2)
+    assert spent[0] == pytest.approx(spent[1], rel=1e-6)
+
+
 def test_annealing_where_a_budget_bounds_letters_of_probability_zero_alone():
     source = mfrd.Source([0.0, 1.0, 2.0], [0.5, 0.5, 0.0])
     never = mfrd.Fidelity(0.1, on=[2], per="letter", name="never")
