@@ -36,7 +36,7 @@ NO_LIMIT = {  # what is printed and is no R that is certified, and why
     "04_lloyd_max/lloyd_spike.convex.I_bits": "the power of ten of a difference",
     "04_lloyd_max/lloyd_spike.settled.I_bits": "the power of ten of a difference",
     "07_quantisers/annealing.0.I_bits": "the rate of an encoder that is cooled, no least one",
-    "07_quantisers/annealing.1.I_bits": "the rate of an encoder that is cooled, no least one",
+    "07_quantisers/annealing.sorted.I_bits": "the rate of an encoder that is cooled, no least one",
     "10_sources/banana.0.lower_bound_bits": "a bound that holds with a confidence, from samples",
     "10_sources/banana.1.lower_bound_bits": "a bound that holds with a confidence, from samples",
 }
