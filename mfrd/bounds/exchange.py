@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from operator import attrgetter
 from time import perf_counter
 from types import SimpleNamespace
@@ -574,7 +575,8 @@ class Exchange:
     def tidy(self, point: "Point") -> None:
         """Keep fewer codewords than the point has, where those near each other are one and the gap stays within tol.
 
-        The only one of a rate of zero is where it leaves budgets most room.
+        Few that are letters still were never moved: first come the maxima of c that they climb to. The only one of a
+        rate of zero is where it leaves budgets most room.
         """
         rows, x, p = self.problem.rows, self.source.x, self.source.p
         if len(point.y) == 1 and not point.multipliers.any() and (rows.D > 0).all():
@@ -582,8 +584,9 @@ class Exchange:
                 alone = self.solve(centroids(self.problem.metrics, rows.slopes(1 / rows.D), x, p[None]), self.tol)
                 self.best = alone if alone.solution.rate <= point.solution.rate else point
             return
-        for near in TIDY:
-            q, y = merged(point.q, point.y, groups(point.mass.seen(point.y), near))
+        unmoved = len(point.y) <= FEW and bool((cKDTree(x).query(point.y)[0] == 0).all())
+        near = (merged(point.q, point.y, groups(point.mass.seen(point.y), radius)) for radius in TIDY)
+        for q, y in chain([self.refined(point)] if unmoved else [], near):
             if len(y) == len(point.y):
                 continue
             exact = self.stationary_near(point, q, y)
@@ -595,7 +598,7 @@ class Exchange:
                 fewer = self.solve(self.anchored(y if exact is None else exact), 0.01 * self.tol)
                 if fewer.solution.rate - self.proof[0] <= self.tol:
                     self.best = fewer
-                    return
+                    return self.tidy(fewer) if unmoved else None
 
     def refined(self, point: "Point") -> tuple[np.ndarray, np.ndarray]:
         """(masses, means) of the used codewords, one for each maximum of c they climb to, where that is."""

@@ -631,3 +631,8 @@ def test_budgets_of_zero_beside_absolute_error(seed):
         assert found.lower_bound <= dense.rate + 1e-12 and found.rate <= dense.rate + 1e-6
     everything = mfrd.limit(source, [mfrd.Fidelity(0.0), away(0.3, "near")])
     assert everything.rate == pytest.approx(entropy(source.p), abs=1e-9) and everything.gap <= 1e-6
+
+
+def test_letters_that_a_first_proof_suffices_for_end_as_few_codewords():
+    found = mfrd.limit(trimodal_source(), mfrd.Fidelity(10.64419478), tol=1e-5)  # c is nearly flat, below the variance
+    assert len(found.codebook) == 2 and found.gap <= 1e-5
