@@ -572,7 +572,7 @@ class Exchange:
         worth = min(BINDING, 1e-3 * self.tol * NATS_PER_BIT)
         return np.where((lam * self.problem.rows.D > worth) | (self.problem.rows.D <= 0), lam, 0.0)
 
-    def tidy(self, point: "Point") -> None:
+    def tidy(self, point: "Point", moved: bool = False) -> None:
         """Keep fewer codewords than the point has, where those near each other are one and the gap stays within tol.
 
         Few that are letters still were never moved: first come the maxima of c that they climb to. The only one of a
@@ -584,7 +584,7 @@ class Exchange:
                 alone = self.solve(centroids(self.problem.metrics, rows.slopes(1 / rows.D), x, p[None]), self.tol)
                 self.best = alone if alone.solution.rate <= point.solution.rate else point
             return
-        unmoved = len(point.y) <= FEW and bool((cKDTree(x).query(point.y)[0] == 0).all())
+        unmoved = not moved and len(point.y) <= FEW and bool((cKDTree(x).query(point.y)[0] == 0).all())
         near = (merged(point.q, point.y, groups(point.mass.seen(point.y), radius)) for radius in TIDY)
         for q, y in chain([self.refined(point)] if unmoved else [], near):
             if len(y) == len(point.y):
@@ -598,7 +598,7 @@ class Exchange:
                 fewer = self.solve(self.anchored(y if exact is None else exact), 0.01 * self.tol)
                 if fewer.solution.rate - self.proof[0] <= self.tol:
                     self.best = fewer
-                    return self.tidy(fewer) if unmoved else None
+                    return self.tidy(fewer, moved=True) if unmoved else None
 
     def refined(self, point: "Point") -> tuple[np.ndarray, np.ndarray]:
         """(masses, means) of the used codewords, one for each maximum of c they climb to, where that is."""
