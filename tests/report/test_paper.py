@@ -125,6 +125,7 @@ NOTEBOOK_ONLY = {
     **dict.fromkeys(
         ("fig10_spike_initial", "fig11_spike_refined"), "one word is left, at the mean, which a sentence says"
     ),
+    "fig18_water": "the two water levels behind the bound, which sentences name",
     "fig04_draws": "eight draws end at one rate to all digits shown, which a sentence says",
     "fig05_refine_2d_history": "the plane's rounds look as those of the line do, which the paper shows",
     "fig19_whole": "at the size of a page it shows no more than the region of interest, which the paper has",
