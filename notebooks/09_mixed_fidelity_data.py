@@ -212,14 +212,15 @@ print(f"of the mixed file {file.side_bytes} bytes are header, map and histograms
 # %%
 around = (slice(max(0, top - 16), bottom + 16), slice(max(0, left - 16), right + 16))
 box = (top - around[0].start, bottom - around[0].start, left - around[1].start, right - around[1].start)
-figure = plot.pictures([photo[around], shown["mixed"][around], shown["jpeg"][around]],
-                       ["original", f"mixed, {size['mixed']} bytes", f"JPEG, {size['jpeg']} bytes"], box)
+errors = {name: 128 + 4 * (shown[name] - photo)[around] for name in ("mixed", "jpeg")}
+figure = plot.pictures([photo[around], errors["mixed"], errors["jpeg"]],
+                       ["original", f"error × 4, mixed, {size['mixed']} bytes", f"error × 4, JPEG, {size['jpeg']} bytes"], box)
 path = outputs.save_figure(figure, "fig19_photograph")
 
 # %% [markdown]
-# **Figure 19.** The head and the camera, the region outlined: original, mixed fidelity, and JPEG at no more bytes. Look at the ear, the
-# strands of hair and the edges of the camera, where JPEG rings and blocks show. What it does not show is the price, which the rest
-# of the picture pays: that is the next figure.
+# **Figure 19.** The head and the camera, the region outlined: the original, and four times the error about a middle grey of mixed fidelity and of
+# JPEG at no more bytes. Inside the outline the mixed file's error is nearly even grey; JPEG's follows the ear, the strands of hair and the edges
+# of the camera there as it does everywhere. What the rest of the picture pays shows in the next figure.
 
 # %%
 figure = plot.pictures([shown["mixed"], shown["jpeg"]], ["mixed fidelity", "JPEG"], (top, bottom, left, right))
@@ -271,11 +272,12 @@ print(f"and to read ours: {np.sum([row['ours']['decode_seconds'] for row in rows
 best = {name: min(names, key=lambda each: row[each]["bytes"]) for name, row in rows.items()}
 against = {name: row["ours"]["bytes"] / row[best[name]]["bytes"] for name, row in rows.items()}
 control = {name: row["ours"]["inside_dB"] - row["ours"]["one_price"]["inside_dB"] for name, row in rows.items()}
-figure, (left_panel, right_panel) = plot.panels(2, height=2.9)
-plot.bars(left_panel, [f"{name}, {best[name]}" for name in rows], list(against.values()), "bytes, compress / best rival", 0.2, 1.0)
-plot.bars(right_panel, list(rows), [10 ** (each / 10) for each in control.values()], "error inside, one price / two", 0.5, 1.0)
-for panel in (left_panel, right_panel):
-    plot.logarithmic(panel, "x")
+rivals_of = {f"{name}, {best[name]}": each for name, each in against.items()}
+lost = {name: 10 ** (each / 10) for name, each in control.items()}
+figure, panels = plot.panels(2, height=2.9)
+for panel, seen, label in zip(panels, (rivals_of, lost), ("bytes, compress / best rival", "error inside, one price / two")):
+    plot.dots(panel, list(seen), {"": ("convex", seen)}, label)
+    panel.axvline(1.0, color="0.4", linestyle="--", linewidth=0.8, zorder=0)
 path = outputs.save_figure(figure, "fig23_rivals")
 
 # %% [markdown]
@@ -296,7 +298,17 @@ print(f"JPEG 2000, used cleverly, takes {clever} bytes of this photograph, {clev
 # all that scalar cells lose. Why a rival wins where one does was not tested; AVIF and HEIC predict each block along one of dozens of directions,
 # a separable wavelet knows two. Our files hold one head for both regions, theirs two, and AVIF's container alone is 269 bytes a file, which decides the small ones; its
 # integer levels overshoot a target by a few tenths of a decibel.
-#
+
+# %% [markdown]
+# Some encoders take a region in one file. Here are x264 and x265, told by FFmpeg's `addroi` how much finer to be inside, at the same two qualities
+# (`benchmarks/region_maps.py`).
+
+# %%
+maps = outputs.load_results("region_maps")["pictures"]
+for name, encoders in maps.items():
+    print(f"{name:14s} compress {rows[name]['ours']['bytes']:6d}   " + "   ".join(f"{each} {took['bytes']:6d}" for each, took in encoders.items()))
+
+# %% [markdown]
 # ## Signals remember too
 #
 # The same call takes a signal of any length: a lapped cosine transform, the same two prices and trellis, and counts that adapt as the file goes on. Its mask is the

@@ -340,18 +340,6 @@ def branches(
     return ax
 
 
-def bars(
-    ax: Axes, names: list, values: list, xlabel: str, start: float, threshold: float, kind: str = "convex"
-) -> Axes:
-    """One labelled bar a name on a logarithmic scale from `start`, the first on top, a line at `threshold`."""
-    ax.barh(range(len(names)), values, color=LOOKS[kind]["color"], height=0.6)
-    ax.axvline(threshold, color=INK, linestyle="--", linewidth=0.8)
-    ax.set_yticks(range(len(names)), names)
-    ax.invert_yaxis()
-    ax.set(xlabel=xlabel, xscale="log", xlim=(start, None))
-    return ax
-
-
 def dots(
     ax: Axes, rows: Sequence[str], groups: dict[str, tuple], xlabel: str, title: str = "", *, start: float = 0.0
 ) -> Axes:

@@ -76,16 +76,13 @@ def test_codebook_1d_has_a_stem_as_high_as_its_mass(ax, encoder):
     assert ax.get_title("left") == "title" and len(ax.patches) == 1
 
 
-def test_rug_branches_and_bars(encoder):
-    _, (rug, branches, bars) = plot.panels(3)
+def test_rug_and_branches(encoder):
+    _, (rug, branches) = plot.panels(2)
     plot.rug(rug, encoder.codebook, "convex", "codewords", 0.9)
     assert rug.lines[0].get_ydata().tolist() == [0.9] * 8
     plot.branches(branches, [0.5, 0.6], [encoder, encoder], "D", "y")
     assert [np.unique(dots.get_offsets()[:, 0]).tolist() for dots in branches.collections] == [[0.5], [0.6]]
     assert branches.collections[0].get_sizes() == pytest.approx(1 + 40 * encoder.output_pmf)
-    plot.bars(bars, ["a", "b"], [1e-3, 1e-6], "bits", 1e-9, 1e-6)
-    assert [bar.get_width() for bar in bars.patches] == [1e-3, 1e-6]
-    assert bars.lines[0].get_xdata() == [1e-6, 1e-6] and bars.yaxis_inverted()
 
 
 def test_codebook_2d_shows_the_codewords_in_use_over_the_source(ax, encoder_2d):
