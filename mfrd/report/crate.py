@@ -102,7 +102,7 @@ def record(root: Path) -> str:
         read = files(*(f"results/{other}.json" for other in reads(source)))
         made(f"run-{name}", [file(f"notebooks/{name}.py"), module], read, [*figures, *results])
     for script in sorted((root / "benchmarks").glob("*.py")):
-        results = files(f"results/{script.stem}.json")
+        results = files(f"results/{script.stem}.json", f"results/proofs/{script.stem}.*")
         if results:
             made(f"benchmark-{script.stem}", [file(f"benchmarks/{script.name}"), module], [], results)
     numbers = files("results/*.json")
