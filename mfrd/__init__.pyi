@@ -11,6 +11,7 @@ from .coding.check import Check
 from .coding.codec import Codec
 from .coding.compress import compress, decompress
 from .coding.container import CorruptStream
+from .coding.context_bound import ContextBound, context_bound
 from .coding.stream import Stream, draw, measure
 from .problems.densities import Density
 from .problems.distortion import absolute_error, coordinate, erasure, hamming, mahalanobis, squared_error, weighted
@@ -36,6 +37,7 @@ __all__ = [
     "AnnealingStep",
     "Check",
     "Codec",
+    "ContextBound",
     "CorruptStream",
     "Density",
     "DensityLimit",
@@ -62,6 +64,7 @@ __all__ = [
     "blahut_arimoto",
     "bumps",
     "compress",
+    "context_bound",
     "coordinate",
     "decompress",
     "distortion_at_rate",

@@ -388,7 +388,7 @@ class Search:
         """Close boxes on which a series serves, up to `rest`, halving them on the series alone."""
         series, k, N = self.series, self.k, self.series.N
         C = self.coefficients(centres, half)
-        with np.errstate(divide="ignore", invalid="ignore"):  # where the best value known underflows
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # where the best value known underflows
             each = 1.01 * self.b @ np.sqrt(2 / np.e * self.theta) / np.exp(self.best - self.shift)
         steep = np.fmin(2 * np.sqrt(FLAT * self.theta.max(axis=0)), each)
         pulls = steep @ (8 * UNIT * (abs(centres).max(axis=0) + half))

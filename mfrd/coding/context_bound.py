@@ -85,7 +85,7 @@ def context_bound(signal: np.ndarray, data: bytes, *, fine: int = FINE) -> Conte
     >>> import numpy as np, mfrd
     >>> x = np.cumsum(np.random.default_rng(0).normal(size=4000))
     >>> data = mfrd.compress(x, np.arange(4000) < 1000, inside=0.3, outside=1.0)
-    >>> bound = context_bound(x, data)
+    >>> bound = mfrd.context_bound(x, data)
     >>> bool(0.6 * bound.payload < bound.bytes < bound.payload)
     True
     """

@@ -444,10 +444,14 @@ def pictures(images: list[np.ndarray], titles: list[str], box: tuple | None = No
 def traces(t: np.ndarray, rows: list[tuple], inside: np.ndarray, xlabel: str, height: float = 3.4) -> Figure:
     """Signals over one time axis, panel under panel, the subset shaded.
 
-    t: (N,); rows: [(ylabel, [(signal, kind, label), ...]), ...]; inside: (N,) booleans. -> figure
+    t: (N,); rows: [(ylabel, [(signal, kind, label), ...]), ...], after the signals (N,) of where lines stand at plus
+    and minus so much, if any do; inside: (N,) booleans. -> figure
     """
     figure, axes = plt.subplots(len(rows), 1, figsize=(PAGE, height), sharex=True)
-    for ax, (ylabel, signals) in zip(axes, rows, strict=True):
+    for ax, (ylabel, signals, *about) in zip(axes, rows, strict=True):
+        for edge in about:
+            for sign in (-1, 1):
+                ax.plot(t, sign * edge, color=INK, linewidth=0.7, linestyle="--", drawstyle="steps-mid", zorder=3)
         for signal, kind, label in signals:
             ax.plot(t, signal, label=label, **{**LOOKS[kind], "marker": "", "linestyle": "-", "linewidth": 0.9})
         ax.fill_between(t, 0, 1, where=inside, transform=ax.get_xaxis_transform(), **SUBSET)

@@ -71,6 +71,36 @@ def duals(nb: SimpleNamespace) -> Kept:
     return results, proofs
 
 
+def mixed_fidelity_data(nb: SimpleNamespace) -> Kept:
+    """Of notebook 9: files of blocks with the bound of their model, of compress, and the rivals' table."""
+    results = {
+        "ecg": {
+            **nb.ecg_blocks.summary(),
+            "beats": len(nb.beats),
+            "rms_mV": nb.rms,
+            "prd_percent": nb.prd,
+            "uniform_same_inside_bytes": nb.ecg_everywhere.bytes,
+            "lossless_bytes": min(nb.lossless.values()),
+            "compress": {
+                "bytes": len(nb.beats_file),
+                "rms_mV": nb.rms_beats,
+                "payload": nb.least.payload,
+                "lower_bound_bytes": nb.least.bytes,
+                "scalar_bound_bytes": nb.least.scalar_bytes,
+            },
+        },
+        "photograph": {
+            **nb.photo_blocks.summary(),
+            "psnr_dB": nb.quality_of["mixed"],
+            "uniform_same_inside": {"bytes": nb.photo_everywhere.bytes, "psnr_dB": nb.quality_of["same"]},
+            "jpeg": {"bytes": nb.jpeg_bytes, "quality": nb.quality, "psnr_dB": nb.quality_of["jpeg"]},
+            "compress": {"bytes": len(nb.remembered), "psnr_dB": nb.quality_of["compress"]},
+        },
+        "rivals": {"pictures": len(nb.rows), "won": len(nb.won), **nb.against},
+    }
+    return results, {}
+
+
 def finite_blocks(nb: SimpleNamespace) -> Kept:
     """Of notebook 12: bounds by the length of a block, and the codec as a block code."""
     results = {

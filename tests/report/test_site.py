@@ -64,6 +64,7 @@ def test_every_formula_of_the_notebooks_is_in_its_page(pages):
 RESULTS = {
     "AnnealingStep",
     "Check",
+    "ContextBound",
     "DensityLimit",
     "Estimate",
     "FiniteBlocks",
