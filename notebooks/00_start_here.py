@@ -27,7 +27,7 @@
 # these frequencies can go, on the codebook given or, by `limit`, on any, computed in plain NumPy from prices and potentials
 # alone. The other notebooks re-execute the report; none is needed for this one.
 #
-# *In the [paper](../paper/paper.pdf): appendix I, From samples to a file.*
+# *In the [paper](../paper/paper.pdf): appendix I, From samples to a file. Figures are numbered as there.*
 
 # %% tags=["parameters"]
 file: str = ""  # your own .csv, .npy or .npz, as seen from notebooks/, where empty the ECG
@@ -188,7 +188,7 @@ plot.lines(right, [(grid, both, "convex", "with the budget on peaks", {"marker":
 path = outputs.save_figure(figure, "fig00_start")
 
 # %% [markdown]
-# **Figure 0.** *Left:* the samples' histogram, the refined codewords and their masses; the peaks are shaded. *Right:* the least rate on this codebook
+# **Figure 35.** *Left:* the samples' histogram, the refined codewords and their masses; the peaks are shaded. *Right:* the least rate on this codebook
 # with and without the budget on peaks, and the file as measured. What the figure does not show is the memory of the signal: bound and file treat
 # samples as independent, and a code that does not can go below both; notebook 9 does, by a transform.
 #

@@ -28,7 +28,7 @@
 # squared error. This notebook covers section 4.1 and appendix A.1 of the report (figures 2, 8 and 9) and a check of
 # the core on a trimodal source, which is in its author's code alone; so are the grids and the budgets of all three sources.
 #
-# *In the [paper](../paper/paper.pdf): appendix A, The core against closed forms.*
+# *In the [paper](../paper/paper.pdf): appendix A, The core against closed forms. Figures are numbered as there.*
 
 # %% tags=["parameters"]
 solver: str = "clarabel"  # auto, mosek, clarabel or newton
@@ -108,7 +108,7 @@ plot.lines(right, [(budgets, deviation, "convex", "")],
 path = outputs.save_figure(figure, "fig02_gaussian_1d")
 
 # %% [markdown]
-# **Figure 2a**, as figure 2 of the report. *Left:* the source and its codebook. *Middle:* certified rates against the closed form. *Right:* their
+# **Figure 10**, as figure 2 of the report. *Left:* the source and its codebook. *Middle:* certified rates against the closed form. *Right:* their
 # difference. It is largest at $D \approx \sigma^2$, inside the range: a grid of eight has no codeword at the mean, which is what a rate of
 # zero needs at that distortion. It is smaller at the lowest budget, where eight points are too coarse; in between it is slightly
 # below zero, which no codebook can do to a Gaussian density and is the source's; from $D \approx 1.2$ on both rates are zero.
@@ -196,7 +196,7 @@ tables.show({m: {"least reachable D": by_size[m].least("global"),
                  f"infeasible of {len(low)}": refused[m]} for m in by_size}, ".5f", "m")
 
 # %% [markdown]
-# **Figure 2b.** Deviation from the closed form by codebook size. A curve starts where its codebook begins to
+# **Figure 11, left.** Deviation from the closed form by codebook size. A curve starts where its codebook begins to
 # reach the budget; budgets below are marked infeasible, not dropped.
 #
 # ## The same number twice
@@ -262,7 +262,7 @@ axes[1].set_ylabel("")
 path = outputs.save_figure(figure, "fig08_gaussian_2d")
 
 # %% [markdown]
-# **Figure 8.** The source, shaded, and the codewords that the optimal encoder uses, each mark with area in proportion to its
+# **Figure 12, left.** The source, shaded, and the codewords that the optimal encoder uses, each mark with area in proportion to its
 # mass; the others get none. *Left:* the four by four grid of the report. *Right:* a finer grid, which has a codeword at the mean, at about the same budget.
 
 # %%
@@ -279,7 +279,7 @@ infeasible = [f"{D:.3f}" for D, s in zip(budgets_2d, curve_2d) if s.status == "i
 print("infeasible budgets:", *infeasible, f"(least reachable {problem_2d.least('global'):.3f})")
 
 # %% [markdown]
-# **Figure 9.** The rate–distortion curve in the plane, with the closed form for two independent components,
+# **Figure 12, right.** The rate–distortion curve in the plane, with the closed form for two independent components,
 # $\log_2(2\sigma^2/D)$ for the sum of both distortions up to $2\sigma^2$. The $4 \times 4$ grid is far above it for two reasons: its points are two
 # apart, too coarse at small $D$, and it has no codeword at the mean, which counts near $D = 2\sigma^2$. A $7 \times 7$ grid has a
 # codeword at the mean and points one apart, and closes nearly all of the distance at the four budgets tried. Convexity can be checked:
@@ -336,7 +336,7 @@ plot.lines(right, [(budgets_3, [s.rate for s in curve_3], "convex", name),
 path = outputs.save_figure(figure, "fig02_trimodal_core")
 
 # %% [markdown]
-# **Figure 2c.** The trimodal source, its certified curve, and Blahut–Arimoto at every seventh budget. Shannon's
+# **Figure 11, right.** The trimodal source, its certified curve, and Blahut–Arimoto at every seventh budget. Shannon's
 # lower bound is not tight for a source with three modes; the figure does not say how much of the distance to it a
 # better codebook would win. Notebook 05 answers that for other sources.
 

@@ -25,7 +25,7 @@
 # differentiable, $\lambda = -\partial R / \partial D$ and $\lambda' = -\partial R / \partial D'$, prices in bits per unit of distortion. A
 # budget with slack has price zero. This notebook covers section 4.2 of the report (figure 3).
 #
-# *In the [paper](../paper/paper.pdf): appendix B, Prices of mixed fidelity.*
+# *In the [paper](../paper/paper.pdf): appendix B, Prices of mixed fidelity. Figures are numbered as there.*
 
 # %% tags=["parameters"]
 solver: str = "clarabel"  # auto, mosek, clarabel or newton
@@ -126,7 +126,7 @@ plot.lines(right, [(budgets, rates, "convex", "with the core's budget"),
 path = outputs.save_figure(figure, "fig03_prices_and_curve")
 
 # %% [markdown]
-# **Figure 3a.** *Left:* the two prices against the distortion reached. *Right:* the rate with and without the budget on
+# **Figure 4.** *Left:* the two prices against the distortion reached. *Right:* the rate with and without the budget on
 # the core. The core's price is more than ten times the global one and rises slightly as the global budget is relaxed;
 # the global price falls to zero, and from there on the curve is flat and the optimum no longer uses all of $D$. The curves end apart: with
 # the core's budget the rate stops on a floor, without it at zero.
@@ -243,7 +243,7 @@ plot.lines(ax, [(middles, mean_price, "global", r"price $\lambda$", {"marker": "
 path = outputs.save_figure(figure, "fig03_finite_differences")
 
 # %% [markdown]
-# **Figure 3b.** The global price, a line, and the slope of the curve, crosses: the same function, up to the spacing of the
+# **Figure 13.** The global price, a line, and the slope of the curve, crosses: the same function, up to the spacing of the
 # sweep where the price bends. The price reaches zero continuously, so the rate has no kink where the budget goes slack.
 #
 # ## Where each budget binds
@@ -274,7 +274,7 @@ print(f"{len(core_budgets) - len(feasible)} of {len(core_budgets)} budgets infea
 print(f"the core's budget binds below D' = {goes_slack:.4f}, what the core spends without it")
 
 # %% [markdown]
-# **Figure 3c.** Prices and rate against the core's budget. Towards the least reachable value, where a slope need not be
+# **Figure 14.** Prices and rate against the core's budget. Towards the least reachable value, where a slope need not be
 # finite, the core's price climbs steeply; its line ends where the encoder that the global budget asks for satisfies the core anyway, for
 # from there on that price is zero. The global price hardly moves.
 #

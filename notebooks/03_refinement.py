@@ -38,7 +38,7 @@
 # at the mean of the letters that $y_j$ serves, each counted with what a unit of its distortion costs, $w_i$: the *priced centroid*. Where one
 # budget binds alone $w_i$ is the same for all letters, and it is the centroid. This notebook covers section 4.3 and appendix A.2 of the report (figures 4, 5, 6, 10, 11).
 #
-# *In the [paper](../paper/paper.pdf): appendix C, Refining the codebook.*
+# *In the [paper](../paper/paper.pdf): appendix C, Refining the codebook. Figures are numbered as there.*
 
 # %% tags=["parameters"]
 solver: str = "clarabel"  # of the published runs: auto, mosek, clarabel or newton
@@ -108,7 +108,7 @@ plot.codebook_1d(right, encoder, "convex", "codewords", "Refined codebook", insi
 path = outputs.save_figure(figure, "fig04_refine_1d")
 
 # %% [markdown]
-# **Figure 4a.** *Left:* the source and 64 random codewords. *Right:* the five that remain, with their masses; the core is
+# **Figure 16.** *Left:* the source and 64 random codewords. *Right:* the five that remain, with their masses; the core is
 # shaded. Three sit near the modes; the outer two serve the constant floor beyond them, so "at the modes" is true of
 # three of five.
 
@@ -124,7 +124,7 @@ figure = plot.history(run.history)
 path = outputs.save_figure(figure, "fig05_refine_1d_history")
 
 # %% [markdown]
-# **Figure 5a.** Round by round. *Left:* bits of information. *Right:* the number of codewords, on a logarithmic scale. Most codewords go in the first round, and $H(Y)$ does not
+# **Figure 17.** Round by round. *Left:* bits of information. *Right:* the number of codewords, on a logarithmic scale. Most codewords go in the first round, and $H(Y)$ does not
 # notice, for they carried next to nothing; it falls rounds later, when the last few merge. $I(X;Y)$ hardly moves, because 64 codewords
 # already contain an almost optimal set and unused ones cost nothing. The global distortion lies on its budget throughout, so the figure leaves it out. The
 # core spends a fraction of its own budget, and always would: its sum is part of the global one, so with $D' = D$ it cannot bind.
@@ -169,7 +169,7 @@ ax.set(xlim=(-0.5, seeds - 0.5), xticks=range(0, seeds, 1 + seeds // 10))
 path = outputs.save_figure(figure, "fig04_draws")
 
 # %% [markdown]
-# **Figure 4b.** The rate on each random codebook and after its refinement. All draws end at one rate, on the same five codewords. That says that this source has one deep basin, not
+# **Figure of this notebook.** The rate on each random codebook and after its refinement. All draws end at one rate, on the same five codewords. That says that this source has one deep basin, not
 # that refinement finds the best codebook; the certified limit over all codebooks is the subject of notebook 05.
 
 # %%
@@ -221,7 +221,7 @@ plot.shared_legend(figure, axes[-1])
 path = outputs.save_figure(figure, "fig04_binding")
 
 # %% [markdown]
-# **Figure 4c.** Refined codebooks where the core's budget binds. Near the edge of the core a cell mixes cheap
+# **Figure 5.** Refined codebooks where the core's budget binds. Near the edge of the core a cell mixes cheap
 # and dear letters: the priced step draws its codeword towards the dear ones and ends at the lower rate. The centroid's codebooks are
 # where it stopped; the figure does not show the rates, printed above.
 #
@@ -255,7 +255,7 @@ plot.codebook_1d(ax, spike_encoder, "convex", "", "Refined codebook", inside_spi
 path = outputs.save_figure(figure, "fig11_spike_refined")
 
 # %% [markdown]
-# **Figures 10 and 11.** The source with its initial codebook, and what refinement leaves. The budget exceeds the variance,
+# **Figures of this notebook**, as figures 10 and 11 of the report. The source with its initial codebook, and what refinement leaves. The budget exceeds the variance,
 # so the rate is zero for any codebook with a word near the mean, and the encoder need not look at the source. That the
 # remaining codeword sits at the mean is a consequence of the budget, not of the spike.
 #
@@ -305,7 +305,7 @@ for ax, (D_, c, r) in zip(axes, shown):
 path = outputs.save_figure(figure, "fig06_refine_2d")
 
 # %% [markdown]
-# **Figure 6.** Refined codebooks in the plane, area in proportion to mass; the disc is outlined. *Left:* the published
+# **Figure 19.** Refined codebooks in the plane, area in proportion to mass; the disc is outlined. *Left:* the published
 # budgets, four codewords at the modes, the disc without effect. *Middle and right:* budgets that bind.
 # In the middle a codeword is drawn in to serve the disc; at half the distortion, right, the floor has codewords of its own, four of them
 # in the disc with or without its budget, which barely binds.
@@ -315,7 +315,7 @@ figure = plot.history(run_2d.history)
 path = outputs.save_figure(figure, "fig05_refine_2d_history")
 
 # %% [markdown]
-# **Figure 5b.** The same quantities as in figure 5a for the published run in the plane.
+# **Figure of this notebook.** The same quantities as in figure 17 for the published run in the plane.
 #
 # ## What the merging decides
 #
@@ -360,7 +360,7 @@ plot.lines(right, [(conic.codebook, conic.output_pmf, "entropy", "not merged, co
 path = outputs.save_figure(figure, "fig05_no_merging")
 
 # %% [markdown]
-# **Figure 5c.** *Left:* $H(Y)$ by round, each curve the optimal encoder of its round as that backend returned it. *Right:*
+# **Figure 18.** *Left:* $H(Y)$ by round, each curve the optimal encoder of its round as that backend returned it. *Right:*
 # the last encoders of the two conic runs, masses on a logarithmic scale: most codewords of the run without merging stand in five
 # heaps, over the five of the run that merges. An interior-point
 # method for cones keeps every mass above zero. The centroid step then moves a word of mass $10^{-5}$ as far as any other, uphill to

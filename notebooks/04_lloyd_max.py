@@ -24,7 +24,7 @@
 # report (figures 7 and 12). The numbers of the first comparison are in the report; sources, initial codebooks, budgets and
 # all of the second one's numbers are in its author's code alone.
 #
-# *In the [paper](../paper/paper.pdf): appendix D, Against Lloyd–Max.*
+# *In the [paper](../paper/paper.pdf): appendix D, Against Lloyd–Max. Figures are numbered as there.*
 
 # %% tags=["parameters"]
 solver: str = "clarabel"  # of the published runs: auto, mosek, clarabel or newton
@@ -101,7 +101,7 @@ print("codewords, convex:   ", np.round(run.codebook, 3))
 print("codewords, Lloyd-Max:", np.round(lloyd.codebook, 3))
 
 # %% [markdown]
-# **Figure 7a.** Codewords and masses of both, five each; the core is shaded. Both put one codeword at each mode and one on each flank; they
+# **Figure 20.** Codewords and masses of both, five each; the core is shaded. Both put one codeword at each mode and one on each flank; they
 # differ most on the flanks, where the convex codewords are rarer and farther out. The table shows two different points
 # of the plane: less rate *and* more distortion. Neither dominates the other, so equal size decides nothing.
 #
@@ -182,7 +182,7 @@ plot.codebook_1d(axes[1], spike_lloyd, "lloyd", "Lloyd–Max", "Lloyd–Max", hi
 path = outputs.save_figure(figure, "fig12_lloyd_spike")
 
 # %% [markdown]
-# **Figure 12.** The same comparison on the spike. Two codebooks of equal size, at distortions that differ by a factor of
+# **Figure 22.** The same comparison on the spike. Two codebooks of equal size, at distortions that differ by a factor of
 # almost seven. The gap between $I(X;Y)$ and $H(Y)$ of the convex encoder is wide: a coder of $Y$ alone would pay $H(Y)$.
 #
 # ## Equal distortion, equal rate
@@ -273,7 +273,7 @@ plot.lines(ax, [(D_plane, entropies, "entropy", "limit's encoder, $H(Y)$"),
 path = outputs.save_figure(figure, "fig07_plane")
 
 # %% [markdown]
-# **Figure 7b.** The plane of rate and distortion; both convex curves belong to the encoder of `mfrd.limit`. Lloyd–Max's points lie
+# **Figure 21.** The plane of rate and distortion; both convex curves belong to the encoder of `mfrd.limit`. Lloyd–Max's points lie
 # above its $I(X;Y)$ and below its $H(Y)$. The first says that block coding could save bits; the second that an encoder
 # designed for $I$ is a poor scalar quantiser. The certificate holds for $I$ alone: another encoder, as good to a
 # millionth of a bit, may draw another curve $H(Y)$. Entropy-constrained quantisers, which are designed for $H(Y)$, come in

@@ -31,7 +31,7 @@
 # letter uses, move codewords and masses together. It takes squared error and Mahalanobis distances, in up to three dimensions. This goes
 # beyond the report.
 #
-# *In the [paper](../paper/paper.pdf): section 5, The limit over all codebooks.*
+# *In the [paper](../paper/paper.pdf): section 5, The limit over all codebooks. Figures are numbered as there.*
 
 # %% tags=["parameters"]
 solver: str = "clarabel"  # for the check of each limit on its own codebook: auto, mosek, clarabel or newton
@@ -93,7 +93,7 @@ plot.level(ax, 0)
 path = outputs.save_figure(figure, "limit_gaussian")
 
 # %% [markdown]
-# **Limit, first figure.** What the rate on eight fixed codewords, and the closed form, lie above the limit over all codebooks. The closed
+# **Figure 23.** What the rate on eight fixed codewords, and the closed form, lie above the limit over all codebooks. The closed
 # form lies a little above because the letters are not quite Gaussian. Eight fixed points lose most where they are too few, at small $D$, and next most
 # where they have no codeword at the mean, near $D = \sigma^2$.
 #
@@ -122,7 +122,7 @@ plot.whole_numbers(right, "y")
 path = outputs.save_figure(figure, "limit_bifurcation")
 
 # %% [markdown]
-# **Limit, second figure.** *Left:* the codewords of the best codebook against $D$; area grows with mass. From right
+# **Figure 24.** *Left:* the codewords of the best codebook against $D$; area grows with mass. From right
 # to left one codeword splits and the branches settle at the modes; later ones are born on the flanks with no mass
 # at first. *Right:* their number. The figure is certified to $10^{-5}$ bits; a codeword of very small mass may be missing
 # or doubled within that, so the exact place of a birth is not.
@@ -163,7 +163,7 @@ plot.whole_numbers(right, "y")
 path = outputs.save_figure(figure, "limit_plane")
 
 # %% [markdown]
-# **Limit in the plane.** *Left:* the least rate over all codebooks of the source with four modes; dots are the budgets of the sweep, and the line
+# **Figure 3.** *Left:* the least rate over all codebooks of the source with four modes; dots are the budgets of the sweep, and the line
 # between them is where some encoder is. *Middle:* how far at most $R$ may lie below that line: the tolerance at the budgets of the sweep, and most halfway between.
 # *Right:* the number of codewords of an encoder that is within the tolerance of the limit: it grows faster than $1/D$, the count of a lattice whose
 # spacing is a fixed share of $\sqrt{D}$.
@@ -198,7 +198,7 @@ plot.rug(ax, best.codebook, "bound", "", 0.03)
 path = outputs.save_figure(figure, "limit_certificate")
 
 # %% [markdown]
-# **Limit, third figure.** The mass of a codeword at $y$, at the limit (its codewords are marked below) and for the dual point
+# **Figure 1.** The mass of a codeword at $y$, at the limit (its codewords are marked below) and for the dual point
 # of an evenly spaced codebook. Where the second exceeds one, a codeword is missing: the highest such $y$ is the next column to add. The
 # logarithm of its highest peak is what separates its rate from the bound over all codebooks that this dual point proves:
 
@@ -299,7 +299,7 @@ plot.shared_legend(figure, ax)
 path = outputs.save_figure(figure, "limit_distances")
 
 # %% [markdown]
-# **Limit, fourth figure.** Certified distance of each refined codebook to the best codebook, on a logarithmic scale, by the step that moved its
+# **Figure 2.** Certified distance of each refined codebook to the best codebook, on a logarithmic scale, by the step that moved its
 # codewords. What lies in the grey band, below the tolerance of the limit, the certificate does not tell from zero.
 #
 # ## The same rate from a conic solver

@@ -28,7 +28,7 @@
 # are read from `results/bench.json` and `results/forms.json`, which `make bench` writes, so that this notebook gives the
 # same bytes wherever it runs.
 #
-# *In the [paper](../paper/paper.pdf): appendix F, What a certified digit costs.*
+# *In the [paper](../paper/paper.pdf): appendix F, What a certified digit costs. Figures are numbered as there.*
 
 # %% tags=["parameters"]
 solver: str = "clarabel"  # the conic backend: auto, mosek or clarabel
@@ -187,7 +187,7 @@ plot.shared_legend(figure, left)
 path = outputs.save_figure(figure, "solvers_time_and_gap")
 
 # %% [markdown]
-# **Solvers.** Three conic forms of five problems, a row each. *Left:* the certified gap, as the power of ten above it. *Right:* the time, the first form's on the same
+# **Figure 25.** Three conic forms of five problems, a row each. *Left:* the certified gap, as the power of ten above it. *Right:* the time, the first form's on the same
 # problem taken as one. A form without a dot in a row gave no answer there:
 
 # %%

@@ -32,7 +32,7 @@
 # every point shown; the certificate is one of $I(X;Y)$ and says nothing of the $H(Y)$ of an encoder, nor that a quantiser found by search is the best.
 # This goes beyond section 4.4 of the report, on its author's sources. Notebook 8 turns quantisers into bytes.
 #
-# *In the [paper](../paper/paper.pdf): section 7.1, Quantisers and trellises.*
+# *In the [paper](../paper/paper.pdf): section 7.1, Quantisers and trellises. Figures are numbered as there.*
 
 # %% tags=["parameters"]
 seed: int = 7  # of the random starts of the search
@@ -175,7 +175,7 @@ figure = plot.plane(schemes, kinds, bounds(trimodal, D_plane))
 path = outputs.save_figure(figure, "fig13_plane")
 
 # %% [markdown]
-# **Figure 13a.** *Left:* rate against distortion for the trimodal source. *Right:* the same less the certified bound at
+# **Figure 26.** *Left:* rate against distortion for the trimodal source. *Right:* the same less the certified bound at
 # each point's own distortion: what a quantiser gives away. ECVQ ends on the line of the exact
 # quantiser without being told that cells are intervals. $H(Y)$ is that of the limit's encoder. What the
 # figure does not show: codes of long blocks, which alone could close the last gap; notebook 8 has some.
@@ -198,7 +198,7 @@ figure = plot.plane(schemes_spike, kinds, bounds(spike, D_plane_spike))
 path = outputs.save_figure(figure, "fig13_plane_spike")
 
 # %% [markdown]
-# **Figure 13b.** The spike. On this broad source a good scalar quantiser at small $D$ lies near a quarter of a bit from the bound:
+# **Figure 27.** The spike. On this broad source a good scalar quantiser at small $D$ lies near a quarter of a bit from the bound:
 # 0.2546 bits at high rate, the price of cells that are intervals instead of balls in many dimensions, and less where
 # the rate is small. Uniform cells are nearly as good while the step is small, as theory says of smooth densities, and lose up to a
 # tenth of a bit or more when it is not; Lloyd–Max stays near the best throughout, for this density varies slowly. On the trimodal
@@ -247,10 +247,10 @@ for ax, (unit, title, log, of_vertices, of_rival) in zip(axes, panels):
 path = outputs.save_figure(figure, "fig14_equal_size")
 
 # %% [markdown]
-# **Figure 14.** Every vertex of the exact hull by its number of cells, with Lloyd–Max of the same size. Quantisers
+# **Figure 28.** Every vertex of the exact hull by its number of cells, with Lloyd–Max of the same size. Quantisers
 # that are *all optimal* share one $m$ and differ in rate and distortion, widely where $m$ is small, so a comparison at
 # equal $m$ can be made to favour either side. Lloyd–Max lies beyond the end of each column: at equal size it has less
-# distortion than every vertex of the hull and pays more bits for it. The figure says nothing of how far each is from the bound; figure 13a
+# distortion than every vertex of the hull and pays more bits for it. The figure says nothing of how far each is from the bound; figure 26
 # does.
 #
 # ## Cooling an encoder
@@ -290,7 +290,7 @@ right.set_ylim(bound - 0.02, mfrd.ecsq(trimodal, min(drift)).rate + 0.08)
 path = outputs.save_figure(figure, "fig15_annealing")
 
 # %% [markdown]
-# **Figure 15.** *Left:* entropies against how far the path has cooled, on a logarithmic scale that starts at $\tau = 0.999$. $H(Y)$ falls by nine tenths of a bit on the way to $\tau = 0.99$;
+# **Figure 29.** *Left:* entropies against how far the path has cooled, on a logarithmic scale that starts at $\tau = 0.999$. $H(Y)$ falls by nine tenths of a bit on the way to $\tau = 0.99$;
 # it is nearly level from there on, and $H(Y|X)$ goes to zero. $I(X;Y)$ rises to meet $H(Y)$.
 # *Right:* the same path in the plane. It starts near the bound with $I(X;Y)$ and far above the panel with $H(Y)$, and
 # both end at one quantiser, on the hull of the exact ones. Prices are held, so the distortion drifts, down on the whole; `ecvq` moves the prices
@@ -339,7 +339,7 @@ figure = plot.plane(schemes_core, joined, bounds(trimodal, budgets_core, core))
 path = outputs.save_figure(figure, "fig16_plane_core")
 
 # %% [markdown]
-# **Figure 16.** As figure 13a, with $D' = 0.05$ on the core; all are time-shared to meet both budgets. Lloyd–Max
+# **Figure 30.** As figure 26, with $D' = 0.05$ on the core; all are time-shared to meet both budgets. Lloyd–Max
 # must be fine everywhere to be fine in the core, and a looser global budget saves it little. Uniform cells are fine
 # enough for the core already, up to $D$ of about one. The priced quantiser stays nearest to the bound, closest about $D = 0.6$. The rates of
 # Lloyd–Max and of uniform cells without the core's budget are printed here.
@@ -385,7 +385,7 @@ plot.lines(right, [(budgets_core, [row[name] for row in prices.values()], name, 
 path = outputs.save_figure(figure, "fig17_prices")
 
 # %% [markdown]
-# **Figure 17.** *Left:* the price of distortion at the bound, and along the quantiser's hull, where it is a staircase:
+# **Figure 31.** *Left:* the price of distortion at the bound, and along the quantiser's hull, where it is a staircase:
 # on a long step two distant quantisers are time-shared, mostly of different size. *Right:* both prices with the core's budget; a
 # letter of the core pays their sum. The core's price rises while the global budget keeps the core fine anyway, peaks, and falls again
 # as the global budget is relaxed. Prices are marginal: they say where the next bit should go, not what the first ones bought.
@@ -415,7 +415,7 @@ path = outputs.save_figure(figure, "fig20_explorer")
 figure
 
 # %% [markdown]
-# **Figure 20.** The optimum at $D = 0.6$, $D' = 0.05$. *Row by row:* which codeword each letter is sent to, and how
+# **Figure of this notebook.** The optimum at $D = 0.6$, $D' = 0.05$. *Row by row:* which codeword each letter is sent to, and how
 # often; the masses of the codewords over the source, to the scale of the heaviest, the core shaded; both prices; the rate over the
 # certified bounds of all codebooks, a little above them because these codewords may not move.
 

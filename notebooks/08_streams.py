@@ -33,7 +33,7 @@
 #
 # the tangent of the bound, which is below it everywhere since $R$ is convex.
 #
-# *In the [paper](../paper/paper.pdf): section 7.1, Quantisers and trellises.*
+# *In the [paper](../paper/paper.pdf): section 7.1, Quantisers and trellises. Figures are numbered as there.*
 
 # %% tags=["parameters"]
 seed: int = 7  # of the samples that are coded
@@ -158,7 +158,7 @@ figure = plot.plane(schemes, kinds, [(D_, limit(D_).lower_bound) for D_ in D_pla
 path = outputs.save_figure(figure, "fig21_streams")
 
 # %% [markdown]
-# **Figure 21a.** *Left:* bytes of real streams, in bits a sample, at the distortion measured on what was decoded. *Right:* the same less
+# **Figure 6.** *Left:* bytes of real streams, in bits a sample, at the distortion measured on what was decoded. *Right:* the same less
 # the certified bound at that distortion. A scalar quantiser can do no better than its hull, on which the first line lies; the trellis does, most where the scalar is worst.
 #
 # ## A budget that binds
@@ -183,7 +183,7 @@ tables.show({D_: {"trellis (bits)": s.bits, "over the bound": over[D_],
              for D_, s in coded_core_streams.items()}, corner="D")
 
 # %% [markdown]
-# **Figure 21b.** As above with a budget on the core too; the distortions measured there are printed.
+# **Figure of this notebook.** As above with a budget on the core too; the distortions measured there are printed.
 #
 # ## How near, on which sources
 #
@@ -227,7 +227,7 @@ plot.lines(right, [(sizes, list(design.values()), "plain", "the design", {"lines
 path = outputs.save_figure(figure, "fig22_states")
 
 # %% [markdown]
-# **Figure 22.** *Left:* bits above the bound of a Gaussian source at about one bit, by the states of the trellis. *Right:* processor seconds of the design, and of
+# **Figure 32.** *Left:* bits above the bound of a Gaussian source at about one bit, by the states of the trellis. *Right:* processor seconds of the design, and of
 # encoding a million samples. A doubling buys less and less, one and a half hundredths of a bit at first and three thousandths at the end, and doubles the work of the encoder once its tables outgrow what NumPy does in one go; the
 # decoder, which follows one path, takes the same time for all.
 

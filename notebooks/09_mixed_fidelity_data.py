@@ -33,7 +33,7 @@
 # the histograms known for nothing. It does not cover the file: a code that exploits what neighbours share can
 # go below it, as that of the last part here does, and a real file must also carry its map, its histograms, and its header.
 #
-# *In the [paper](../paper/paper.pdf): section 7.2, Signals and pictures.*
+# *In the [paper](../paper/paper.pdf): section 7.2, Signals and pictures. Figures are numbered as there.*
 
 # %% tags=["parameters"]
 side_ecg: int = 32  # samples of a block of the electrocardiogram, which divide its 108000
@@ -124,7 +124,7 @@ figure = plot.traces(np.arange(ecg.size)[at] / hertz, [
 path = outputs.save_figure(figure, "fig18_ecg")
 
 # %% [markdown]
-# **Figure 18.** Three seconds of the record, before and after; blocks of the subset are shaded. *Below:* the error, and between the stepped
+# **Figure 33.** Three seconds of the record, before and after; blocks of the subset are shaded. *Below:* the error, and between the stepped
 # lines the root mean square that is allowed, a third as much inside as outside. What the figure does not show is whether a
 # cardiologist would agree with the subset: it is what a detector of heartbeats says matters.
 #
@@ -166,7 +166,7 @@ for ax, (name, title) in zip(panels, groups.items()):
 path = outputs.save_figure(figure, "fig18_water")
 
 # %% [markdown]
-# **Figure 18, continued.** Reverse water-filling with two waters. In each group distortion nearly follows the energy where that lies under
+# **Figure of this notebook.** Reverse water-filling with two waters. In each group distortion nearly follows the energy where that lies under
 # the water and stays level where it lies above; the water of the QRS group stands lower by the ratio of the prices.
 # The level is not quite flat, because the subbands are not Gaussian; at the highest frequencies the bound's distortion is the variance of the
 # histogram, under the energy by what its bins average away.
@@ -218,7 +218,7 @@ figure = plot.pictures([photo[around], *errors.values()], ["original", *titles],
 path = outputs.save_figure(figure, "fig19_photograph")
 
 # %% [markdown]
-# **Figure 19.** The head and the camera, the region outlined: the original, and four times the error about a middle grey of mixed fidelity and of
+# **Figure 34.** The head and the camera, the region outlined: the original, and four times the error about a middle grey of mixed fidelity and of
 # JPEG at no more bytes. Inside the outline the mixed file's error is nearly even grey; JPEG's follows the ear, the strands of hair and the edges
 # of the camera there as it does everywhere. What the rest of the picture pays shows in the next figure.
 
@@ -227,7 +227,7 @@ figure = plot.pictures([shown["mixed"], shown["jpeg"]], ["mixed fidelity", "JPEG
 path = outputs.save_figure(figure, "fig19_whole")
 
 # %% [markdown]
-# **Figure 19, continued.** The whole pictures. Outside the region the mixed file is the coarser by about a decibel,
+# **Figure of this notebook.** The whole pictures. Outside the region the mixed file is the coarser by about a decibel,
 # most visibly in the grass. Squared error is not what an eye sees; the pictures say no more than that.
 #
 # ## With memory: against real rivals
@@ -277,7 +277,7 @@ for panel in panels:
 path = outputs.save_figure(figure, "fig23_rivals")
 
 # %% [markdown]
-# **Figure 23.** *Left:* the bytes of `compress` over those of the best of the rivals, named; left of the dashed line ours are fewer. *Right:* the control.
+# **Figure 7.** *Left:* the bytes of `compress` over those of the best of the rivals, named; left of the dashed line ours are fewer. *Right:* the control.
 # The same codec at no more bytes with one price for the whole picture has so many times the squared error inside the region: this, and not the codec, is what two prices gain.
 # The region is paid for outside, where two prices keep to the target and one price is better than it.
 

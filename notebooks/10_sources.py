@@ -25,7 +25,7 @@
 # `mfrd.limit(density, ...)` finds $q$, $y$ and $\lambda$ on letters and then evaluates both on the density: Gauss's rule on panels on which the integrand continues to an ellipse in the
 # complex plane, which bounds the remainder; tails and rounding are counted. `.rate` is reached by the encoder that it writes down, `.lower_bound` holds for every codebook. Squared error; this goes beyond the report.
 #
-# *In the [paper](../paper/paper.pdf): section 8, Densities and samples.*
+# *In the [paper](../paper/paper.pdf): section 8, Densities and samples. Figures are numbered as there.*
 
 # %% tags=["parameters"]
 tolerance: float = 1e-6  # to which limits are certified, bits
@@ -131,7 +131,7 @@ plot.lines(right, [(relative, bits, f"shade {k}", "") for k, bits in enumerate(s
 path = outputs.save_figure(figure, "sources_shannon")
 
 # %% [markdown]
-# **Sources, first figure.** *Left:* how far $R$ lies below that of the normal law, the hardest of its variance; over all codebooks, certified to a few millionths of a bit. Towards small $D$ it
+# **Figure 36.** *Left:* how far $R$ lies below that of the normal law, the hardest of its variance; over all codebooks, certified to a few millionths of a bit. Towards small $D$ it
 # tends to the difference of the entropies. *Right:* what lies above Shannon's bound. Where the
 # density jumps (uniform, exponential) the distance falls as $\sqrt D$ and is felt at every practical rate; a kink (Laplace) makes it fall faster, and for the logistic law it is soon below the tolerance,
 # where the line ends.
@@ -232,7 +232,7 @@ plot.lines(right, [(letters, np.abs(moved_by), "core", way, {"linestyle": dash})
 path = outputs.save_figure(figure, "sources_figure2")
 
 # %% [markdown]
-# **Sources, second figure.** *Left:* what each step adds to the rate; the intervals are narrower than the lines. Truncating takes two hundredths of a bit at every $D$ up to the variance, about $\tfrac12 \log_2$ of the variance that it
+# **Figure 37.** *Left:* what each step adds to the rate; the intervals are narrower than the lines. Truncating takes two hundredths of a bit at every $D$ up to the variance, about $\tfrac12 \log_2$ of the variance that it
 # takes; eight codewords cost most where they have no word at the mean, next to $D = 1$, and where they are too coarse, at small $D$. *Right:* sampling the density with its end points in full is wrong in proportion
 # to $1/n$; in the middles of cells, or with the end points halved, in proportion to $1/n^2$.
 #
@@ -300,7 +300,7 @@ plot.lines(right, [(sizes, np.abs(moved_by), "core", way, {"linestyle": dash})
 path = outputs.save_figure(figure, "sources_mixture")
 
 # %% [markdown]
-# **Sources, third figure.** *Left, middle:* two densities with the codebook of an encoder within a millionth of a bit of the limit; the core is shaded, and stems are as high as codewords are likely. Where
+# **Figure 38.** *Left, middle:* two densities with the codebook of an encoder within a millionth of a bit of the limit; the core is shaded, and stems are as high as codewords are likely. Where
 # the budget is tight, on the core, codewords stand closer. *Right:* what letters put in the place of the density with three modes change. Points as in the report have the weight of its ends in full; in the middles of
 # cells the core is a little too wide or narrow, which at a hundred letters matters more than that they are letters. Where cells end with the core the error is of second order, and a hundred letters do.
 #
@@ -358,7 +358,7 @@ right.axvline(truth, color=plot.INK, linestyle="--", linewidth=0.8)
 path = outputs.save_figure(figure, "sources_samples")
 
 # %% [markdown]
-# **Sources, fourth figure.** *Left:* the bound from below and the plug-in, one draw a length. *Right:* the bound over repetitions, sorted; what lies right of the dashed line, the truth, is a miss. Two hundred repetitions of five
+# **Figure 8.** *Left:* the bound from below and the plug-in, one draw a length. *Right:* the bound over repetitions, sorted; what lies right of the dashed line, the truth, is a miss. Two hundred repetitions of five
 # laws at several $N$, a coin and Cauchy's among them, are a benchmark's (`make bench`); the paper quotes them.
 #
 # ## In the plane: the banana

@@ -100,7 +100,7 @@ plot.encoder(right, unequal.encoder, f"A missed yes costs {cost:g}")
 path = outputs.save_figure(figure, "exercises_binary")
 
 # %% [markdown]
-# **Exercises, first figure.** Both encoders: how often each letter, a column, is sent to each codeword, a row. A *yes* is missed where it goes to
+# **Figure of this notebook.** Both encoders: how often each letter, a column, is sent to each codeword, a row. A *yes* is missed where it goes to
 # codeword 0. In the second encoder that is rarer, since it costs more; the price is paid by false alarms.
 #
 # ## 3. Weak duality by hand
@@ -201,7 +201,7 @@ print(f"after {len(history)} updates {excess[-1]:.1e} above and {shortfall[-1]:.
       f"Newton took {convex.stats.iterations} steps")
 
 # %% [markdown]
-# **Exercises, second figure.** What the alternation's encoder costs at that price, above the certified rate, and what its bound lies below
+# **Figure of this notebook.** What the alternation's encoder costs at that price, above the certified rate, and what its bound lies below
 # it, on logarithmic scales. It is quick at first and slow where codewords fade out.
 #
 # ## 6. The step of the codebook
@@ -245,7 +245,7 @@ plot.cells(ax, quantiser, "Four cells of the Laplacian", kind="lloyd")
 path = outputs.save_figure(figure, "exercises_cells")
 
 # %% [markdown]
-# **Exercises, third figure.** The cells and their codewords over the source: narrow where the density is high.
+# **Figure of this notebook.** The cells and their codewords over the source: narrow where the density is high.
 #
 # ## 8. Two regions
 #
@@ -284,7 +284,7 @@ plot.curve(ax, sweep, "tail", "certified rate")
 path = outputs.save_figure(figure, "exercises_regions")
 
 # %% [markdown]
-# **Exercises, fourth figure.** The rate against the budget of the tail, the other two as given, with its certified band, thinner than the line. It falls,
+# **Figure of this notebook.** The rate against the budget of the tail, the other two as given, with its certified band, thinner than the line. It falls,
 # bends, and is level from where that budget no longer binds.
 #
 # ## What this shows

@@ -30,7 +30,7 @@
 # that takes more than $L$ bits or breaks the budget; its rate is the least $(L + 1)/n$ at which at most the share $\varepsilon$ fails, for a code of
 # all streams of up to $L$ bits has fewer than $2^{L+1}$ reproductions.
 #
-# *In the [paper](../paper/paper.pdf): section 9, Finite blocks.*
+# *In the [paper](../paper/paper.pdf): section 9, Finite blocks. Figures are numbered as there.*
 
 # %% tags=["parameters"]
 excess: float = 0.1  # the share of blocks that may break the budget
@@ -144,7 +144,7 @@ plot.level(right, limit.rate, "$R(D)$")
 path = outputs.save_figure(figure, "finite_blocks")
 
 # %% [markdown]
-# **Blocks.** *Left:* a fair coin; between the two curves lies the best block code. *Right:* the trimodal source; the grey line is $R(D)$. The
+# **Figure 9.** *Left:* a fair coin; between the two curves lies the best block code. *Right:* the trimodal source; the grey line is $R(D)$. The
 # converse approaches it from above once $n$ is in the hundreds, and meets the normal approximation. The codec pays three times: for the margin that
 # keeps nine blocks of ten within the budget, for the longest of the blocks that it keeps, and for cells that are intervals.
 #

@@ -1,11 +1,13 @@
 """Notebooks read as lessons: short cells, lines that fit a screen, no lambdas, nothing of the module's inside."""
 
 import ast
+import json
 import re
 import statistics
 from pathlib import Path
 
 import pytest
+import typst
 
 from mfrd.report import origins, records
 
@@ -81,6 +83,36 @@ def test_results_are_written_by_one_call(path):
 def test_the_measures_can_be_broken(cell, said):
     assert list(faults("# %%\nimport mfrd\n\n# %%\nimport numpy as np\n")) == []
     assert any(fault.startswith(said) or said in fault for fault in faults(f"# %%\n{cell}\n"))
+
+
+def numbers_of_figures():
+    """{file: "Figure 3" or "Figure 3, left"} in the order of the paper's source, tables apart."""
+    found, number = {}, 0
+    source = (ROOT / "paper/paper.typ").read_text(encoding="utf-8")
+    for kind, rest in re.findall(r"^#(fig|row|figure)\((.*(?:\n.*)?)", source, flags=re.MULTILINE):
+        if kind == "figure" and "table(" in rest:
+            continue
+        number += 1
+        names = re.findall(r'"(\w+)"', re.split(r"\),|,", rest)[0] if kind == "fig" else rest.split("),")[0])
+        sides = [""] if len(names) == 1 else [", left", ", right"]
+        found |= {name: f"Figure {number}{side}" for name, side in zip(names, sides)} if kind != "figure" else {}
+    return found
+
+
+@named
+def test_captions_number_figures_as_the_paper_does(path):
+    numbers, cells = numbers_of_figures(), re.split(r"^(?=# %%)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    drawn = [(at, re.search(r'save_figure\(.*?"(\w+)"\)', cell)) for at, cell in enumerate(cells)]
+    for at, name in [(at, match[1]) for at, match in drawn if match]:
+        caption = next(cell for cell in cells[at + 1 :] if "[markdown]" in cell.partition("\n")[0])
+        expected = numbers.get(name, r"Figures? of this notebook")
+        assert re.match(rf"# %% \[markdown\]\n# \*\*{expected}\b[.]?\*\*", caption), (name, expected, caption[:60])
+
+
+def test_the_paper_has_as_many_figures_as_are_counted():
+    pdf = typst.query(ROOT / "paper/paper.typ", "figure.where(kind: image)", root=ROOT)
+    drawn = {int(re.search(r"\d+", number)[0]) for number in numbers_of_figures().values()}
+    assert len(set(range(1, len(json.loads(pdf)) + 1)) - drawn) == 1  # the pipeline, which no notebook draws
 
 
 def test_what_records_keep_is_made_of_the_notebook_s_names():
