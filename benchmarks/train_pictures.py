@@ -1,18 +1,21 @@
 """Train the networks of mfrd.compress on pictures that no table or test measures, and write mfrd/coding/pictures.npz.
 
-    python benchmarks/train_pictures.py --walls FOLDER                       from the networks that are there
-    python benchmarks/train_pictures.py --walls FOLDER --anew --stages 4     from nothing
+    python benchmarks/train_pictures.py --walls FOLDERS --anew --stages 3     from nothing, as the package's were made
+    python benchmarks/train_pictures.py --walls FOLDERS                       from the networks that are there
 
 Crops of the pictures below, at steps drawn at random, are coded with the networks of the stage before; what the coder
 saw of each coefficient, and what it chose, is what the next networks learn. Needs torch, scikit-learn and mahotas, and
-for --walls the photographs of Debian's package mate-backgrounds (usr/share/backgrounds/mate/nature), each a third in
-size. Never here: those that benchmarks/rivals.py measures.
+for --walls photographs, each used a third in size: those of Debian's packages mate-backgrounds (the folder
+backgrounds/mate/nature) and plasma-workspace-wallpapers (of each wallpaper the largest file). Never here: those that
+benchmarks/rivals.py measures.
 """
 
 import argparse
+import multiprocessing
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
@@ -30,10 +33,11 @@ SEED = 17
 SIDE = 256  # of a crop
 IDLE = 0.12  # the share kept of coefficients among zeros, each with the weight 1 / IDLE
 QUIET = 14  # features below which a coefficient is among zeros
-HIDDEN = {"m": (128, 64), "s": (64, 32)}
-BATCH, RATE = 4096, 1.5e-3
-WIDTH, DEPTH, PEAK = 20, 5, 3e-3  # planes and layers of the filter, and its rate of learning
-PATCHES, PATCH, EDGE = 16, 48, DEPTH + 1  # squares a step, their side, and the samples around them that the filter sees
+HIDDEN = {"m": (192, 96), "s": (96, 48)}
+DIRECTIONS = 32  # of the signed features, to magnitudes
+BATCH, RATE = 4096, 2e-3
+WIDTH, DEPTH, PEAK = 32, 6, 3e-3  # planes and layers of the filter, and its rate of learning
+PATCHES, PATCH, EDGE = 12, 64, DEPTH + 1  # squares a step, their side, and the samples around them that the filter sees
 SKIMAGE = (
     "coffee.png rocket.jpg brick.png grass.png gravel.png hubble_deep_field.jpg ihc.png motorcycle_left.png".split()
 )
@@ -45,7 +49,7 @@ def shrunk(plane: np.ndarray, by: int) -> np.ndarray:
     return np.rint(plane[:h, :w].reshape(h // by, by, w // by, by).mean(axis=(1, 3)))
 
 
-def sources(walls: Path | None) -> list[np.ndarray]:
+def sources(walls: list[Path]) -> list[np.ndarray]:
     """Planes of the pictures to learn from."""
     import mahotas
     import skimage
@@ -58,7 +62,7 @@ def sources(walls: Path | None) -> list[np.ndarray]:
     demos = data[mahotas] / "demos/data"
     paths += [(demos / "luispedro.jpg", 1), (demos / "lena.jpg", 1), (demos / "nuclear.png", 2)]
     paths += [(demos / "DepartmentStore.jpg", 2)]
-    paths += [(path, 3) for path in sorted(walls.glob("*.jpg"))] if walls else []
+    paths += [(path, 3) for folder in walls for path in sorted(folder.iterdir())]
     found = []
     for path, by in paths:
         picture = np.asarray(Image.open(path).convert("RGB"), float)
@@ -85,7 +89,7 @@ def page(rng: np.random.Generator, shape: tuple[int, int] = (SIDE, 384)) -> np.n
     return np.clip(np.rint(noisy), 0, 255)
 
 
-def crops(rng: np.random.Generator, count: int, walls: Path | None) -> Iterator[np.ndarray]:
+def crops(rng: np.random.Generator, count: int, walls: list[Path]) -> Iterator[np.ndarray]:
     """Yields crops, one in six a page, some halved in size, turned and mirrored."""
     planes = sources(walls)
     for number in range(count):
@@ -114,44 +118,73 @@ def coded(picture: np.ndarray, rng: np.random.Generator) -> tuple[list, np.ndarr
     return side.seen, found, (inner, outer, mask)
 
 
-def gathered(count: int, walls: Path | None, seed: int) -> tuple[list, list]:
-    """For each phase (features, k, Q, weight) of magnitudes, and (features, column, minus, weight) of signs."""
+def gathered(count: int, walls: list[Path], seed: int) -> tuple[list, list]:
+    """For each phase what magnitudes are learned from, and what signs: arrays of one length, the weight the last.
+
+    Magnitudes: (features, signed features, diagonal, k, Q, weight); signs: (signed features, diagonal, column, minus,
+    weight).
+    """
     rng = np.random.default_rng(seed)
     sizes, signs = ([[] for _ in contexts.PHASES] for _ in range(2))
     for picture in crops(rng, count, walls):
-        for phase, features, k, Q, turned, able, minus in coded(picture, rng)[0]:
+        for phase, diagonal, features, signed, k, Q, minus in coded(picture, rng)[0]:
             near = features[:, : -contexts.LEVELS - contexts.ORIENTATIONS - contexts.WIDE]
             busy = (near.max(axis=1) >= QUIET) | (k > 0)
             keep = busy | (rng.random(len(k)) < IDLE)
             weight = np.where(busy, 1, 1 / IDLE)[keep].astype(np.float32)
-            sizes[phase].append((features[keep].astype(np.uint8), np.minimum(k[keep], 255), Q[keep], weight))
-            some = k[able] > 0
-            which = np.minimum(k[able][some], contexts.SIGNS) - 1
-            signs[phase].append(
-                (turned[some].astype(np.int16), which, minus[able][some], np.ones(some.sum(), np.float32))
-            )
+            signed, turned, sized = signed.astype(np.int8), np.full(len(k), diagonal), np.minimum(k, 255)
+            kept = [each[keep] for each in (features.astype(np.uint8), signed, turned, sized.astype(np.uint8), Q)]
+            sizes[phase].append((*kept, weight))
+            some = k > 0
+            which = (np.minimum(k[some], contexts.SIGNS) - 1).astype(np.uint8)
+            signs[phase].append((signed[some], turned[some], which, minus[some], np.ones(some.sum(), np.float32)))
     return tuple([tuple(map(np.concatenate, zip(*found))) for found in kind] for kind in (sizes, signs))
 
 
-def resumed(layers: torch.nn.ModuleList, start: list[tuple[np.ndarray, np.ndarray]]) -> None:
-    """Put the weights of a network that is no wider into the layers; what is new says nothing at first."""
+class Layers(torch.nn.Module):
+    """A network that learns: of magnitudes, with directions, or of signs."""
+
+    def __init__(self, name: str, features: int, signed: int) -> None:
+        super().__init__()
+        self.odd = name == "s"
+        inputs = 2 * signed if self.odd else features + DIRECTIONS
+        sizes = (inputs, *HIDDEN[name], contexts.SIGNS if self.odd else 2 * contexts.FLAGS)
+        self.steps = torch.nn.ModuleList([torch.nn.Linear(a, b, bias=not self.odd) for a, b in zip(sizes, sizes[1:])])
+        self.directions = None if self.odd else torch.nn.Linear(2 * signed, DIRECTIONS, bias=False)
+
+    def forward(self, features: torch.Tensor, signed: torch.Tensor, diagonal: torch.Tensor) -> torch.Tensor:
+        """Logits of features as bytes, signed ones, and whether they are of a diagonal band."""
+        turned = signed.float() * diagonal[:, None]
+        both = torch.cat([signed.float() - turned, turned], dim=1)
+        if self.directions is None:
+            x = both / 32
+        else:
+            along = torch.log2(1 + 2 * self.directions(both).abs()) / 2  # sums in eighths, sixteenths of an octave / 32
+            x = torch.cat([features.float() / 32, along.clamp(0, 8)], dim=1)
+        for layer in self.steps[:-1]:
+            x = layer(x).clamp(-8 if self.odd else 0, 8)
+        return self.steps[-1](x)
+
+
+def resumed(layers: Layers, start: dict[str, np.ndarray]) -> None:
+    """Put the weights of the same network into the layers."""
     with torch.no_grad():
-        for at, (W, b) in enumerate(start):
-            inputs, outputs = W.shape
-            layers[at].weight[:outputs, inputs:] = 0
-            layers[at].weight[:outputs, :inputs] = torch.from_numpy(W.T / networks.SCALE)
-            if layers[at].bias is not None:
-                layers[at].bias[:outputs] = torch.from_numpy(b / (32 * networks.SCALE))
+        for at, layer in enumerate(layers.steps):
+            layer.weight.copy_(torch.from_numpy(start[f"W{at}"].T / networks.SCALE))
+            if layer.bias is not None:
+                layer.bias.copy_(torch.from_numpy(start[f"b{at}"] / (32 * networks.SCALE)))
+        if layers.directions is not None:
+            layers.directions.weight.copy_(torch.from_numpy(start["V"].T / networks.SCALE))
 
 
-def trained(name: str, data: tuple, epochs: int, start: list) -> list[torch.nn.Linear]:
-    """The layers of one network, from those of another on."""
-    features, k, second, weight = map(torch.from_numpy, data)
-    k, second, odd = k.long(), second.long(), name == "s"
-    sizes = (features.shape[1], *HIDDEN[name], contexts.SIGNS if odd else 2 * contexts.FLAGS)
+def trained(name: str, data: tuple, epochs: int, start: dict[str, np.ndarray]) -> Layers:
+    """One network, from the weights of another on, or from nothing."""
+    *inputs, k, second, weight = map(torch.from_numpy, data)
+    features, signed, diagonal = inputs if name == "m" else (None, *inputs)
     torch.manual_seed(SEED)
-    layers = torch.nn.ModuleList([torch.nn.Linear(a, b, bias=not odd) for a, b in zip(sizes, sizes[1:])])
-    resumed(layers, start)
+    layers = Layers(name, 0 if features is None else features.shape[1], signed.shape[1])
+    if start:
+        resumed(layers, start)
     steps, batch = epochs * max(1, len(k) // BATCH), min(BATCH, len(k))
     optimiser = torch.optim.Adam(layers.parameters(), lr=RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps + 1, pct_start=0.1)
@@ -161,16 +194,14 @@ def trained(name: str, data: tuple, epochs: int, start: list) -> list[torch.nn.L
         order, losses, begun = torch.randperm(len(k)), [], time.process_time()
         for at in range(0, len(k) - batch + 1, batch):
             i = order[at : at + batch]
-            x = features[i].float() / 32
-            for layer in layers[:-1]:
-                x = layer(x).clamp(-8 if odd else 0, 8)
-            z = layers[-1](x)
-            if odd:
-                loss = entropy(z[every, k[i]], second[i].float(), reduction="none")
+            z = layers(features if features is None else features[i], signed[i], diagonal[i])
+            value, other = k[i].long(), second[i].long()
+            if name == "s":
+                loss = entropy(z[every, value], other.float(), reduction="none")
             else:
-                z = z.view(batch, 2, contexts.FLAGS)[every, second[i]]
-                loss = entropy(z, (k[i, None] > flags).float(), reduction="none")
-                loss = (loss * (k[i, None] >= flags)).sum(1)
+                z = z.view(batch, 2, contexts.FLAGS)[every, other]
+                loss = entropy(z, (value[:, None] > flags).float(), reduction="none")
+                loss = (loss * (value[:, None] >= flags)).sum(1)
             loss = (loss * weight[i]).sum() / weight[i].sum()
             optimiser.zero_grad()
             loss.backward()
@@ -181,21 +212,31 @@ def trained(name: str, data: tuple, epochs: int, start: list) -> list[torch.nn.L
             f"{name} {len(k)} samples, epoch {epoch}: {np.mean(losses):.5f} bits, {time.process_time() - begun:.0f} s",
             flush=True,
         )
-    return list(layers)
+    return layers
 
 
-def integers(layers: list[torch.nn.Linear], name: str) -> dict[str, np.ndarray]:
-    """Weights and biases as networks.Network takes them."""
+def integers(layers: Layers, name: str) -> dict[str, np.ndarray]:
+    """Weights and biases as networks.Model takes them."""
     found = {}
-    for at, layer in enumerate(layers):
+    for at, layer in enumerate(layers.steps):
         found[f"{name}W{at}"] = np.rint(layer.weight.detach().numpy().T * networks.SCALE).astype(np.int16)
         bias = np.zeros(layer.out_features) if layer.bias is None else layer.bias.detach().numpy()
         found[f"{name}b{at}"] = np.rint(bias * 32 * networks.SCALE).astype(np.int32)
+    if layers.directions is not None:
+        found[f"{name}V"] = np.rint(layers.directions.weight.detach().numpy().T * networks.SCALE).astype(np.int16)
     return found
 
 
-def filtered(count: int, walls: Path | None, seed: int, steps: int) -> dict[str, np.ndarray]:
-    """Weights of the filter: of the squared error that it leaves, a share of what it finds, equal for all patches."""
+def filtered(
+    stored: dict[str, np.ndarray], count: int, walls: list[Path], seed: int, steps: int
+) -> dict[str, np.ndarray]:
+    """Weights of the filter: of the squared error that it leaves, a share of what it finds, equal for all patches.
+
+    From crops that the networks `stored` code.
+    """
+    networks._held[:] = [networks.Model(stored)]
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
     rng, layers = np.random.default_rng(seed), torch.nn.ModuleList()
     pairs = [(found, np.where(mask, *base), picture) for picture, found, (*base, mask) in decoded(count, walls, rng)]
     for inputs, outputs, taps in ((1, WIDTH, 5), *[(WIDTH, WIDTH, 3)] * (DEPTH - 2), (WIDTH, 1, 3)):
@@ -228,7 +269,7 @@ def filtered(count: int, walls: Path | None, seed: int, steps: int) -> dict[str,
     return found | {f"fb{at}": b for at, b in enumerate(biases)}
 
 
-def decoded(count: int, walls: Path | None, rng: np.random.Generator) -> Iterator[tuple]:
+def decoded(count: int, walls: list[Path], rng: np.random.Generator) -> Iterator[tuple]:
     """Yields (picture, decoded, (D_in, D_out, mask)) of crops."""
     for picture in crops(rng, count, walls):
         yield picture, *coded(picture, rng)[1:]
@@ -253,14 +294,10 @@ def nothing() -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     for phase in range(len(contexts.PHASES)):
         planes = around.planes(phase)
-        inputs = {"m": around.magnitudes(phase, planes).shape[1], "s": around.signs(phase, planes, [0]).shape[1]}
-        outputs = {"m": 2 * contexts.FLAGS, "s": contexts.SIGNS}
         for name in "ms":
-            sizes = (inputs[name], *HIDDEN[name], outputs[name])
-            layers = [torch.nn.Linear(a, b) for a, b in zip(sizes, sizes[1:])]
-            for layer in layers:
-                torch.nn.init.zeros_(layer.weight)
-                torch.nn.init.zeros_(layer.bias)
+            layers = Layers(name, around.magnitudes(phase, planes).shape[1], len(planes))
+            for weight in layers.parameters():
+                torch.nn.init.zeros_(weight)
             found |= integers(layers, f"{name}{phase}")
     taps = ((5, 1, WIDTH), *[(3, WIDTH, WIDTH)] * (DEPTH - 2), (3, WIDTH, 1))
     found |= {f"fW{at}": np.zeros((size, size, a, b), np.int16) for at, (size, a, b) in enumerate(taps)}
@@ -273,41 +310,47 @@ def squash() -> np.ndarray:
     return np.array([min(65535, int(p.to_integral_value())) for p in exact], np.uint16)
 
 
+def part(stored: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    """One network of what is stored, by its own names."""
+    return {key.removeprefix(name): value for key, value in stored.items() if key.startswith(name)}
+
+
 def without(stored: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
     """What is stored but one network."""
-    return {key: value for key, value in stored.items() if key.rstrip("0123456789")[:-1] != name}
+    return {key: value for key, value in stored.items() if not key.startswith(name)}
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--crops", type=int, default=400)
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--walls", type=Path)
+    parser.add_argument("--crops", type=int, default=600, help="of the last stage; of earlier ones fewer")
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--walls", type=Path, nargs="*", default=[], help="folders of photographs")
     parser.add_argument("--anew", action="store_true", help="from nothing, not from the networks that are there")
     parser.add_argument("--stages", type=int, default=1, help="of coding crops, and learning from what was coded")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--only", default="msf", help="m: magnitudes, s: signs, f: the filter, at the last stage")
-    parser.add_argument("--steps", type=int, default=3000, help="of the filter")
+    parser.add_argument("--only", default="msf", help="m: magnitudes, s: signs, f: the filter")
+    parser.add_argument("--steps", type=int, default=5000, help="of the filter")
     parser.add_argument("--to", type=Path, default=TARGET)
     options = parser.parse_args()
     torch.set_num_threads(1)
     stored = (nothing() if options.anew else dict(np.load(TARGET))) | {"squash": squash()}
-    for stage in range(options.stages):
-        networks._held[:] = [networks.Model(stored)]
-        begun, seed = time.process_time(), options.seed + stage
-        kinds = sorted(set(options.only) & set("ms"))
-        gatherings = dict(zip("ms", gathered(options.crops, options.walls, seed))) if kinds else {}
-        print(f"stage {stage}: gathered in {time.process_time() - begun:.0f} s", flush=True)
-        for name in kinds:
-            for phase, data in enumerate(gatherings[name]):
-                keys = [f"{name}{phase}", *(f"{name}{phase}{kind}{{}}" for kind in "Wb")]
-                start = (
-                    []
-                    if options.anew and not stage
-                    else [tuple(stored[key.format(at)] for key in keys[1:]) for at in range(3)]
-                )
-                stored = without(stored, keys[0]) | integers(trained(name, data, options.epochs, start), keys[0])
-    if "f" in options.only:
-        networks._held[:] = [networks.Model(stored)]
-        stored = without(stored, "f") | filtered(options.crops // 3, options.walls, options.seed, options.steps)
+    kinds = sorted(set(options.only) & set("ms"))
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as beside:
+        for stage in range(options.stages):
+            count, seed = options.crops * (stage + 1) ** 2 // options.stages**2, options.seed + stage
+            if "f" in options.only and stage == options.stages - 1:  # from what the networks so far decode
+                filters = beside.submit(filtered, stored, count * 2 // 3, options.walls, options.seed, options.steps)
+            networks._held[:] = [networks.Model(stored)]
+            begun = time.process_time()
+            gatherings = dict(zip("ms", gathered(count, options.walls, seed))) if kinds else {}
+            print(f"stage {stage}: {count} crops gathered in {time.process_time() - begun:.0f} s", flush=True)
+            for name in kinds:
+                for phase in range(len(contexts.PHASES)):
+                    key, data = f"{name}{phase}", gatherings[name][phase]
+                    gatherings[name][phase] = ()  # so that memory is free again
+                    start = {} if options.anew and not stage else part(stored, key)
+                    stored = without(stored, key) | integers(trained(name, data, options.epochs, start), key)
+            np.savez_compressed(options.to, **stored)
+        if "f" in options.only:
+            stored = without(stored, "f") | filters.result()
     np.savez_compressed(options.to, **stored)

@@ -11,7 +11,8 @@ three coefficients of four see neighbours on both sides. What a coefficient may 
 
 Magnitudes follow from amplitudes a, each against the step S of the coefficient asked about, in sixteenths of an octave
 of 1 + 16 a / S, read off the bits of a single: its exponent, and its fraction as if the logarithm were linear between
-powers of two. Signs follow from signed values, in eighths of a step.
+powers of two. Signs follow from signed values, in eighths of a step, and so do magnitudes: the amplitudes of a few
+weighted sums of them are features as well, of what the coefficient would be if it went on as its surroundings do.
 
 Sums are of integers, and quotients and products of single elements are rounded correctly by IEEE 754: every machine
 finds the same features, and from them, in networks.py, the same probabilities.
@@ -34,6 +35,7 @@ WIDE = 5  # of own coefficients within 4 and 10, of the parent and of siblings w
 FLAGS = 14  # magnitude > 0, > 1, ... that have a probability of their own
 SIGNS = 4  # magnitudes 1, 2, 3, more, whose signs are of different certainty
 TOP = 255  # of a feature or a layer
+MOST_SIGNED = 127  # of a signed feature
 
 
 def known(phase: int) -> list[tuple[int, int]]:
@@ -116,7 +118,7 @@ class Surroundings:
         orientation: int,
     ) -> None:
         h, w = steps.shape
-        self.steps, self.marks = steps, (level, LEVELS + orientation)
+        self.steps, self.marks, self.diagonal = steps, (level, LEVELS + orientation), orientation == 2
         self.own = np.zeros((h + 2 * PAD, w + 2 * PAD), np.int64)
         self.parent = padded(parent, ((h + 1) // 2, (w + 1) // 2))
         self.siblings = [padded(plane, (h, w)) for plane in siblings]
@@ -163,11 +165,8 @@ class Surroundings:
         found = np.concatenate([octaves(near, steps), octaves(np.stack(sums), steps), marks, octaves(wide, steps)])
         return found.reshape(len(found), -1).T.astype(np.float32)
 
-    def signs(self, phase: int, planes: np.ndarray, where: np.ndarray) -> np.ndarray:
-        """Features of the signs of coefficients (N,) of a phase, by their places row by row: (N, features) singles."""
+    def signed(self, phase: int, planes: np.ndarray) -> np.ndarray:
+        """Signed features of a phase, in eighths of a step: (features, rows columns) singles within +-MOST_SIGNED."""
         y, x = PHASES[phase]
-        steps = self.steps[y::2, x::2].ravel()[where].astype(np.float32)
-        values = planes.reshape(len(planes), -1)[:, where].astype(np.float32) / steps
-        found = np.clip(np.rint(np.float32(8) * values), -TOP // 2, TOP // 2)
-        turned = found * np.float32(self.marks[1] == LEVELS + 2)  # of the diagonal band, whose signs follow others
-        return np.concatenate([found - turned, turned]).T
+        values = planes.astype(np.float32) * (np.float32(8) / self.steps[y::2, x::2].astype(np.float32))
+        return np.clip(np.rint(values, out=values), -MOST_SIGNED, MOST_SIGNED, out=values).reshape(len(planes), -1)

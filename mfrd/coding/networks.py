@@ -5,11 +5,11 @@ when it is made: a product of matrices in single precision is then exact, in any
 What divides or cuts acts on single elements, and is rounded correctly by IEEE 754. So every machine finds the same.
 The weights were trained once, on pictures that no table measures, by benchmarks/train_pictures.py.
 
-The filter is five convolutions, five by five and four times three by three, whose input is the decoded picture in
+The filter is six convolutions, five by five and five times three by three, whose input is the decoded picture in
 units of the base step D of each sample, D_in inside the mask and D_out outside. The taps of the first sum to zero, so
 that differences alone count:
-    h_1 = cut(floor(32 (w_1 * y) / (512 D) + b_1)),   h_n = cut(floor((w_n * h_(n-1) + b_n) / 512)) for n = 2, 3, 4,
-    y + floor(D (w_5 * h_4 + b_5) / 2^14),
+    h_1 = cut(floor(32 (w_1 * y) / (512 D) + b_1)),   h_n = cut(floor((w_n * h_(n-1) + b_n) / 512)) for n = 2, .., 5,
+    y + floor(D (w_6 * h_5 + b_6) / 2^14),
 the last cut to half a step. Sums of the first stay below 2^53, in double precision.
 """
 
@@ -17,7 +17,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from .contexts import PHASES, TOP
+from .contexts import MOST_SIGNED, PHASES, TOP, octaves
 
 SCALE, HALF = 512, 256  # a weight of one; a logit of one
 MOST_LOGIT = 11 * HALF
@@ -32,23 +32,29 @@ class Network:
     """A fixed network of integers: layers of weights (inputs, outputs) and biases (outputs,).
 
     Between layers, sums are divided by SCALE, rounded down and cut to 0 .. TOP, or -TOP .. TOP where it is odd; the
-    last layer gives logits in 1 / HALF.
+    last layer gives logits in 1 / HALF. Where there are `directions` (signed features, n), the amplitudes of n weighted
+    sums of signed features, in octaves, are inputs after the features.
 
     Raises ValueError where a sum could reach 2^24.
     """
 
-    def __init__(self, layers: list[tuple[np.ndarray, np.ndarray]], *, odd: bool) -> None:
+    def __init__(
+        self, layers: list[tuple[np.ndarray, np.ndarray]], *, odd: bool, directions: np.ndarray | None = None
+    ) -> None:
         self.layers = [(W.astype(np.float32), b.astype(np.float32)) for W, b in layers]
+        self.directions = None if directions is None else directions.astype(np.float32)
         self.least = np.float32(-TOP if odd else 0)
-        for W, b in layers:
-            if (
-                most := int((np.abs(W.astype(np.int64)).sum(axis=0) * TOP + np.abs(b.astype(np.int64))).max())
-            ) >= EXACT:
-                raise ValueError(f"a sum of the network may reach {most}; expected below 2^24, where singles are exact")
+        sums = [np.abs(W.astype(np.int64)).sum(axis=0) * TOP + np.abs(b.astype(np.int64)) for W, b in layers]
+        sums += [] if directions is None else [np.abs(directions.astype(np.int64)).sum(axis=0) * MOST_SIGNED]
+        if (most := max(int(each.max()) for each in sums)) >= EXACT:
+            raise ValueError(f"a sum of the network may reach {most}; expected below 2^24, where singles are exact")
 
-    def logits(self, features: np.ndarray) -> np.ndarray:
-        """Integers (N, outputs) within +-MOST_LOGIT of features (N, inputs)."""
+    def logits(self, features: np.ndarray, signed: np.ndarray | None = None) -> np.ndarray:
+        """Integers (N, outputs) within +-MOST_LOGIT of features (N, inputs), and signed ones (signed features, N)."""
         at = features
+        if self.directions is not None:
+            along = octaves(np.abs(signed.T @ self.directions), np.float32(8 * SCALE))
+            at = np.concatenate([features, along.astype(np.float32)], axis=1)
         for W, b in self.layers[:-1]:
             at = np.clip(np.floor((at @ W + b) * np.float32(1 / SCALE)), self.least, np.float32(TOP))
         W, b = self.layers[-1]
@@ -103,18 +109,25 @@ class Filter:
 
 
 class Model:
-    """The networks of the package and their table of probabilities: .magnitudes and .signs, a network a phase; .filter.
+    """The networks of the package and their table of probabilities.
 
-    .squash (2 MOST_LOGIT + 1,) integers out of 2^BITS; .costs: bits of a yes, and of a no, of each logit.
+    .magnitudes and .signs: for each phase a network of the bands that are high along one axis, and one of those along
+    both, whose signed features have weights of their own; .filter; .squash (2 MOST_LOGIT + 1,) integers out of 2^BITS;
+    .costs: bits of a yes, and of a no, of each logit.
     """
 
     def __init__(self, stored: dict[str, np.ndarray]) -> None:
-        layers = lambda name, phase: [
-            (stored[f"{name}{phase}W{at}"], stored[f"{name}{phase}b{at}"])
-            for at in range(sum(key.startswith(f"{name}{phase}W") for key in stored))
+        layers = lambda name: [
+            (stored[f"{name}W{at}"], stored[f"{name}b{at}"])
+            for at in range(sum(key.startswith(f"{name}W") for key in stored))
         ]
-        self.magnitudes = [Network(layers("m", phase), odd=False) for phase in range(len(PHASES))]
-        self.signs = [Network(layers("s", phase), odd=True) for phase in range(len(PHASES))]
+        halves = lambda weights: (weights[: len(weights) // 2], weights[len(weights) // 2 :])
+        self.magnitudes, self.signs = [], []
+        for phase in range(len(PHASES)):
+            size, ((W, b), *rest) = layers(f"m{phase}"), layers(f"s{phase}")
+            ways = halves(stored[f"m{phase}V"])
+            self.magnitudes.append([Network(size, odd=False, directions=V) for V in ways])
+            self.signs.append([Network([(half, b), *rest], odd=True) for half in halves(W)])
         count = sum(key.startswith("fW") for key in stored)
         self.filter = Filter([(stored[f"fW{at}"], stored[f"fb{at}"]) for at in range(count)])
         half = stored["squash"].astype(np.int64)  # of the logits from 0 on

@@ -44,14 +44,14 @@ AIM = WINDOW / 8  # a little better than the target
 START = np.array([4.3, 6.1])  # base steps to a root mean square of error, at first
 SLOPE = 1.1  # of the logarithm of squared error to that to base two of a step
 FINEST = 18  # octaves of the finest step below the range
-TRIALS, FINER, MORE = 10, 20, 24  # trials of the secants, of finer steps, of steps near the best at most
-APART, PIXELS = 0.03, 1 << 20  # octaves from which a slope is measured; pixels coded near the best at least
+TRIALS, FINER, MORE = 16, 20, 24  # trials until both are in their windows, of finer steps, near the best at most
+PIXELS = 1 << 20  # coded near the best at least
+JAGS, BENDS = 0.012, 0.3  # errors of margins against a plane: always, and by the octave away from the last trial
+ALONG, ACROSS = 0.5, 0.2  # how well the slopes are believed at first: of a side to its own step, and to the other
 JAGGED = 4  # times as many trials where a picture is so small that its curve is jagged
 SPEND = 0.4  # of what the best trial has to spare, where the next is tried
 SURE, DRIFT = 0.005, 0.1  # how well margins are known before the filter: near the last ones, and more by the octave
 PATIENT = 5  # trials after which the window itself will do, and not half of it
-AIMED = 6  # trials at the middle of both windows at most, more where pictures are small
-RECENT = 4  # trials that may enclose a target
 PRICE = 0.087  # squared steps a bit, the best of 0.08 .. 0.17 at 30 and 40 dB
 LONGER = (63500, 62000, 59000, 52000, 38000, 22000, 11000, 5000, 2500)  # out of 2^16: see Lowest
 CENTRE = 4  # of LONGER: a length equal to what the neighbours' make expected
@@ -89,13 +89,12 @@ class Encoder:
         (y, x), band = PHASES[phase], self.bands[level][orientation]
         c = (band.T if orientation == 1 else band)[y::2, x::2]
         planes = around.planes(phase)
-        features = around.magnitudes(phase, planes)
-        z = known.magnitudes[phase].logits(features).reshape(-1, 2, FLAGS) + MOST_LOGIT
+        features, signed = around.magnitudes(phase, planes), around.signed(phase, planes)
+        z = known.magnitudes[phase][around.diagonal].logits(features, signed).reshape(-1, 2, FLAGS) + MOST_LOGIT
         order = orders(features, phase)
         size = np.abs(c) / around.steps[y::2, x::2]
         able = np.flatnonzero(size.ravel() >= dependent.LEAST)
-        turned = around.signs(phase, planes, able)
-        s = known.signs[phase].logits(turned) + MOST_LOGIT
+        s = known.signs[phase][around.diagonal].logits(signed[:, able].T) + MOST_LOGIT
         yes, no = known.costs
         bits = np.zeros((len(able), 2, FLAGS + 1), np.float32)
         np.cumsum(yes[z[able]], axis=2, out=bits[:, :, 1:])
@@ -106,7 +105,7 @@ class Encoder:
         bits[:, :, SIGNS + 1 :] += sign_bits[:, None, -1:]
         k, Q = dependent.quantise(size, no[z[:, :, 0]], able, bits, order[able], self.price)
         if self.seen is not None:
-            self.seen.append((phase, features, k.ravel(), Q.ravel(), turned, able, minus))
+            self.seen.append((phase, around.diagonal, features, signed.T, k.ravel(), Q.ravel(), minus))
         self.write(k, Q, known.squash[z], order)
         some = k.ravel()[able] > 0
         which = np.minimum(k.ravel()[able][some], SIGNS) - 1
@@ -158,11 +157,12 @@ class Decoder:
         y, x = PHASES[phase]
         shape = around.steps[y::2, x::2].shape
         planes = around.planes(phase)
-        features = around.magnitudes(phase, planes)
-        ones = known.squash[known.magnitudes[phase].logits(features) + MOST_LOGIT].reshape(shape + (2, FLAGS))
+        features, signed = around.magnitudes(phase, planes), around.signed(phase, planes)
+        z = known.magnitudes[phase][around.diagonal].logits(features, signed) + MOST_LOGIT
+        ones = known.squash[z].reshape(shape + (2, FLAGS))
         k, Q = self.read(ones, orders(features, phase).reshape(shape))
         some = np.flatnonzero(k)
-        s = known.signs[phase].logits(around.signs(phase, planes, some))
+        s = known.signs[phase][around.diagonal].logits(signed[:, some].T)
         which = np.minimum(k.ravel()[some], SIGNS) - 1
         minus = self.tap.take(known.squash[s[np.arange(len(some)), which] + MOST_LOGIT])
         k.ravel()[some[minus > 0]] *= -1
@@ -511,8 +511,8 @@ class Search:
     def run(self) -> Trial:
         """The shortest file found that meets both targets.
 
-        Secants in the logarithms of step and squared error, a side each; where a pair of trials encloses a target,
-        between them; at last, where the file is small and its curve jagged, steps near the best.
+        By planes through the margins of the trials so far; at last, where the file is small and its curve jagged, steps
+        near the best.
 
         Raises ValueError where no step is fine enough.
         """
@@ -520,23 +520,17 @@ class Search:
         least, most = np.log2(spread) - FINEST, np.log2(spread) + 8
         logs = np.clip(np.log2(START * np.sqrt(self.targets)), least, most)
         rng, count = np.random.default_rng(0), int(np.clip(PIXELS / self.picture.size, 0, MORE))
-        for _ in range(TRIALS):
-            number = len(self.trials)
+        width = 0.004 + 0.8 / np.sqrt(self.picture.size)
+        for number in range(TRIALS + count * (JAGGED if count == MORE else 1)):
+            before = len(self.trials)
             trial = self.trial(logs)
-            if number == len(self.trials):  # seen before, since the sides are not quite apart
-                trial = self.trial(np.clip(logs + rng.uniform(-APART, APART, 2), least, most))
-            enough = WINDOW / (2 if len(self.trials) < PATIENT else 1)
+            if before == len(self.trials):  # seen before, since curves are jagged
+                trial = self.trial(np.clip(logs + rng.uniform(-width, width, 2), least, most))
+            enough = WINDOW / (2 if number < PATIENT else 1)
             inside = (trial.margins >= 0) & ((trial.margins <= enough) | (trial.logs >= most - 1e-3))
             if np.all(inside | ~self.there):
                 break
-            logs = np.clip(np.where(self.there, self.next_logs(trial), logs), least, most)
-        width = 0.004 + 0.8 / np.sqrt(self.picture.size)
-        for _ in range(
-            AIMED + count * (JAGGED if count == MORE else 1)
-        ):  # where one side or the other was always a little short
-            if self.best().rank[:2] == (0.0, False):
-                break
-            self.trial(np.clip(self.aimed() + rng.uniform(-width, width, 2), least, most))
+            logs = np.clip(self.proposed(trial, AIM if number < PATIENT else WINDOW / 2), least, most)
         for _ in range(count):
             near = self.best()
             spare = np.where(self.there, np.clip(near.margins, 0, WINDOW), 0) / SLOPE
@@ -550,28 +544,26 @@ class Search:
         said = f"squared errors of {self.targets} inside and outside are not reached"
         raise ValueError(f"{said}; expected targets that steps of 2^-{FINEST} of the range meet")
 
-    def aimed(self) -> np.ndarray:
-        """From the trial nearest to the middle of both windows to that middle, (2,)."""
-        off = [np.clip(trial.margins, -5, 5) - WINDOW / 2 for trial in self.trials.values()]
-        at = min(range(len(off)), key=lambda at: np.abs(off[at][self.there]).max())
-        return list(self.trials.values())[at].logs + np.clip(off[at] / SLOPE, -0.5, 0.5)
+    def proposed(self, last: Trial, aim: float) -> np.ndarray:
+        """Logarithms of base steps (2,) whose margins should be `aim`, by planes through the margins of all trials.
 
-    def next_logs(self, last: Trial) -> np.ndarray:
-        """Where to try next, (2,): each side by itself, by the slope to the nearest trial that is not too near."""
+        Least squares: a trial weighs the more, the nearer it is to the last one, and the slope is -SLOPE until trials
+        say otherwise.
+        """
+        known = list(self.trials.values())
+        away = np.array([each.logs - last.logs for each in known]) * self.there
+        margins = np.clip([each.margins for each in known], -5, 5)
+        terms = np.column_stack([np.ones(len(known)), away]) / (JAGS + BENDS * np.abs(away).max(axis=1))[:, None]
+        middle, slopes = np.zeros(2), np.zeros((2, 2))
+        for side in np.flatnonzero(self.there):
+            believed, spread = np.zeros(3), np.array([np.inf, ACROSS, ACROSS])
+            believed[1 + side], spread[1 + side] = -SLOPE, ALONG
+            weighed = margins[:, side] * terms[:, 0]
+            system = terms.T @ terms + np.diag(spread**-2.0)
+            middle[side], *slopes[side] = np.linalg.solve(system, terms.T @ weighed + believed * spread**-2.0)
+        at = np.ix_(self.there, self.there)
         found = last.logs.copy()
-        for side in range(2):
-            x, margin = last.logs[side], np.clip(last.margins[side], -5, 5)
-            known = [(t.logs[side], np.clip(t.margins[side], -5, 5)) for t in self.trials.values()]
-            away = [each for each in known if abs(each[0] - x) > APART]
-            slope = SLOPE
-            if away:
-                at, other = min(away, key=lambda each: abs(each[0] - x))
-                slope = np.clip((other - margin) / (x - at), SLOPE / 3, SLOPE * 2)
-            found[side] += np.clip((margin - AIM) / slope, -2, 2)
-            below = max((at for at, each in known[-RECENT:] if each >= 0), default=-np.inf)
-            above = min((at for at, each in known[-RECENT:] if each < 0), default=np.inf)
-            if below < above:
-                found[side] = np.clip(found[side], below - APART / 3, above + APART / 3)
+        found[self.there] += np.clip(np.linalg.solve(slopes[at], (aim - middle)[self.there]), -2, 2)
         return found
 
 

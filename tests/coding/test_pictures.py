@@ -179,23 +179,41 @@ def test_synthesis_is_that_of_exact_integers(n):
     assert wavelet.synthesise(low, high).tolist() == lifted(low.tolist(), high.tolist())
 
 
-def test_logits_are_those_of_exact_integers():
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_logits_are_those_of_exact_integers(diagonal):
     rng = np.random.default_rng(3)
-    network = networks.model().magnitudes[2]
-    features = rng.integers(0, 256, (20, len(network.layers[0][0])))
-    at = features
+    network = networks.model().magnitudes[2][diagonal]
+    signed = rng.integers(-127, 128, (len(network.directions), 20)) * rng.choice([0, 1], (len(network.directions), 20))
+    sums = np.abs(signed.T @ network.directions.astype(np.int64))
+    ways = contexts.octaves(sums, np.full(sums.shape, 8 * networks.SCALE, np.float32))
+    features = rng.integers(0, 256, (20, len(network.layers[0][0]) - ways.shape[1]))
+    at = np.concatenate([features, ways], axis=1)
     for W, b in network.layers[:-1]:
         at = np.clip((at @ W.astype(np.int64) + b.astype(np.int64)) // networks.SCALE, 0, contexts.TOP)
     W, b = network.layers[-1]
     exact = (at @ W.astype(np.int64) + b.astype(np.int64)) // 64
     exact = np.clip(exact, -networks.MOST_LOGIT, networks.MOST_LOGIT)
-    assert np.array_equal(network.logits(features.astype(np.float32)), exact)
+    assert np.array_equal(network.logits(features.astype(np.float32), signed.astype(np.float32)), exact)
+
+
+def test_the_signed_features_of_the_two_kinds_of_bands_have_weights_of_their_own():
+    model = networks.model()
+    for straight, diagonal in zip(model.signs, model.signs[1:]):
+        assert straight[0].layers[0][0].shape[0] < diagonal[0].layers[0][0].shape[0]  # more is known in later phases
+    for straight, diagonal in [*model.signs, *model.magnitudes]:
+        firsts = [
+            each.directions if each.directions is not None else each.layers[0][0] for each in (straight, diagonal)
+        ]
+        assert firsts[0].shape == firsts[1].shape and np.any(firsts[0] != firsts[1])
+        assert np.array_equal(straight.layers[-1][0], diagonal.layers[-1][0])
 
 
 def test_networks_whose_sums_could_be_rounded_are_refused():
     W, b = np.full((66, 1), 1000), np.zeros(1)
     with pytest.raises(ValueError, match=r"may reach 16830000; expected below 2\^24"):
         networks.Network([(W, b)], odd=False)
+    with pytest.raises(ValueError, match=r"may reach 25400000; expected below 2\^24"):
+        networks.Network([(W * 0, b)], odd=False, directions=np.full((20, 1), 10000))
 
 
 def test_octaves_are_bytes_of_a_logarithm():
