@@ -20,7 +20,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-from rivals import INSIDE, OUTSIDE, PICTURES, decibels
+from rivals import MAIN, PICTURES, decibels
 
 RESULTS = Path(__file__).resolve().parents[1] / "results/region_maps.json"
 TICK = Fraction(1, 25)
@@ -94,14 +94,14 @@ def one_file(picture: np.ndarray, box: tuple[int, int, int, int], name: str) -> 
 
     q = o = 0
     for _ in range(2):  # either alone, given the other
-        q = first(lambda each: at(each, o)[2] >= OUTSIDE, len(QUALITIES))
-        o = first(lambda each: at(q, each)[1] >= INSIDE, len(OFFSETS))
+        q = first(lambda each: at(each, o)[2] >= MAIN[1], len(QUALITIES))
+        o = first(lambda each: at(q, each)[1] >= MAIN[0], len(OFFSETS))
     for each in range(max(0, q - NEAR), min(len(QUALITIES), q + NEAR + 1)):
         for other in range(max(0, o - NEAR), min(len(OFFSETS), o + NEAR + 1)):
             at(each, other)
-    good = [each for each in tried.values() if each[1] >= INSIDE and each[2] >= OUTSIDE]
+    good = [each for each in tried.values() if each[1] >= MAIN[0] and each[2] >= MAIN[1]]
     if not good:
-        raise ValueError(f"{name} met {INSIDE} and {OUTSIDE} dB nowhere; expected it to: widen QUALITIES or OFFSETS")
+        raise ValueError(f"{name} met {MAIN[0]} and {MAIN[1]} dB nowhere; expected it to: widen QUALITIES or OFFSETS")
     size, inside, outside, seconds = min(good)
     return {"bytes": size, "seconds": seconds, "inside_dB": inside, "outside_dB": outside}
 
@@ -123,5 +123,5 @@ if __name__ == "__main__":
         results["pictures"][name] = {each: one_file(picture, box, each) for each in ENCODERS}
         print(name, {each: row["bytes"] for each, row in results["pictures"][name].items()}, flush=True)
         ordered = {each: results["pictures"][each] for each in PICTURES if each in results["pictures"]}
-        results |= {"inside_dB": INSIDE, "outside_dB": OUTSIDE, "encoders": list(ENCODERS), "pictures": ordered}
+        results |= {"inside_dB": MAIN[0], "outside_dB": MAIN[1], "encoders": list(ENCODERS), "pictures": ordered}
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")

@@ -272,12 +272,14 @@ figure, panels = plot.panels(2, height=2.9)
 named = {f"{name}, {best[name]}": each for name, each in share.items()}
 plot.dots(panels[0], list(named), {"": ("convex", named)}, "bytes, compress / best rival")
 plot.dots(panels[1], list(worse), {"": ("convex", worse)}, "error inside, one price / two")
+plot.spans(panels[0], [[shares[name] for shares in against["pairs"].values()] for name in rows])
 for panel in panels:
     panel.axvline(1.0, color="0.4", linestyle="--", linewidth=0.8, zorder=0)
 path = outputs.save_figure(figure, "fig23_rivals")
 
 # %% [markdown]
-# **Figure 7.** *Left:* the bytes of `compress` over those of the best of the rivals, named; left of the dashed line ours are fewer. *Right:* the control.
+# **Figure 7.** *Left:* the bytes of `compress` over those of the best of the rivals, named; left of the dashed line ours are fewer. Dots: the pair of qualities
+# above; lines: from the least to the largest of five pairs. *Right:* the control.
 # The same codec at no more bytes with one price for the whole picture has so many times the squared error inside the region: this, and not the codec, is what two prices gain.
 # The region is paid for outside, where two prices keep to the target and one price is better than it.
 
@@ -288,6 +290,16 @@ print(f"compress takes the fewest bytes on {len(won)} of {len(rows)} pictures, "
       f"a rival wins on: {', '.join(name for name in rows if name not in won) or 'none'}")
 print(f"one price at no more bytes: {min(against['one_price_less_inside_dB'].values()):.1f} to "
       f"{max(against['one_price_less_inside_dB'].values()):.1f} dB less inside")
+
+# %% [markdown]
+# At other pairs of qualities, inside and outside, the same ratio to the best rival; in the last column the mean of its logarithm over the pairs, in per cent, which at
+# equal qualities is a difference of rate as Bjøntegaard's.
+
+# %%
+pairs, differences = against["pairs"], against["mean_difference"]
+tables.show({name: {**{pair: shares[name] for pair, shares in pairs.items()},
+                    "mean (%)": 100 * np.expm1(differences[name])} for name in rows},
+            {**dict.fromkeys(pairs, ".3f"), "mean (%)": ".1f"}, "bytes / best")
 
 # %% [markdown]
 # JPEG 2000, used cleverly, beats the memoryless file, and the bound of its model too: what a picture remembers is worth more than

@@ -364,6 +364,12 @@ def dots(
     return ax
 
 
+def spans(ax: Axes, rows: Sequence[Sequence[float]]) -> None:
+    """In each row of `dots` a line from the least to the largest of its values."""
+    ax.hlines(range(len(rows)), [min(row) for row in rows], [max(row) for row in rows], color=GREY, linewidth=1.0)
+    ax.autoscale_view(scaley=False)
+
+
 def beyond_reach(ax: Axes, end: float, label: str) -> None:
     """A grey band from the left of a panel to `end`, with what is not known there written in it."""
     ax.axvspan(ax.get_xlim()[0], end, color=PALE, alpha=0.6, linewidth=0, zorder=0)

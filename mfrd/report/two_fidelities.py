@@ -1,6 +1,7 @@
 """What notebook 9 sets beside mfrd.compress: files of blocks without memory, the bound of their model, and JPEG."""
 
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,21 +147,36 @@ def jpeg_within(picture: np.ndarray, size: int) -> tuple[int, int, np.ndarray]:
 
 
 def against_rivals(bench: dict[str, Any]) -> dict[str, Any]:
-    """Of results/rivals.json: {"share_of_best", "best", "one_price_less_inside_dB"}, each by picture."""
-    rows, rivals = bench["pictures"], bench["rivals"]
-    best = {name: min(rivals, key=lambda each: row[each]["bytes"]) for name, row in rows.items()}
-    ours = {name: row["ours"] for name, row in rows.items()}
+    """What results/rivals.json says of ours against its rivals, each by picture.
+
+    "share_of_best", bytes of ours over those of the best rival, "best"; "pairs", {"34/26": shares} at all pairs of
+    qualities; "mean_difference", the mean over the pairs of ln(share); "one_price_less_inside_dB".
+    """
+    rows, main = bench["pictures"], "{:g}/{:g}".format(bench["inside_dB"], bench["outside_dB"])
+    at = {name: {main: row, **row["pairs"]} for name, row in rows.items()}
+    pairs = ["{:g}/{:g}".format(*pair) for pair in bench["pairs"]]
+    least = lambda row: min(bench["rivals"], key=lambda each: row[each]["bytes"])
+    share = lambda row: row["ours"]["bytes"] / row[least(row)]["bytes"]
+    shares = {pair: {name: share(found[pair]) for name, found in at.items()} for pair in pairs}
     return {
-        "share_of_best": {name: ours[name]["bytes"] / rows[name][best[name]]["bytes"] for name in rows},
-        "best": best,
+        "share_of_best": shares[main],
+        "best": {name: least(row) for name, row in rows.items()},
         "one_price_less_inside_dB": {
-            name: row["inside_dB"] - row["one_price"]["inside_dB"] for name, row in ours.items()
+            name: row["ours"]["inside_dB"] - row["ours"]["one_price"]["inside_dB"] for name, row in rows.items()
         },
+        "pairs": shares,
+        "mean_difference": {name: np.mean([np.log(shares[pair][name]) for pair in pairs]) for name in rows},
     }
 
 
 def missed(bench: dict[str, Any]) -> list[str]:
-    """The pictures of results/rivals.json of which a file, ours or a rival's, misses one of the two qualities."""
+    """The pictures of results/rivals.json of which a file, ours or a rival's, misses a quality of some pair."""
     sides = ("inside_dB", "outside_dB")
-    short = lambda row: any(row[each][side] < bench[side] for each in ("ours", *bench["rivals"]) for side in sides)
-    return [name for name, row in bench["pictures"].items() if short(row)]
+
+    def short(row: dict[str, Any], targets: Iterable[float]) -> bool:
+        both = list(zip(sides, targets))
+        return any(row[each][side] < target for each in ("ours", *bench["rivals"]) for side, target in both)
+
+    main = tuple(bench[side] for side in sides)
+    at = lambda row: [(row, main), *((found, map(float, pair.split("/"))) for pair, found in row["pairs"].items())]
+    return [name for name, row in bench["pictures"].items() if any(short(*each) for each in at(row))]

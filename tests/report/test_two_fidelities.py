@@ -62,16 +62,25 @@ def test_differences_of_a_ramp_cost_nothing():
 
 
 def test_against_rivals():
-    row = lambda ours, jpeg, avif: {
-        "ours": {"bytes": ours, "inside_dB": 40.1, "outside_dB": 30.0, "one_price": {"inside_dB": 33.1}},
-        "JPEG": {"bytes": jpeg, "inside_dB": 41.0, "outside_dB": 30.5},
-        "AVIF": {"bytes": avif, "inside_dB": 40.0, "outside_dB": 29.9},
+    def row(ours, jpeg, avif, inside=40.0, outside=30.0):
+        reached = {"inside_dB": inside + 0.1, "outside_dB": outside}
+        bytes_of = {"ours": ours, "JPEG": jpeg, "AVIF": avif}
+        found = {name: {"bytes": size, **reached} for name, size in bytes_of.items()}
+        found["ours"]["one_price"] = {"inside_dB": 33.1}
+        return found
+
+    bench = {"rivals": ["JPEG", "AVIF"], "inside_dB": 40.0, "outside_dB": 30.0, "pairs": [[40.0, 30.0], [34.0, 26.0]]}
+    bench["pictures"] = {
+        "one": {**row(90, 100, 120), "pairs": {"34/26": row(40, 60, 50, 34.0, 26.0)}},
+        "other": {**row(90, 80, 60), "pairs": {"34/26": row(50, 60, 50, 34.0, 26.0)}},
     }
-    bench = {"rivals": ["JPEG", "AVIF"], "inside_dB": 40.0, "outside_dB": 30.0}
-    bench["pictures"] = {"one": row(90, 100, 120), "other": row(90, 80, 60)}
     found = two_fidelities.against_rivals(bench)
     assert found["share_of_best"] == {"one": 0.9, "other": 1.5} and found["best"] == {"one": "JPEG", "other": "AVIF"}
     assert found["one_price_less_inside_dB"]["one"] == pytest.approx(7.0)
-    assert two_fidelities.missed(bench) == ["one", "other"]
-    bench["outside_dB"] = 29.9
+    assert found["pairs"] == {"40/30": {"one": 0.9, "other": 1.5}, "34/26": {"one": 0.8, "other": 1.0}}
+    assert found["mean_difference"] == pytest.approx({"one": np.log(0.72) / 2, "other": np.log(1.5) / 2})
     assert two_fidelities.missed(bench) == []
+    bench["pictures"]["other"]["pairs"]["34/26"]["AVIF"]["inside_dB"] = 33.9
+    assert two_fidelities.missed(bench) == ["other"]
+    bench["pictures"]["one"]["JPEG"]["outside_dB"] = 29.9
+    assert two_fidelities.missed(bench) == ["one", "other"]
