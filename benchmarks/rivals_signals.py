@@ -235,8 +235,8 @@ def electrocardiogram() -> dict:
     found: dict[str, dict] = {"two": {}, "one": {}}
 
     def ours_at(region: np.ndarray, inside: float, outside: float) -> dict:
-        data = mfrd.compress(x, region, inside=inside, outside=outside)
-        return said(len(data), x, mfrd.decompress(data), mask)
+        data = mfrd.compress(x / 1000, region, inside=inside / 1000, outside=outside / 1000)  # mV, as in notebook 9
+        return said(len(data), x, 1000 * mfrd.decompress(data), mask)
 
     found["two"]["compress"] = ours_at(mask, FINE, COARSE)
     found["mask_bytes"] = len(signals.runs(mask))
