@@ -69,6 +69,7 @@ class Tap:
     """A decoder's side: bits of a payload, given their probabilities."""
 
     def __init__(self, payload: bytes) -> None:
+        self.size = len(payload)  # bytes
         words = np.frombuffer(payload + bytes(-len(payload) % 4), ">u4").astype(np.uint32)
         self.coder = constriction.stream.queue.RangeDecoder(words)
 

@@ -52,7 +52,7 @@ class Network:
     def logits(self, features: np.ndarray, signed: np.ndarray | None = None) -> np.ndarray:
         """Integers (N, outputs) within +-MOST_LOGIT of features (N, inputs), and signed ones (signed features, N)."""
         at = features
-        if self.directions is not None:
+        if self.directions is not None and signed is not None:
             along = octaves(np.abs(signed.T @ self.directions), np.float32(8 * SCALE))
             at = np.concatenate([features, along.astype(np.float32)], axis=1)
         for W, b in self.layers[:-1]:

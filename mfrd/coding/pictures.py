@@ -143,10 +143,15 @@ class Encoder:
 
 
 class Decoder:
-    """The side that reads: the same calls as an Encoder."""
+    """The side that reads: the same calls as an Encoder.
+
+    .seen, where it is a list: of each phase its band and what was known of it and read: (level, orientation), phase,
+    logits of zero flags, logits of signs, points, steps, each (N,).
+    """
 
     def __init__(self, tap: Tap) -> None:
         self.tap = tap
+        self.seen: list[tuple] | None = None
 
     def lowest(self, steps: np.ndarray) -> np.ndarray:
         """Indices of the lowest band."""
@@ -166,6 +171,10 @@ class Decoder:
         which = np.minimum(k.ravel()[some], SIGNS) - 1
         minus = self.tap.take(known.squash[s[np.arange(len(some)), which] + MOST_LOGIT])
         k.ravel()[some[minus > 0]] *= -1
+        if self.seen is not None:
+            s = known.signs[phase][around.diagonal].logits(signed.T)
+            points = dependent.points(k, Q).ravel()
+            self.seen.append((at, phase, z[:, 0] - MOST_LOGIT, s[:, 0], points, around.steps[y::2, x::2].ravel()))
         return dependent.points(k, Q)
 
     def read(self, ones: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -387,8 +396,11 @@ def check_of(body: bytes) -> bytes:
     return blake2b(body, digest_size=CHECK).digest()
 
 
-def decode(data: bytes) -> np.ndarray:
-    """The picture (H, W) of a file, from its bytes alone; CorruptStream where they are no whole file."""
+def opened(data: bytes) -> tuple[Head, Tap] | np.ndarray:
+    """What a file says before its payload, and the payload after its mask; a constant picture itself.
+
+    CorruptStream where they are no whole file.
+    """
     body = bytes(data[:-CHECK])
     if body[:2] != MAGIC or len(body) < 3:
         raise CorruptStream(f"{len(data)} bytes that start with {bytes(data[:2])!r}; expected a file of mfrd.compress")
@@ -414,7 +426,15 @@ def decode(data: bytes) -> np.ndarray:
     tap = Tap(numbers.data[numbers.at :])
     if kind & SHAPED:
         mask = code_mask(None, shape, tap.echo)
-    head = Head(mask, unit, (codes[0], codes[1]), peak, middle)
+    return Head(mask, unit, (codes[0], codes[1]), peak, middle), tap
+
+
+def decode(data: bytes) -> np.ndarray:
+    """The picture (H, W) of a file, from its bytes alone; CorruptStream where they are no whole file."""
+    held = opened(data)
+    if isinstance(held, np.ndarray):
+        return held
+    head, tap = held
     return head.signal(walk(Decoder(tap), head.steps(), model()))
 
 

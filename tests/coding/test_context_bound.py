@@ -18,7 +18,8 @@ def coded():
 
 
 def test_errors_in_steps_are_those_of_the_samples_at_the_two_prices(coded):
-    x, data, (values, classes, D) = coded
+    x, data, held_by = coded
+    values, classes, D = held_by.values, held_by.classes, held_by.D
     held = signals.opened(data)
     assert len(values) == len(classes) == held.layout.blocks * held.layout.K
     error = mfrd.decompress(data) - x
@@ -29,7 +30,8 @@ def test_errors_in_steps_are_those_of_the_samples_at_the_two_prices(coded):
 
 
 def test_no_code_of_the_contexts_is_as_short_as_the_bound_and_scalar_ones_are_longer(coded):
-    x, data, (values, classes, D) = coded
+    x, data, held = coded
+    values, classes, D = held.values, held.classes, held.D
     bound = context_bound(x, data, fine=6)
     assert bound.contexts == len(np.unique(classes)) and bound.D == D
     gaussian = (2000 * np.log2(1 / 0.3) + 4000 * np.log2(1 / 0.6)) / 8  # Shannon: log2(std / rms) bits a sample
