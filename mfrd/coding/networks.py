@@ -23,7 +23,8 @@ SCALE, HALF = 512, 256  # a weight of one; a logit of one
 MOST_LOGIT = 11 * HALF
 BITS = 16  # of a probability
 EXACT, DOUBLE = 1 << 24, 1 << 53  # below these, sums of integers in single and in double precision are exact
-STRIP = 32  # rows that are filtered at a time
+STRIP = 64  # rows that are filtered at a time
+ROWS = 2048  # of a product of matrices at a time, so that it stays near the processor
 SHIFT = 14  # bits: a step of the last sums of the filter
 CLEAR = 1 << 28  # distance of samples, in units of a file, below which the first sums of the filter are exact
 
@@ -51,24 +52,40 @@ class Network:
 
     def logits(self, features: np.ndarray, signed: np.ndarray | None = None) -> np.ndarray:
         """Integers (N, outputs) within +-MOST_LOGIT of features (N, inputs), and signed ones (signed features, N)."""
+        if len(features) > ROWS:
+            parts = [slice(at, at + ROWS) for at in range(0, len(features), ROWS)]
+            return np.concatenate(
+                [self.logits(features[part], signed if signed is None else signed[:, part]) for part in parts]
+            )
         at = features
         if self.directions is not None and signed is not None:
             along = octaves(np.abs(signed.T @ self.directions), np.float32(8 * SCALE))
             at = np.concatenate([features, along.astype(np.float32)], axis=1)
         for W, b in self.layers[:-1]:
-            at = np.clip(np.floor((at @ W + b) * np.float32(1 / SCALE)), self.least, np.float32(TOP))
+            at = scaled(at @ W, b, np.float32(1 / SCALE), self.least, np.float32(TOP))
         W, b = self.layers[-1]
         # of layers in 1 / 32 and weights in 1 / 512, logits in 1 / 256: a 64th of the sums
-        return np.clip(np.floor((at @ W + b) * np.float32(1 / 64)), -MOST_LOGIT, MOST_LOGIT).astype(np.int32)
+        return scaled(at @ W, b, np.float32(1 / 64), np.float32(-MOST_LOGIT), np.float32(MOST_LOGIT)).astype(np.int32)
+
+
+def scaled(sums: np.ndarray, b: np.ndarray, by: np.float32, least: np.float32, most: np.float32) -> np.ndarray:
+    """Sums plus b, times a power of two, rounded down and cut, in the place of the sums."""
+    sums += b
+    sums *= by
+    return np.clip(np.floor(sums, out=sums), least, most, out=sums)
 
 
 def convolved(planes: np.ndarray, W: np.ndarray) -> np.ndarray:
     """(rows, columns, outputs): sums of planes (rows + 2 r, columns + 2 r, inputs) times taps (.., inputs, outputs)."""
-    size = W.shape[0]
+    size, flat = W.shape[0], W.reshape(-1, W.shape[-1])
     windows = np.lib.stride_tricks.sliding_window_view(planes, (size, size), axis=(0, 1))  # (.., inputs, size, size)
     rows, columns = windows.shape[:2]
-    flat = windows.transpose(0, 1, 3, 4, 2).reshape(rows * columns, -1)
-    return (flat @ W.reshape(-1, W.shape[-1])).reshape(rows, columns, -1)
+    windows, found = windows.transpose(0, 1, 3, 4, 2), np.empty((rows, columns, W.shape[-1]), W.dtype)
+    few = max(1, ROWS // columns)
+    for top in range(0, rows, few):
+        part = windows[top : top + few]
+        found[top : top + few] = (part.reshape(-1, len(flat)) @ flat).reshape(len(part), columns, -1)
+    return found
 
 
 class Filter:
@@ -101,7 +118,7 @@ class Filter:
             at = convolved(edged[top : top + rows + 2 * reach, :, None], W) * (32 / SCALE)
             at = np.clip(np.floor(at / D[top : top + rows + 2 * (reach - 2), :, None] + b), 0, TOP).astype(np.float32)
             for W, b in self.rest[:-1]:
-                at = np.clip(np.floor((convolved(at, W) + b) * np.float32(1 / SCALE)), 0, np.float32(TOP))
+                at = scaled(convolved(at, W), b, np.float32(1 / SCALE), np.float32(0), np.float32(TOP))
             W, b = self.rest[-1]
             last = np.clip((convolved(at, W) + b)[..., 0], -(1 << SHIFT - 1), 1 << SHIFT - 1).astype(np.int64)
             found[top : top + rows] += last * steps[top : top + rows] >> SHIFT
