@@ -247,8 +247,17 @@ print(f"{len(remembered)} bytes, {len(remembered) / size['mixed']:.3f} of the me
 tables.show({"compress": quality_of["compress"]}, ".2f", "decibels")
 
 # %% [markdown]
-# A file below a certified bound contradicts nothing where the bound is one of a model without memory.
-#
+# A file below a certified bound contradicts nothing where the bound is one of a model without memory. What must a code cost that knows of each coefficient what the networks
+# say, in coarse classes of how likely zero is and how sure its sign? At the prices of the file, the certified bounds of the classes add up as those of the subbands did above: no code that knows just these
+# contexts, their histograms for nothing, takes fewer bytes at the same weighted error of coefficients, block codes included. The bound says nothing of codes that know more, nor of mask and header.
+
+# %%
+least_photo = mfrd.context_bound(photo, remembered)
+print(f"{least_photo.contexts} contexts: at least {least_photo.bytes:.0f} bytes, "
+      f"scalar quantisers {least_photo.scalar_bytes:.0f}; the payload is {least_photo.payload}, "
+      f"{least_photo.payload / least_photo.bytes:.3f} times the bound")
+
+# %% [markdown]
 # JPEG at equal bytes is a rival of straw. An expert who must have two qualities writes two files, the whole picture at the outer one, with the
 # region filled smoothly so that nothing is spent there, and the region at the inner one. So does `benchmarks/rivals.py`, with the encoders of the extra `rivals`, each at the
 # least level that meets both targets, on twelve pictures that ship in packages. All pictures are rounded to eight bits before they are measured. The networks were trained on none of the twelve, and what
@@ -344,9 +353,7 @@ print(f"{len(beats_file)} bytes, {8 * len(beats_file) / ecg.size:.4f} bits a sam
       f"{1000 * rms_beats['inside']:.2f} µV inside, {1000 * rms_beats['outside']:.2f} µV outside")
 
 # %% [markdown]
-# What must such a code cost? It knows of each coefficient the class of what its neighbours say, at both ends. With the prices of the file, the
-# certified bounds of the classes add up as those of the subbands did above: no code that knows just these contexts, their histograms for nothing, takes fewer
-# bytes at the same weighted error, block codes included. The bound says nothing of codes that know more, nor of mask and header.
+# The bound over contexts again: here a class is what the neighbours of a coefficient say.
 
 # %%
 least = mfrd.context_bound(ecg, beats_file)

@@ -94,7 +94,13 @@ def mixed_fidelity_data(nb: SimpleNamespace) -> Kept:
             "psnr_dB": nb.quality_of["mixed"],
             "uniform_same_inside": {"bytes": nb.photo_everywhere.bytes, "psnr_dB": nb.quality_of["same"]},
             "jpeg": {"bytes": nb.jpeg_bytes, "quality": nb.quality, "psnr_dB": nb.quality_of["jpeg"]},
-            "compress": {"bytes": len(nb.remembered), "psnr_dB": nb.quality_of["compress"]},
+            "compress": {
+                "bytes": len(nb.remembered),
+                "psnr_dB": nb.quality_of["compress"],
+                "payload": nb.least_photo.payload,
+                "lower_bound_bytes": nb.least_photo.bytes,
+                "scalar_bound_bytes": nb.least_photo.scalar_bytes,
+            },
         },
         "rivals": {"pictures": len(nb.rows), "won": len(nb.won), **nb.against},
     }

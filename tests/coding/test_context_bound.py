@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import mfrd
-from mfrd.coding import signals
-from mfrd.coding.context_bound import context_bound, in_contexts
+from mfrd.coding import pictures, signals
+from mfrd.coding.context_bound import context_bound, in_contexts, in_contexts_of_picture
 from mfrd.coding.water_filling import histogram, parallel_bound
 
 
@@ -50,3 +50,44 @@ def test_another_signal_and_a_perfect_file_are_refused(coded):
         parallel_bound([histogram(x, 1.0)], [1], 1.0, price=-1.0)
     with pytest.raises(ValueError, match="no error"):
         context_bound(np.zeros(50), mfrd.compress(np.zeros(50), np.zeros(50, bool), inside=1.0, outside=1.0))
+
+
+@pytest.fixture(scope="module")
+def pictured():
+    """A picture of edges and noise with a region, and its file."""
+    y, x = np.mgrid[:64, :80]
+    picture = 120 + 60 * ((x - 40) ** 2 + (y - 30) ** 2 < 400) + np.random.default_rng(1).normal(0, 8, (64, 80))
+    mask = np.zeros(picture.shape, bool)
+    mask[20:44, 30:60] = True
+    return picture, mask, mfrd.compress(picture, mask, inside=2.0, outside=6.0)
+
+
+def test_errors_of_coefficients_are_nearly_those_of_the_picture_before_the_filter(pictured):
+    picture, mask, data = pictured
+    held = in_contexts_of_picture(picture, data)
+    head, tap = pictures.opened(data)
+    walked = pictures.walk(pictures.Decoder(tap), head.steps(), pictures.model())
+    error = np.ldexp(walked.astype(float), head.unit) + head.middle - picture
+    base = np.ldexp(np.array([pictures.base_step(code) for code in head.codes], float), head.unit)
+    weighted = ((error[mask] / base[0]) ** 2).sum() + ((error[~mask] / base[1]) ** 2).sum()
+    assert held.D * len(held.values) == pytest.approx(weighted, rel=0.05)  # the wavelet is not quite orthogonal
+    lowest = len(pictures.analyse_picture(picture)[0].ravel())
+    assert len(held.values) == picture.size - lowest
+
+
+def test_what_the_contexts_of_a_picture_say_is_worth_bits(pictured):
+    picture, _, data = pictured
+    bound = mfrd.context_bound(picture, data, fine=8)
+    assert 0 < bound.bytes < bound.scalar_bytes < bound.payload < len(data)
+    held = in_contexts_of_picture(picture, data)
+    alone = parallel_bound([histogram(held.values, 1 / 8)], [1], held.D, price=1 / pictures.PRICE)
+    assert alone.lower_bound > 1.05 * bound.parallel.lower_bound
+
+
+def test_a_picture_of_another_shape_and_a_constant_one_are_refused(pictured):
+    picture, _, data = pictured
+    with pytest.raises(ValueError, match=r"shape \(80, 64\); expected that of the file, \(64, 80\)"):
+        context_bound(picture.T, data)
+    flat = np.full((9, 9), 3.0)
+    with pytest.raises(ValueError, match="its picture is constant"):
+        context_bound(flat, mfrd.compress(flat, flat > 0, inside=1.0, outside=1.0))
