@@ -34,7 +34,7 @@ from .contexts import FLAGS, PHASES, SIGNS, Surroundings
 from .networks import BITS, MOST_LOGIT, Model, model
 from .wavelet import UNIT, analyse_picture, energies, synthesise_level
 
-MAGIC, VERSION, CHECK = b"mp", 2, 4
+MAGIC, VERSION, CHECK = b"mp", 3, 4
 LEVELS, OUTSIDE, INSIDE, SHAPED = 8, 16, 32, 64  # of kind: levels 0 .. peak; which sides there are; a mask no rectangle
 MANTISSA = 11  # bits of a base step after its leading one
 MOST_SHIFT = 31  # octaves between the two base steps
