@@ -284,12 +284,12 @@ def test_damaged_files_are_refused(crop):
     "body, said",
     [
         (b"mp\x07", "kind is 7"),
-        (b"mp\x31", "kind is 49; this module reads version 2"),
-        (b"mp\x22", "ends inside a field"),
-        (b"mp\x22" + b"\xff" * 10, "more than 62 bits"),
-        (b"mp\x22" + variable_lengths(1 << 20, 1 << 20), "expected 1 to"),
-        (b"mp\x22" + variable_lengths(0, 5), "a picture of 0 x 5"),
-        (b"mp\x02" + variable_lengths(4, 5), "ends inside a field of 8"),
+        (b"mp\x32", "kind is 50; this module reads version 3"),
+        (b"mp\x23", "ends inside a field"),
+        (b"mp\x23" + b"\xff" * 10, "more than 62 bits"),
+        (b"mp\x23" + variable_lengths(1 << 20, 1 << 20), "expected 1 to"),
+        (b"mp\x23" + variable_lengths(0, 5), "a picture of 0 x 5"),
+        (b"mp\x03" + variable_lengths(4, 5), "ends inside a field of 8"),
     ],
 )
 def test_files_with_a_check_and_without_sense_are_refused(body, said):
