@@ -1,13 +1,14 @@
 """Train the networks of mfrd.compress on pictures that no table or test measures, and write mfrd/coding/pictures.npz.
 
-    python benchmarks/train_pictures.py --walls FOLDERS --anew --stages 3     from nothing, as the package's were made
-    python benchmarks/train_pictures.py --walls FOLDERS                       from the networks that are there
+    python benchmarks/train_pictures.py --walls FOLDER --anew --stages 3      from nothing: so the package's were made
+    python benchmarks/train_pictures.py --walls FOLDER                        from the networks that are there
 
 Crops of the pictures below, at steps drawn at random, are coded with the networks of the stage before; what the coder
-saw of each coefficient, and what it chose, is what the next networks learn. Needs torch, scikit-learn and mahotas, and
-for --walls photographs, each used a third in size: those of Debian's packages mate-backgrounds (the folder
-backgrounds/mate/nature) and plasma-workspace-wallpapers (of each wallpaper the largest file). Never here: those that
-benchmarks/rivals.py measures.
+saw of each coefficient, and what it chose, is what the next networks learn. Needs torch (2.14 it was, on two cores,
+where it takes an hour; other machines round sums otherwise and find other weights of the same worth), scikit-learn,
+mahotas, and a folder of photographs, each used a third in size: from Debian's packages mate-backgrounds 1.26.0-1, as
+mate_NAME.jpg, those of backgrounds/mate/nature, and plasma-workspace-wallpapers 5.27.5-2, as NAME.jpg or NAME.png, of
+each of wallpapers/NAME the largest file. Never here: the pictures that benchmarks/rivals.py measures.
 """
 
 import argparse
@@ -329,7 +330,7 @@ if __name__ == "__main__":
     parser.add_argument("--stages", type=int, default=1, help="of coding crops, and learning from what was coded")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--only", default="msf", help="m: magnitudes, s: signs, f: the filter")
-    parser.add_argument("--steps", type=int, default=5000, help="of the filter")
+    parser.add_argument("--steps", type=int, default=6000, help="of the filter")
     parser.add_argument("--to", type=Path, default=TARGET)
     options = parser.parse_args()
     torch.set_num_threads(1)
