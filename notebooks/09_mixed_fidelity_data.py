@@ -261,7 +261,7 @@ print(f"{least_photo.contexts} contexts: at least {least_photo.bytes:.0f} bytes,
 # JPEG at equal bytes is a rival of straw. An expert who must have two qualities writes two files, the whole picture at the outer one, with the
 # region filled smoothly so that nothing is spent there, and the region at the inner one. So does `benchmarks/rivals.py`, with the encoders of the extra `rivals`, each at the
 # least level that meets both targets, on twelve pictures that ship in packages. All pictures are rounded to eight bits before they are measured. The networks were trained on none of the twelve, and what
-# they see was chosen on photographs kept back from their training; the price of a bit was judged on three of the twelve (camera, coins, ascent), and the search for
+# they see was chosen on photographs kept back from training at first; the price of a bit was judged on three of the twelve (camera, coins, ascent), and the search for
 # the targets mended on moon, coins, page and ascent, and after the last but one had shown a fault in it.
 
 # %%

@@ -366,7 +366,7 @@ def dots(
 
 def spans(ax: Axes, rows: Sequence[Sequence[float]]) -> None:
     """In each row of `dots` a line from the least to the largest of its values."""
-    ax.hlines(range(len(rows)), [min(row) for row in rows], [max(row) for row in rows], color=GREY, linewidth=1.0)
+    ax.hlines(range(len(rows)), [min(row) for row in rows], [max(row) for row in rows], color=GREY, zorder=1)
     ax.autoscale_view(scaley=False)
 
 
