@@ -181,17 +181,20 @@ short = mfrd.solve(few, "newton")
 
 # %%
 line = np.linspace(-8, 8, 1601)
-d = mfrd.squared_error(trimodal.x, line[:, None])  # (n, 1601)
 
 
-def c(dual):
-    """The mass of a codeword at each y of the line, by the formula at the top."""
+def c(dual, y):
+    """The mass of a codeword at each y, by the formula at the top."""
+    d = mfrd.squared_error(trimodal.x, y[:, None])  # (n, points)
     return trimodal.p @ np.exp(dual.potentials[:, None] - dual.multipliers[0] * d)
+
+
+own = c(short, np.linspace(-8, 8, few.m)).max()  # at the codewords of the even codebook
 
 # %%
 figure, (ax,) = plot.panels(1, width=0.62 * plot.PAGE, height=2.5)
-plot.lines(ax, [(line, c(best), "bound", "at the limit"),
-                (line, c(short), "convex", f"{few.m} evenly spaced codewords")],
+plot.lines(ax, [(line, c(best, line), "bound", "at the limit"),
+                (line, c(short, line) / own, "convex", f"{few.m} evenly spaced codewords")],
            "$y$", r"codeword mass $c(y)$")
 plot.level(ax, 1.0)
 plot.rug(ax, best.codebook, "bound", "", 0.03)
@@ -199,7 +202,7 @@ path = outputs.save_figure(figure, "limit_certificate")
 
 # %% [markdown]
 # **Figure 1.** The mass of a codeword at $y$, at the limit (its codewords are marked below) and for the dual point
-# of an evenly spaced codebook. Where the second exceeds one, a codeword is missing: the highest such $y$ is the next column to add. The
+# of an evenly spaced codebook, scaled to one at the largest of its own codewords. Where the second exceeds one, a codeword is missing: the highest such $y$ is the next column to add. The
 # logarithm of its highest peak is what separates its rate from the bound over all codebooks that this dual point proves:
 
 # %%

@@ -20,6 +20,7 @@ MAKERS = {  # of what no notebook makes
     "trellis": "benchmarks/trellis.py",
     "density": "benchmarks/density.py",
     "rivals": "benchmarks/rivals.py",
+    "region_maps": "benchmarks/region_maps.py",
     "rivals_signals": "benchmarks/rivals_signals.py",
     "parameters": "benchmarks/parameters.py",
     "alterations": "benchmarks/alterations.py",
