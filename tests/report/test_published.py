@@ -162,7 +162,10 @@ def real_data(results):
     assert ecg["compress"]["rms_mV"]["inside"] <= 0.010 and ecg["compress"]["rms_mV"]["outside"] <= 0.030
     assert photo["compress"]["bytes"] < 0.6 * photo["bytes"] and photo["compress"]["bytes"] < photo["lower_bound_bytes"]
     rivals = results["rivals"]
-    assert rivals["pictures"] == 12 and rivals["won"] >= 7 and min(rivals["one_price_less_inside_dB"].values()) > 0.5
+    less, *others = sorted(rivals["one_price_less_inside_dB"].values())
+    assert rivals["pictures"] == 12 and rivals["won"] >= 10 and less > 0 and min(others) > 4
+    assert len(rivals["pairs"]) == 5 and sum(each < 0 for each in rivals["mean_difference"].values()) >= 11
+    assert photo["compress"]["lower_bound_bytes"] < photo["compress"]["payload"] < photo["compress"]["bytes"]
 
 
 def finite_blocks(results):
