@@ -300,7 +300,7 @@ plot.lines(right, [(sizes, np.abs(moved_by), "core", way, {"linestyle": dash})
 path = outputs.save_figure(figure, "sources_mixture")
 
 # %% [markdown]
-# **Figure 38.** *Left, middle:* two densities with the codebook of an encoder within a millionth of a bit of the limit; the core is shaded, and stems are as high as codewords are likely. Where
+# **Figure of this notebook.** *Left, middle:* two densities with the codebook of an encoder within a millionth of a bit of the limit; the core is shaded, and stems are as high as codewords are likely. Where
 # the budget is tight, on the core, codewords stand closer. *Right:* what letters put in the place of the density with three modes change. Points as in the report have the weight of its ends in full; in the middles of
 # cells the core is a little too wide or narrow, which at a hundred letters matters more than that they are letters. Where cells end with the core the error is of second order, and a hundred letters do.
 #

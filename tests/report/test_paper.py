@@ -130,6 +130,7 @@ NOTEBOOK_ONLY = {
     "fig05_refine_2d_history": "the plane's rounds look as those of the line do, which the paper shows",
     "fig19_whole": "at the size of a page it shows no more than the region of interest, which the paper has",
     "fig21_streams_core": "the paper says in numbers what it shows: the gaps beside a core's budget",
+    "sources_mixture": "what a subset's ends do to letters, which the paper says in numbers",
     "fig20_explorer": "a still of an interactive widget, which says nothing that other figures do not",
 }
 
