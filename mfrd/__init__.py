@@ -31,7 +31,7 @@ From samples to a file, and back
 >>> codec = mfrd.Codec(quantiser.deterministic())
 >>> data = codec.encode(samples)  # bytes; codec.decode(data) needs them alone
 >>> check = codec.check(samples)  # bits, and every budget as measured on what the bytes decode to
->>> bound = mfrd.limit(source, mfrd.Fidelity(0.1)).lower_bound  # bits a sample, certified over all codebooks
+>>> bound = mfrd.limit(source, mfrd.Fidelity(0.1)).lower_bound  # bits a letter, certified over all codebooks
 >>> bound < 8 * len(data) / len(samples) < bound + 0.35
 True
 
@@ -40,7 +40,7 @@ True
 escapes. A signal whose neighbours resemble each other takes fewer bytes by `compress(signal, mask, inside=, outside=)`:
 one file of a signal (N,) or (N, channels), or of a picture, whose root mean square errors hold inside a mask of any
 shape and outside it; `decompress` needs its bytes alone. `limit` of a source made from samples bounds codes for
-independent draws of its letters; `estimate` bounds those for the law that the samples came from, with 95 % confidence.
+independent draws of its letters; `estimate` bounds those for the law of independent samples, with 95 % confidence.
 
 Solvers and MOSEK's licence
 ---------------------------

@@ -222,7 +222,7 @@ figure, (left, right) = plot.panels(2, height=2.8)
 kinds = dict(zip(steps, ("noise", "core", "convex", "bound")))
 plot.lines(left, [(budgets, steps[cause].mean(axis=0), kind, cause, {"marker": ""})
                   for cause, kind in kinds.items()],
-           "distortion $D$", "bits added to the rate", "Figure 2, taken apart", log="x")
+           "distortion $D$", "bits added to the rate", "The report's figure 2", log="x")
 plot.level(left, 0)
 dashes = zip(("-", "--", ":"), moved.items())
 plot.lines(right, [(letters, np.abs(moved_by), "core", way, {"linestyle": dash})
