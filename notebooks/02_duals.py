@@ -116,7 +116,7 @@ def price_of(solutions, name):
 price = {name: price_of(curve, name) for name in ("global", "core")}
 
 # %%
-figure, (left, right) = plot.panels(2, height=2.6)
+figure, (left, right) = plot.panels(2, height=2.0)
 plot.lines(left, [(reached, price["core"], "core", "core, $\\lambda′$"),
                   (reached, price["global"], "global", r"global, $\lambda$")],
            "global distortion reached", "price (bits per unit)", "Two prices", direct="right")

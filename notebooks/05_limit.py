@@ -152,7 +152,7 @@ print(f"{n_plane} budgets from {curve.D[0]:g} to {curve.D[-1]:g}: "
 print(f"between them R is known to {widest:.4f} bits or better")
 
 # %%
-figure, (left, middle, right) = plot.panels(3, height=2.4)
+figure, (left, middle, right) = plot.panels(3, height=2.1)
 plot.lines(left, [(curve.D, curve.rates, "convex", "")],
            "distortion $D$", "rate (bits)", "All codebooks", log="x")
 plot.lines(middle, [(between, np.maximum(upper - lower, 1e-9), "bound", "")],
@@ -294,7 +294,7 @@ groups = {"centroid step": ("noise", centroid), "priced step": ("core", priced)}
 groups = {step: (kind, bits) for step, (kind, bits) in groups.items() if bits}
 
 # %%
-figure, (ax,) = plot.panels(1, width=plot.PAGE, height=2.6)
+figure, (ax,) = plot.panels(1, width=plot.PAGE, height=2.3)
 plot.dots(ax, list(dict.fromkeys([*centroid, *priced])), groups,
           "certified distance to the limit (bits)", start=1e-8)
 plot.beyond_reach(ax, tolerance, "not told from zero")

@@ -165,8 +165,9 @@ tables.show(times, {"Newton (ms)": ".1f", "its gap": ".0e", "Clarabel": ".0f", "
 # %% [markdown]
 # ## What the form of a conic program decides
 #
-# One solver, Clarabel, on five such problems, in three forms: the dual with a variable for each log-sum-exp, the dual with
-# one exponential for each letter and codeword, and the primal, the report's program in the joint pmf.
+# One solver, Clarabel, on five problems, in three forms: the dual with a variable for each log-sum-exp, the dual with
+# one exponential for each letter and codeword, and the primal, the report's program in the joint pmf. In the first the global
+# budget is alone; in the others the subset's budget binds.
 
 # %%
 labels = {"dual, log-sum-exp": "convex", "dual, exponentials": "noise",

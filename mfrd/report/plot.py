@@ -149,7 +149,7 @@ def plane(schemes: dict[str, list], kinds: dict[str, tuple], bound: list) -> Fig
     in the order of drawing;
     bound: [(D, bits), ...]. -> figure, one legend under both panels
     """
-    figure, (left, right) = panels(2, height=3.1)
+    figure, (left, right) = panels(2, height=2.8)
     drawn = [(*np.transpose(schemes[name]), *kinds[name]) for name in kinds if name in schemes]
     rates = [(D, rate, kind, *label) for D, rate, _, kind, *label in drawn]
     above = [(D, rate - low, kind, "", *look) for D, rate, low, kind, _, *look in drawn]

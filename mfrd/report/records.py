@@ -7,6 +7,7 @@ and the claims; the value of each stands here beside it, and origins.py follows 
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 
 from ..problems.distortion import squared_error
 from . import outputs, parameters
+from .sources import LAWS
 
 Kept = tuple[dict[str, Any], dict[str, Any]]  # results, and {place: the answer that is proven there}
 
@@ -366,6 +368,7 @@ def refinement(nb: SimpleNamespace) -> Kept:
     }
     results = {
         "refine_1d": {
+            "source": asdict(LAWS["refine_1d"]),
             **refined(nb.run),
             "budgets": {"global": nb.D, "core": nb.D_core},
             "probability_of_core": nb.trimodal.p[nb.inside].sum(),
@@ -383,6 +386,7 @@ def refinement(nb: SimpleNamespace) -> Kept:
             "largest_distance_to_centroid": off_centroid(nb.run.solution.encoder),
         },
         "refine_spike": {
+            "source": asdict(LAWS["refine_spike"]),
             **refined(nb.spike_run),
             "budgets": {"global": nb.D_spike, "core": nb.D_core_spike},
             "variance": nb.variance,
@@ -390,6 +394,7 @@ def refinement(nb: SimpleNamespace) -> Kept:
             "heaviest_codeword": nb.main,
         },
         "refine_2d": {
+            "source": asdict(LAWS["refine_2d"]),
             **refined(nb.run_2d),
             "budgets": {"global": nb.D_2d, "core": nb.D_core_2d},
             "probability_of_core": nb.four.p[nb.disc].sum(),
@@ -429,6 +434,7 @@ def validation(nb: SimpleNamespace) -> Kept:
     two_digits = {t: float(f"{value:.2g}") for t, value in nb.in_Q.items()}  # of differences that nearly cancel
     results = {
         "gaussian_1d": {
+            "source": asdict(LAWS["gaussian_1d"]),
             "variance": nb.variance,
             "least_D": nb.problem.least("global"),
             f"at_D_{nb.D_example}": {
@@ -454,12 +460,14 @@ def validation(nb: SimpleNamespace) -> Kept:
             },
         },
         "gaussian_2d": {
+            "source": asdict(LAWS["gaussian_2d"]),
             "variance": nb.total,
             "least_D": nb.problem_2d.least("global"),
             "sweep": swept(nb.budgets_2d, nb.curve_2d),
             f"sweep_{nb.n_side_odd}_by_{nb.n_side_odd}": swept(nb.budgets_odd, nb.curve_odd),
         },
         "trimodal_core": {
+            "source": asdict(LAWS["trimodal_core"]),
             "shannon_bound_bits": nb.shannon,
             "sweep": swept(nb.budgets_3, nb.curve_3),
             "blahut_arimoto": swept(nb.witnesses, nb.check_3),

@@ -10,6 +10,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mfrd.report import parameters
@@ -230,6 +231,30 @@ def test_no_notebook_would_conclude_it_of_other_results(notebook, place, value):
     functools.reduce(lambda node, key: node[key], place[:-1], results)[place[-1]] = value
     with pytest.raises(AssertionError):
         HEADLINES[notebook](results)
+
+
+def evaluated(law, n):
+    """(points (n^k, k), pmf) of a law in results/, by its formula."""
+    means = np.array(law["means"], float).reshape(len(law["means"]), -1)
+    side = np.linspace(-law["reach"], law["reach"], n)
+    points = np.stack(np.meshgrid(*[side] * means.shape[1], indexing="ij"), -1).reshape(-1, means.shape[1])
+    bumps = [
+        w * np.exp(-((points - m) ** 2).sum(1) / (2 * s**2)) for w, m, s in zip(law["weights"], means, law["stds"])
+    ]
+    density = law["floor"] + np.sum(bumps, axis=0)
+    return points, density / density.sum()
+
+
+def test_the_laws_that_the_paper_lists_are_those_of_the_runs():
+    """By their formulas: variances and probabilities of subsets as the notebooks have them."""
+    first, refined = published("01_validation"), published("03_refinement")
+    for of, key, n in ((first, "gaussian_1d", 50), (first, "gaussian_2d", 25), (refined, "refine_spike", 200)):
+        x, p = evaluated(of[key]["source"], n)
+        assert p @ ((x - p @ x) ** 2).sum(1) == pytest.approx(of[key]["variance"], rel=1e-8), key
+    for key, n, radius in (("refine_1d", 100, 1), ("refine_2d", 40, 2)):
+        x, p = evaluated(refined[key]["source"], n)
+        inside = np.sqrt((x**2).sum(1)) < radius
+        assert p[inside].sum() == pytest.approx(refined[key]["probability_of_core"], rel=1e-8), key
 
 
 def test_what_the_notebook_on_sources_concludes():
