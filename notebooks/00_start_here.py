@@ -96,7 +96,7 @@ solution
 
 # %% [markdown]
 # The caption says the rate and how far at most any encoder on this codebook could go below it. *Spent* is the distortion reached; a budget
-# that *binds* has a **price**: the bits a sample that one more unit of distortion would save. Prices are the derivatives of the rate. What does the budget on
+# that *binds* has a **price**: the bits a sample that one more unit of distortion would save. Prices are the derivatives of the rate with the sign turned. What does the budget on
 # the peaks cost? Solve once without it:
 
 # %%
@@ -108,7 +108,7 @@ print(f"without the budget on peaks: {alone.rate:.4f} bits, "
 print(f"with it: {max(solution.rate - alone.rate, 0):.4f} bits more")
 
 # %% [markdown]
-# And what one hundredth of a bit more would buy, spent on all samples or on the peaks:
+# And what one hundredth of a bit more would buy, to first order, spent on all samples or on the peaks:
 
 # %%
 buys = {name: 0.01 / price for name, price in solution.prices.items() if solution.binds[name]}
@@ -159,8 +159,11 @@ spent = {"global": error.mean(), "peaks": error[data >= edge].mean()}
 
 # %%
 least = len(data) * limit.lower_bound / 8
-print(f"{len(coded)} bytes, of them {len(codec.header)} the header; a bound of {least:.0f}; "
+print(f"{len(coded)} bytes, of them {len(codec.header)} the header; a bound of {least:.0f} for codes of independent samples; "
       f"{data.nbytes} bytes in memory")
+
+# %% [markdown]
+# What is measured differs from what the quantiser promises because the header holds its codewords rounded, as coarsely as the budgets allow, and, where samples were binned, by what bins add.
 
 # %%
 promised = mfrd.mixture(quantiser.deterministic(), quantiser.fidelities).distortions
@@ -194,7 +197,7 @@ path = outputs.save_figure(figure, "fig00_start")
 #
 # ## What this shows
 #
-# Samples, two budgets, a certified rate, prices, a codebook, a file: the last line has the numbers. From here, the notebooks in their order
+# Samples and two budgets lead to a certified rate, prices, a codebook and a file; the last line has samples, bytes and rates. From here, the notebooks in their order
 # for the mathematics, or `help(mfrd.solve)` and the README for the module.
 
 # %%

@@ -22,7 +22,7 @@
 #
 # $$c(y) = \sum_i p_i \exp\bigl(a_i - w_i |x_i - y|^2\bigr), \qquad w_i = \sum_r \lambda_r 1[i \in S_r],$$
 #
-# is at most one everywhere: then no encoder on any codebook has less rate than $\sum_i p_i a_i - \sum_r \lambda_r D_r$. For one budget
+# is at most one everywhere: then no encoder on any codebook has less rate than $\sum_i p_i a_i - \sum_r \lambda_r D_r$. Here budgets are joint, $\mathrm{E}\,|X - Y|^2\, 1[X \in S_r] \le D_r$, which allows a letter of $S_r$ the mean $D_r / P(S_r)$, and $a$ and $\lambda$ are in nats; printed are bits. For one budget
 # this bound is classical; the supremum of $c$ is what has to be proved. The Hessian of $\log c$ is nowhere below $-2 \max_i w_i$ times the unit
 # matrix, so a box with centre $y_0$ and half-diagonal $\rho$ cannot hold a global maximum above $\log c(y_0) + \rho^2 \max_i w_i$. Branch
 # and bound drops a box once that is no more than a tolerance above the best value found, and halves it otherwise. At low distortion $c$ is
@@ -94,7 +94,7 @@ path = outputs.save_figure(figure, "limit_gaussian")
 
 # %% [markdown]
 # **Figure 23.** What the rate on eight fixed codewords, and the closed form, lie above the limit over all codebooks. The closed
-# form lies a little above because the letters are not quite Gaussian. Eight fixed points lose most where they are too few, at small $D$, and next most
+# form lies a little above because the letters are not quite Gaussian. Eight fixed points lose most where they are too few, at the smallest $D$, and next most
 # where they have no codeword at the mean, near $D = \sigma^2$.
 #
 # ## How codewords appear
@@ -269,7 +269,7 @@ tables.show({", ".join(key): {"limit": row["limit_bits"], "refined": row["rate_b
 
 # %% [markdown]
 # The distance is certified: the true one lies between the refined rate less the limit's rate and less its lower bound,
-# which differ by at most $10^{-6}$ bits. It is a distance in $I(X;Y)$; of $H(Y)$ the certificate says nothing, and encoders that share a row's
+# which differ by at most $10^{-6}$ bits. It is a distance in $I(X;Y)$; $H(Y)$ it bounds from below alone, and encoders that share a row's
 # rate to a millionth of a bit may differ in it by tenths (notebook 4). Where only the global budget binds, refinement that has settled is
 # optimal to all digits shown, on all three sources; after its published 15 rounds the spike is not yet there. Where a subset budget binds, the priced step
 # gets there or stops short by little, and the unpriced centroid stops short by far more; on the plane with $D = 4$ both stop at the same
@@ -321,8 +321,8 @@ tables.show({name: {"limit": certified[name].rate, "conic": s.rate}
 # %% [markdown]
 # ## What this shows
 #
-# The optimum over all codebooks is, on these sources, a small codebook, and provable. On the report's source its refinement had already found
-# it to within a millionth of a bit; what a subset budget adds is a reason to move codewords by price.
+# The optimum over all codebooks is provable. At the budgets compared here a few codewords come within a millionth of a bit of it, and their number grows as $D$ falls. On the report's source its refinement had already found
+# such a codebook; what a subset budget adds is a reason to move codewords by price.
 
 # %%
 path = records.save("05_limit", globals())

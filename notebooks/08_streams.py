@@ -17,13 +17,13 @@
 #
 # *How near do real bytes come to the certified bound, and what closes the gap that scalar cells leave?*
 #
-# A quantiser that codes samples one by one pays $H(Y)$, and at high rate its cells, which are intervals, cost it up to
-# $\tfrac12\log_2(2\pi e/12) \approx 0.2546$ bits a sample. A *trellis* does better and still decides one sample at a time on the decoder's side: a machine of $S$ states
+# A quantiser that codes samples one by one pays $H(Y)$, and its cells, which are intervals, cost it
+# $\tfrac12\log_2(2\pi e/12) \approx 0.2546$ bits a sample in the limit of high rate; at low rate they cost less or, with a budget on a core, more. A *trellis* does better and still decides one sample at a time on the decoder's side: a machine of $S$ states
 # in which half of the codewords may be sent, and the one that is sent decides the next state. Its encoder is the cheapest path,
 #
 # $$\min_{y_1, y_2, \dots}\ \sum_t \Big[ \sum_r \lambda_r\, w_r(x_t)\, (x_t - y_t)^2 - \log_2 P(y_t \mid \text{state}_t) \Big],$$
 #
-# which one pass of the Viterbi algorithm finds, however many budgets there are: the prices $\lambda_r$ that the convex program gives are all
+# where $w_r(x)$ is one where $x$ is in the subset of budget $r$, which is joint, and else zero. One pass of the Viterbi algorithm finds it, however many budgets there are: the prices $\lambda_r$ that the convex program gives are all
 # that it has to know of them. What is measured here are bytes of real streams, coded and decoded again, on samples that no design has seen. Everything counts: the header,
 # the model, the codebook, the checks.
 #
@@ -228,8 +228,8 @@ path = outputs.save_figure(figure, "fig22_states")
 
 # %% [markdown]
 # **Figure 32.** *Left:* bits above the bound of a Gaussian source at about one bit, by the states of the trellis. *Right:* processor seconds of the design, and of
-# encoding a million samples. A doubling buys less and less, one and a half hundredths of a bit at first and three thousandths at the end, and doubles the work of the encoder once its tables outgrow what NumPy does in one go; the
-# decoder, which follows one path, takes the same time for all.
+# encoding a million samples. A doubling buys less on the whole, though not each time, one and a half hundredths of a bit at first and three thousandths at the end. It costs the encoder little while NumPy does a step's states in one go, and then time in proportion; the
+# decoder follows one path whatever their number. A gap over a million samples moves by a few thousandths of a bit from one draw to another, so rows here and above may differ by so much; within a row all are of one draw.
 
 # %%
 less = dict(zip(sizes[1:], -np.diff(list(gap.values()))))

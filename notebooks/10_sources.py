@@ -23,7 +23,7 @@
 #
 # and an encoder $q_j\, e^{-w(x)(x - y_j)^2} / z(x)$ that keeps the budgets has, with $a = -\log z$, at most the rate $\int f a - \lambda \cdot E$, where $E$ is what it spends.
 # `mfrd.limit(density, ...)` finds $q$, $y$ and $\lambda$ on letters and then evaluates both on the density: Gauss's rule on panels on which the integrand continues to an ellipse in the
-# complex plane, which bounds the remainder; tails and rounding are counted. `.rate` is reached by the encoder that it writes down, `.lower_bound` holds for every codebook. Squared error; this goes beyond the report.
+# complex plane, which bounds the remainder; tails and rounding are counted. `.rate` is reached by the encoder that it writes down, `.lower_bound` holds for every codebook. Here the error is squared; under absolute error, with $|x - y|$ in the place of the square, it is a Laplace law's. Formulas are in nats, what is printed is in bits. All of this goes beyond the report.
 #
 # *In the [paper](../paper/paper.pdf): section 8, Densities and samples. Figures are numbered as there.*
 
@@ -92,7 +92,7 @@ tables.show({f"{name}, D = {D_:g}": {"at least": found.lower_bound, "closed form
 # ## Shannon's lower bound, and how far it is from the truth
 #
 # For a density with differential entropy $h$, Shannon's bound under squared error is $R(D) \ge h - \tfrac12 \log_2 (2 \pi e D)$. It is met by a law that is another law plus an independent
-# normal error of variance $D$, and so at every $D$ by the normal law alone; for any law that has a density it is met in the limit of small $D$. How soon? With $R$ enclosed one can see it.
+# normal error of variance $D$, and so at every $D$ by the normal law alone; for any law that has a density, a finite differential entropy and a finite variance it is met in the limit of small $D$. How soon? With $R$ enclosed one can see it.
 
 # %%
 families = {"uniform": mfrd.Density.uniform(), "exponential": mfrd.Density.exponential(),
@@ -138,13 +138,15 @@ path = outputs.save_figure(figure, "sources_shannon")
 #
 # ## Figure 2 of the report, taken apart
 #
-# The report compares eight codewords on fifty points of $[-3, 3]$ with the closed form of a Gaussian, and names "discretization of the codebook" as the reason for "very small deviations". Between the two
+# The report compares eight codewords on fifty points of $[-3, 3]$ with the closed form of a Gaussian, whose variance it takes to be that of the points, and names "discretization of the codebook" as the reason for "very small deviations". Between the two
 # stand four problems, and each step has a certified answer:
 #
 # 1. the normal law, in closed form;
 # 2. the same given $|X| < 3$, a density, over all codebooks: what *truncating* does;
 # 3. fifty points with probabilities in proportion to the density, over all codebooks: what *sampling* does;
 # 4. the same on eight even codewords: what the *codebook* does.
+#
+# Last, the report subtracts not the rate of the normal law but the closed form at the points' variance, and this moves the curve as well.
 
 # %%
 budgets = np.geomspace(*D_range, n_budgets)
@@ -173,13 +175,15 @@ print(f"variance: 1 of the law, {truncated.variance:.5f} given |x| < {sigmas:g},
 answers = [np.array([closed, closed])]  # (2, budgets): at least, at most
 answers += [np.array([c.lower_bounds, c.rates]) for c in (density_curve, letter_curve)]
 answers.append(np.array([[s.lower_bound for s in eight], [s.rate for s in eight]]))
+reported = np.maximum(0.5 * np.log2(sampled.covariance.item() / budgets), 0)
 
 # %%
 causes = [f"truncating at {sigmas:g}σ", f"sampling at {n_letters} points",
           f"{n_codewords} codewords"]
 steps = {cause: after - before[::-1]
          for cause, before, after in zip(causes, answers, answers[1:])}
-steps["all together"] = answers[-1] - answers[0][::-1]
+steps["the points' variance"] = np.array([closed, closed]) - reported
+steps["all together"] = answers[-1] - reported
 widest = max((high - low).max() for low, high in steps.values())
 
 # %%
@@ -190,9 +194,10 @@ print(f"least and most over all D; from and to at D = {budgets[at]:.3f}")
 print(f"no interval is wider than {widest:.1e} bits")
 
 # %% [markdown]
-# Eight codewords never lower the rate and truncating never raises it, so the two hide each other, which is why the deviation looks small. What sampling does is a surprise: fifty points should be plenty. They are, but the two
-# end points count in full where the trapezoidal rule would halve them, so that the source is a little wider than the density. With their masses halved, or with letters in the middle of their
-# cells, next to nothing is left:
+# At the $D$ of the example the deviation looks small because the points' variance in the closed form gives back what truncating takes, less what sampling adds: the codebook is the least of the four. Where the codebook has a word too few, next to the
+# variance, it is the largest. What sampling does is a surprise: fifty points should be plenty. They are, but the two
+# end points count in full where the trapezoidal rule would halve them, so that the source is a little wider than the density. Of the fifty points' error a quarter is left with letters in the middle of their cells, and a few per cent with the
+# masses of the two end points halved:
 
 # %%
 def halved(n):
@@ -219,7 +224,7 @@ for way, moved_by in moved.items():
 
 # %%
 figure, (left, right) = plot.panels(2, height=2.8)
-kinds = dict(zip(steps, ("noise", "core", "convex", "bound")))
+kinds = dict(zip(steps, ("noise", "core", "convex", "entropy", "bound")))
 plot.lines(left, [(budgets, steps[cause].mean(axis=0), kind, cause, {"marker": ""})
                   for cause, kind in kinds.items()],
            "distortion $D$", "bits added to the rate", "The report's figure 2", log="x")
@@ -232,8 +237,8 @@ plot.lines(right, [(letters, np.abs(moved_by), "core", way, {"linestyle": dash})
 path = outputs.save_figure(figure, "sources_figure2")
 
 # %% [markdown]
-# **Figure 37.** *Left:* what each step adds to the rate; the intervals are narrower than the lines. Truncating takes two hundredths of a bit at every $D$ up to the variance, about $\tfrac12 \log_2$ of the variance that it
-# takes; eight codewords cost most where they have no word at the mean, next to $D = 1$, and where they are too coarse, at small $D$. *Right:* sampling the density with its end points in full is wrong in proportion
+# **Figure 37.** *Left:* what each step adds to the rate; the intervals are narrower than the lines. Truncating takes two hundredths of a bit at every $D$ up to the variance, about $\tfrac12 \log_2 1/\sigma^2$ for the variance $\sigma^2$ that it
+# leaves; the points' variance in the closed form gives most of it back; eight codewords cost most where they have no word at the mean, next to $D = 1$, and where they are too coarse, at small $D$. *Right:* sampling the density with its end points in full is wrong in proportion
 # to $1/n$; in the middles of cells, or with the end points halved, in proportion to $1/n^2$.
 #
 # ## The density behind the three modes
@@ -301,7 +306,7 @@ path = outputs.save_figure(figure, "sources_mixture")
 
 # %% [markdown]
 # **Figure of this notebook.** *Left, middle:* two densities with the codebook of an encoder within a millionth of a bit of the limit; the core is shaded, and stems are as high as codewords are likely. Where
-# the budget is tight, on the core, codewords stand closer. *Right:* what letters put in the place of the density with three modes change. Points as in the report have the weight of its ends in full; in the middles of
+# the budget is tight, on the core, codewords stand closer. *Right:* what letters put in the place of the density with three modes change. Points as in the report have the weight of its ends in full, which without the core's budget is a larger error, and cut the core too narrow: with it the two partly cancel. In the middles of
 # cells the core is a little too wide or narrow, which at a hundred letters matters more than that they are letters. Where cells end with the core the error is of second order, and a hundred letters do.
 #
 # ## Samples, and the law they came from
@@ -320,7 +325,7 @@ tables.show({e.samples: {"at least": e.lower_bound, "plug-in": e.rate,
                          "samples cost": e.due_to_samples} for e in told}, corner="N")
 
 # %% [markdown]
-# (What *samples cost* is what theory says of the difference.) Does it hold? Here are many repetitions at the least $N$, beside as many stretches of a time series $X_t = \rho X_{t-1} + \sqrt{1 - \rho^2}\, \varepsilon_t$, each of whose samples has the same normal law. They depend on each other, so the
+# (What *samples cost* is what theory says of the distance from the bound to the truth.) Does it hold? Here are many repetitions at the least $N$, beside as many stretches of a time series $X_t = \rho X_{t-1} + \sqrt{1 - \rho^2}\, \varepsilon_t$, each of whose samples has the same normal law. They depend on each other, so the
 # promise does not cover them: a stretch that wanders far looks like a wider law. Taken so far apart that they are nearly independent, samples of a series bound $R(D)$ of the law of one of them, never of the series, whose rate is lower.
 
 # %%
@@ -382,7 +387,7 @@ tables.show({D_: {"Shannon's bound": shannon_banana[D_], "from samples": e.lower
 #
 # ## What this shows
 #
-# The deviation of figure 2 is not "discretization of the codebook" alone: truncating, sampling and the codebook each move the curve, in different directions, and each amount is proven.
+# The deviation of figure 2 is not "discretization of the codebook" alone: truncating, sampling, the codebook and the variance in the closed form each move the curve, in different directions, and each amount is proven.
 
 # %%
 path = records.save("10_sources", globals())

@@ -17,13 +17,13 @@
 #
 # *$R(D)$ is a limit. What do $n$ samples cost, coded as one block that keeps its budget in all but a few cases?*
 #
-# A block code has $M$ reproductions for $n$ samples, and a share $\varepsilon$ of blocks may break the budget. Three numbers bound its rate
-# $\tfrac1n \log_2 M$. With $j(x) = a(x) - \lambda \cdot D$ at the optimum, whose mean is $R$ and whose variance $V$ is the *dispersion*,
+# A block code has $M$ reproductions for $n$ samples, and a share $\varepsilon$ of blocks may break the budget. What is known of its rate
+# $\tfrac1n \log_2 M$ is a bound from below, an approximation and, for equally likely letters under Hamming distortion, a bound from above. With $j(x) = a(x) - \lambda \cdot D$ at the optimum, whose mean is $R$ and whose variance $V$ is the *dispersion*,
 #
-# $$\log M \ \ge\ u + \log\Big(P\Big[\sum_{t=1}^n j(X_t) \ge u\Big] - \varepsilon\Big) \quad \text{for every } u$$
+# $$\log M \ \ge\ u + \log\Big(P\Big[\sum_{t=1}^n j(X_t) \ge u\Big] - \varepsilon\Big) \quad \text{for every } u \text{ where that probability exceeds } \varepsilon$$
 #
 # is proven, with as many budgets as one likes (the *converse*); $R + \sqrt{V/n}\,z_\varepsilon$, with $z_\varepsilon$ the point that a standard normal variable exceeds with probability $\varepsilon$, is its *normal approximation*, which proves nothing; and
-# for equally likely letters under Hamming distortion random codes reach what the last curve of the left figure says.
+# for those letters random codes reach what the last curve of the left figure says.
 #
 # A codec as it is used has streams of varying length, and keeps its budget in the mean: such a code is bounded by $R(D)$ at every
 # $n$, and by nothing on this page. To compare like with like, the codec enters here as a block code: it codes blocks of $n$ alone, and a block fails
@@ -86,7 +86,7 @@ tables.show(rows, corner="n")
 
 # %% [markdown]
 # The codec is that of the exact scalar quantiser: one set of cells that keeps the budget or, since where it keeps $D$ exactly half of all blocks
-# break it, one somewhat below. Its header is sent once and not counted. One set of blocks chooses the design, another is measured.
+# break it, one somewhat below. Its header is sent once and not counted. One set of blocks chooses among the designs; on another $L$ is read off and the share that fails is counted.
 
 # %%
 designs = [mfrd.ecsq(trimodal, (1 - margin) * D).deterministic() for margin in margins]
@@ -145,19 +145,18 @@ path = outputs.save_figure(figure, "finite_blocks")
 
 # %% [markdown]
 # **Figure 9.** *Left:* a fair coin; between the two curves lies the best block code. *Right:* the trimodal source; the grey line is $R(D)$. The
-# converse approaches it from above once $n$ is in the hundreds, and meets the normal approximation. The codec pays three times: for the margin that
-# keeps nine blocks of ten within the budget, for the longest of the blocks that it keeps, and for cells that are intervals.
+# converse approaches it from above once $n$ is in the hundreds, and meets the normal approximation. The codec pays for a margin from a ladder of three, which at some lengths is more than nine blocks of ten need, for the longest of the blocks that it keeps, in whole bytes, and for cells that are intervals.
 #
 # ## What this shows
 #
-# What a short block costs is proven by the same dual variables that certify $R(D)$.
+# What a short block costs at the least is proven by the same dual variables that certify $R(D)$.
 
 # %%
 path = records.save("12_finite_blocks", globals())
 
 # %% [markdown]
-# The share of blocks that fail was measured, not known: but once in a million (Hoeffding) it is below the share seen by more than the root below, and
-# at that share the converse must lie below what the codec took.
+# The share of blocks that fail was measured, not known. Except once in a million at each $n$ it is at most the share seen plus the root below, whatever $L$ was read off the same blocks
+# (Dvoretzky, Kiefer and Wolfowitz 1956; Massart 1990); at that larger share the converse must lie below what the codec took.
 
 # %%
 unseen = excess + np.sqrt(np.log(1e6) / (2 * n_blocks))

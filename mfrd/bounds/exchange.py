@@ -55,6 +55,7 @@ SAME = 1e-5  # codewords nearer than this, in units of the width of c, have clim
 TIDY = (0.1, 0.03, 0.01)  # in units of that width: codewords so near may be one within the tolerance; the first that is
 NEAR = 1e-4  # of the source's span: a codeword so near a letter that must be exact is that letter
 ROUGH = 1e-4  # bits, to which the first codebook is solved
+MANY = 1000  # points from which cells come before pairs
 FEW = 64  # codewords that climb to their maxima one by one
 CLIMB = 12  # steps of an ascent: what is not at an isolated maximum then is on a ridge
 LONELY = 0.6  # widths of c that codewords lie apart at the least where Newton's method on all of them arrives
@@ -77,7 +78,8 @@ FAR_APART = 1.5  # logarithm of the quotient of budgets, from which codewords of
 NEARLY = 0.01  # share of the tolerance, less than a proof loses, from which codewords are as good as stationary
 INSET = 0.1  # share of a budget, over the bits to which it is solved, that is kept free: it costs half that a dimension
 ENOUGH = 100.0  # tolerances that c may exceed one by where the rate alone counts
-BINDING = 1e-9  # nats: a row whose budget is worth less does not bind
+BINDING = 1e-9  # nats: a row whose budget is worth less does not bind,
+SLIGHT = 0.01  # or, where that is more, this share of a typical distortion of its letters, which a rate of zero spends
 
 
 @dataclass(frozen=True, eq=False)
@@ -374,6 +376,7 @@ class Exchange:
         self.best: Any = None  # the Point of least rate, after the first round
         self.proof = 0.0, np.zeros(len(problem.rows)), np.zeros(problem.n)  # bound in bits, multipliers, potentials
         self.last, self.reach = np.inf, 1.0  # the gap of the round before; how far codewords are taken together
+        self.unused = problem.y[:0]  # violators of rounds that changed nothing, (m, k)
         self.first, self.boxes = problem.y, MAX_BOXES  # the first codebook; of branch and bound, at a proof
         self.guess: Any = None  # (multipliers, masses) from which the next solve starts
         self.neighbour: Any = None  # (the Limit at a neighbouring budget, multipliers) from which the first starts
@@ -510,6 +513,7 @@ class Exchange:
             self.guess = None
             rough = self.solve(np.vstack([safe, y]), tol)
         best, tops, worst = rough, *self.maxima(rough)
+        seen = tops
         settled = rough.solution.rate - (rough.dual - worst) / NATS_PER_BIT <= NEARLY * self.tol
         exact = None if settled else self.stationary(rough)
         if exact is not None:
@@ -527,8 +531,10 @@ class Exchange:
         likely = self.best.solution.rate - (best.dual - worst) / NATS_PER_BIT  # the gap that a proof here would leave
         falls, self.last = likely < FALLS * self.last, min(likely, self.last)
         if exact is not None or (self.problem.rows.D <= 0).any():
-            words = [rough.y, self.refined(rough)[1] if exact is None else exact]
-            return self.anchored(distinct(np.vstack([*words, tops]), 1e-9 * self.span)), worst
+            words = [rough.y, self.refined(rough)[1] if exact is None else exact, tops]
+            # where prices are not unique on a codebook, what c asks for at some of them gets no mass and excludes them
+            self.unused = tops[:0] if falls else np.vstack([self.unused, tops, seen])
+            return self.anchored(distinct(np.vstack([*words, self.unused]), 1e-9 * self.span)), worst
         over = tops[best.mass(tops) > 0.1 * worst]
         for _ in range(TRIES):
             q, y, lam, value = self.settled(best, clusters(best, tops, worst, self.reach), over, worst)
@@ -570,7 +576,12 @@ class Exchange:
     def binding(self, lam: np.ndarray) -> np.ndarray:
         """Prices, (R,), without those that their budgets are not worth; one of a matrix of its own costs c its axes."""
         worth = min(BINDING, 1e-3 * self.tol * NATS_PER_BIT)
-        return np.where((lam * self.problem.rows.D > worth) | (self.problem.rows.D <= 0), lam, 0.0)
+        return np.where((self.worth(lam) > worth) | (self.problem.rows.D <= 0), lam, 0.0)
+
+    def worth(self, lam: np.ndarray) -> np.ndarray:
+        """What budgets are worth at prices lam, (R,) nats; one next to zero has a high price and is worth little."""
+        rows = self.problem.rows
+        return lam * np.maximum(rows.D, SLIGHT * (rows.weights @ self.source.p) * self.problem.units)
 
     def tidy(self, point: "Point", moved: bool = False) -> None:
         """Keep fewer codewords than the point has, where those near each other are one and the gap stays within tol.
@@ -613,7 +624,7 @@ class Exchange:
     def stationary_near(self, point: "Point", q: np.ndarray, y: np.ndarray) -> np.ndarray | None:
         """The stationary codewords near y, (m, k), of mass q, or None where Newton's method fails or is too dear."""
         problem, lam = point.problem, point.multipliers
-        binds = lam * problem.rows.D > BINDING
+        binds = self.worth(lam) > BINDING
         crowded = len(cKDTree(point.mass.seen(y)).query_pairs(LONELY)) > 0
         many = len(y) > FEW or y.size + len(y) + binds.sum() > UNKNOWNS
         if crowded or many or (problem.excess_budgets <= 0).any():
@@ -631,7 +642,7 @@ class Exchange:
 
     def follow(self, lam: np.ndarray) -> np.ndarray:
         """Which prices follow the codewords of a descent, (R,) flags: those that bind, unless they are many."""
-        binds = lam * self.problem.rows.D > BINDING
+        binds = self.worth(lam) > BINDING
         return binds if binds.sum() <= FEW else binds & False
 
     def maxima(self, point: "Point") -> tuple[np.ndarray, float]:
@@ -977,7 +988,15 @@ def shared(solutions: list[Solution], name: str, bits: float) -> Solution | None
 
 
 def groups(y: np.ndarray, distance: float) -> np.ndarray:
-    """Labels 0, 1, ... of the connected components of points nearer than `distance`, (m,)."""
+    """Labels 0, 1, ... of the connected components of points nearer than `distance`, (m,).
+
+    Of many, those in one small cell are one first: where thousands have climbed to one maximum, pairs are too many.
+    """
+    if len(y) > MANY:
+        cells = np.floor(y / (0.1 * distance))
+        _, first, cell = np.unique(cells, axis=0, return_index=True, return_inverse=True)
+        if len(first) < len(y):
+            return groups(y[first], distance)[cell.ravel()]
     pairs = cKDTree(y).query_pairs(distance, output_type="ndarray")
     graph = sp.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), (len(y), len(y)))
     return connected_components(graph, directed=False)[1]

@@ -11,6 +11,8 @@ from . import samples as measured
 from .binning import Binning, letters, warn_of_a_crowd
 from .values import as_points, number, probabilities, real_array
 
+LEAST_SQUARE = np.finfo(float).tiny / np.finfo(float).eps  # of a spread: its shares are floats with all digits
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -42,7 +44,8 @@ class Source:
     Raises
     ------
     ValueError
-        Where a value is no real number, not finite or negative, a point too large to square, or the shapes disagree;
+        Where a value is no real number, not finite or negative, a point too large to square, a spread too small to, or the shapes
+        disagree;
         the message names the row.
 
     Examples
@@ -70,6 +73,12 @@ class Source:
             raise ValueError(
                 f"points holds {x[far[0]]} in row {far[0]}; expected points whose squared distances are finite: "
                 "measure them in a larger unit"
+            )
+        spread = np.ptp(x, axis=0).max()
+        if 0 < spread and spread**2 < LEAST_SQUARE:
+            raise ValueError(
+                f"points spread over {spread:.3g}, whose square is {spread**2:.3g}; expected a square of at least "
+                f"{LEAST_SQUARE:.2g}, below which squared distances lose digits: measure them in a smaller unit"
             )
         p = probabilities(self.pmf, len(x))
         if self.names is not None:
