@@ -159,7 +159,8 @@ spent = {"global": error.mean(), "peaks": error[data >= edge].mean()}
 
 # %%
 least = len(data) * limit.lower_bound / 8
-print(f"{len(coded)} bytes, of them {len(codec.header)} the header; a bound of {least:.0f} for codes of independent samples; "
+print(f"{len(coded)} bytes, of them {len(codec.header)} the header; "
+      f"a bound of {least:.0f} for codes of independent samples; "
       f"{data.nbytes} bytes in memory")
 
 # %% [markdown]

@@ -187,7 +187,8 @@ tables.show({name: {"least": min(over), "largest": max(over)} for name, over in 
             corner="bits over the bound")
 exactly = dict(drawn["ecsq"])
 short = {D_: rate - exactly[D_] for D_, rate in drawn["ecvq"]}
-print("ECVQ over ECSQ, bits:", ", ".join(f"{max(bits, 0):.4f} at {D_}" for D_, bits in short.items()))
+print("ECVQ over ECSQ, bits:",
+      ", ".join(f"{max(bits, 0):.4f} at {D_}" for D_, bits in short.items()))
 largest = max(limit(trimodal, D_).gap for D_ in D_plane)
 print("largest gap of a certified limit below 1e-6 bits:", bool(largest < 1e-6))
 

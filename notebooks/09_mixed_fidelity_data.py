@@ -331,10 +331,10 @@ print(f"JPEG 2000, used cleverly, takes {clever} bytes of this photograph, "
 # the levels are known, and, on the right, what `decompress` takes.
 
 # %%
-seconds = {name: {"compress" if each == "ours" else each: row[each]["seconds"] for each in ["ours", *names]}
-           for name, row in rows.items()}
-tables.show({name: {**row, "decompress": rows[name]["ours"]["decode_seconds"]} for name, row in seconds.items()},
-            ".2f", "s")
+seconds = {name: {"compress" if each == "ours" else each: row[each]["seconds"]
+                  for each in ["ours", *names]} for name, row in rows.items()}
+tables.show({name: {**row, "decompress": rows[name]["ours"]["decode_seconds"]}
+             for name, row in seconds.items()}, ".2f", "s")
 
 # %% [markdown]
 # Some encoders take a region in one file. Here are x264 and x265, told by FFmpeg's `addroi` how much finer to be inside, at the same two qualities
@@ -357,8 +357,10 @@ beats_file = mfrd.compress(ecg, qrs, inside=rms_in, outside=rms_out)
 rms_beats = two_fidelities.rms(mfrd.decompress(beats_file) - ecg, qrs)
 same_mask = mfrd.compress(ecg, mask, inside=rms_in, outside=rms_out)
 print(f"{len(same_mask)} bytes with the mask of the blocks, {mask.mean():.3f} of the samples, "
-      f"whose file took {ecg_blocks.file.bytes}; {len(beats_file)} with the complexes alone, {qrs.mean():.3f}; "
-      f"rms error {1000 * rms_beats['inside']:.2f} µV inside, {1000 * rms_beats['outside']:.2f} µV outside")
+      f"whose file took {ecg_blocks.file.bytes}; "
+      f"{len(beats_file)} with the complexes alone, {qrs.mean():.3f}; "
+      f"rms error {1000 * rms_beats['inside']:.2f} µV inside, "
+      f"{1000 * rms_beats['outside']:.2f} µV outside")
 
 # %% [markdown]
 # The bound over contexts again: here a class is what the neighbours of a coefficient say.
@@ -433,11 +435,13 @@ tables.show({name: {"bytes": mixed.file.bytes, "bound of the model": mixed.least
 # mend; and what uniform steps and the coder lose to those. The last line quotes both files against uniform fidelity and the bound.
 
 # %%
-tables.show({name: {"file / bound": mixed.file.bytes / mixed.least(), "side information": mixed.file.side_bytes,
+formats = {"file / bound": ".3f", "scalar cells": ".0f", "the rest": ".0f"}
+tables.show({name: {"file / bound": mixed.file.bytes / mixed.least(),
+                    "side information": mixed.file.side_bytes,
                     "scalar cells": mixed.least("scalar_bound") - mixed.least(),
-                    "the rest": mixed.file.bytes - mixed.file.side_bytes - mixed.least("scalar_bound")}
-             for name, (mixed, _) in coded.items()}, {"file / bound": ".3f"} | dict.fromkeys(
-                 ("scalar cells", "the rest"), ".0f"), "bytes")
+                    "the rest": (mixed.file.bytes - mixed.file.side_bytes
+                                 - mixed.least("scalar_bound"))}
+             for name, (mixed, _) in coded.items()}, formats, "bytes")
 
 # %%
 path = records.save("09_mixed_fidelity_data", globals())
@@ -456,4 +460,5 @@ assert not two_fidelities.missed(bench), "a file of the table misses a target"
 print(f"ECG {ecg_blocks.file.bytes} bytes against {ecg_everywhere.bytes} at uniform fidelity, "
       f"bound {ecg_blocks.least():.0f}; photograph {size['mixed']} against {size['same']}, "
       f"bound {photo_blocks.least():.0f}; with memory {size['compress']}, "
-      f"and fewer bytes than the best rival on {len(won)} of {len(rows)} pictures at {psnr_in:g} and {psnr_out:g} dB")
+      f"and fewer bytes than the best rival on {len(won)} of {len(rows)} pictures "
+      f"at {psnr_in:g} and {psnr_out:g} dB")

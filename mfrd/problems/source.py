@@ -44,9 +44,8 @@ class Source:
     Raises
     ------
     ValueError
-        Where a value is no real number, not finite or negative, a point too large to square, a spread too small to, or the shapes
-        disagree;
-        the message names the row.
+        Where a value is no real number, not finite or negative, a point too large to square, a spread too small
+        to, or the shapes disagree; the message names the row.
 
     Examples
     --------
