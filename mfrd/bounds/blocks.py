@@ -131,7 +131,7 @@ def finite_blocklength(answer: Solution | Limit, n: int, excess: float = 0.1) ->
     n, excess = int(n), float(excess)
     p, j = tilted(answer)
     dispersion = float(p @ (j - p @ j) ** 2)
-    normal = float(answer.rate + math.sqrt(dispersion / n) * ndtri(1 - excess) / NATS_PER_BIT)
+    normal = float(answer.rate + math.sqrt(dispersion / n) * -ndtri(excess) / NATS_PER_BIT)
     converse, achievable = least_log_words(p, j, n, excess), None
     symmetric = alike(solution)
     if symmetric is not None:

@@ -33,7 +33,7 @@ class Sink:
     def golomb(self, over: np.ndarray, orders: np.ndarray) -> None:
         """Append the exponential Golomb codes of integers >= 0 (N,): all prefixes digit by digit, then the digits."""
         orders = np.asarray(orders, np.int64)  # a shift of 32 bits or more is none of an int32
-        prefix = golomb_prefix(over, orders).astype(np.int64)
+        prefix = golomb_prefix(over, orders)
         for at in range(int(prefix.max(initial=-1)) + 1):
             here = prefix >= at
             self.put(prefix[here] > at, EVEN)

@@ -7,6 +7,9 @@ from . import corrections, pictures, signals
 from .container import CorruptStream
 
 MOST_DECIBELS = 110.0  # below the peak
+FINEST = 2.0**-42  # of the largest sample, a target: below it rounding of the samples is a thousandth of the error
+UNSQUARED = 1e150  # what is larger has no square, and no scale that is coded
+SCALES = 1e-30, 1e30  # between which samples and targets are coded
 CHANNELS = 16  # times as many rows as columns, from which two axes are a signal of channels
 
 
@@ -52,8 +55,8 @@ def compress(
     Raises
     ------
     ValueError
-        Where the shapes do not fit, a sample is infinite, or missing from a picture, or a target is not positive or
-        finer than can be coded.
+        Where the shapes do not fit, a sample is infinite, or missing from a picture, or a target is not positive,
+        finer than can be coded, or of a scale that is not.
     TypeError
         Where the mask is not of booleans.
 
@@ -90,6 +93,7 @@ def compress(
     known = signal[~gaps]
     levels = not one and peak is not None and float(peak).is_integer() and bool(np.all((known >= 0) & (known <= peak)))
     whole = levels and bool(np.all(known == np.rint(known)))
+    check_scale(float(np.abs(known).max()), np.sqrt(targets[[mask.any(), not mask.all()]]))
 
     def encode(factor: float) -> bytes:
         """The file at a factor of the error inside."""
@@ -103,20 +107,37 @@ def compress(
     if inside_max is None:
         return encode(1.0)
     most = number(inside_max, "inside_max is", "a largest error > 0, in units of the signal", open=True)
+    check_scale(float(np.abs(known).max()), np.array([most]))
     return corrections.bounded(encode, plain, signal, mask, most, whole)
 
 
 def squared(target: float, peak: float | None, name: str) -> float:
     """The squared error of a target; raises ValueError where it is none."""
     if peak is None:
-        if not (np.isfinite(target) and target > 0):
-            raise ValueError(f"{name} is {target}; expected a root mean square error > 0, or decibels and peak=")
-        return float(target) ** 2
-    if not (np.isfinite(peak) and peak > 0):
-        raise ValueError(f"peak is {peak}; expected a positive number, 255 for eight bits")
-    if not (np.isfinite(target) and 0 < target <= MOST_DECIBELS):
-        raise ValueError(f"{name} is {target}; expected decibels below the peak, above 0 and at most {MOST_DECIBELS:g}")
-    return float(peak) ** 2 / 10 ** (target / 10)
+        expected = "a root mean square error > 0, or decibels and peak="
+        return min(number(target, f"{name} is", expected, open=True), UNSQUARED) ** 2
+    peak = number(peak, "peak is", "a positive number, 255 for eight bits", open=True)
+    expected = f"decibels below the peak, above 0 and at most {MOST_DECIBELS:g}"
+    decibels = number(target, f"{name} is", expected, open=True)
+    if decibels > MOST_DECIBELS:
+        raise ValueError(f"{name} is {decibels:g}; expected {expected}")
+    return min(peak, UNSQUARED) ** 2 / 10 ** (decibels / 10)
+
+
+def check_scale(largest: float, errors: np.ndarray) -> None:
+    """Raise ValueError where root mean square errors (N,) or the largest sample are of no scale that can be coded."""
+    low, high = SCALES
+    for error in errors:
+        if not low <= error <= high or largest > high:
+            said = f"errors of {error:.3g} and samples up to {largest:.3g}"
+            raise ValueError(
+                f"{said}; expected errors from {low:g} to {high:g} and no larger samples: scale the signal"
+            )
+        if error < FINEST * largest:
+            said = f"an error of {error:.3g} is asked of samples up to {largest:.3g}"
+            raise ValueError(
+                f"{said}; expected at least {FINEST * largest:.3g}, above their rounding: take out an offset"
+            )
 
 
 def decompress(data: bytes) -> np.ndarray:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..problems.values import real_array
-from . import pictures, signals
+from . import corrections, pictures, signals
 from .networks import HALF, model
 from .water_filling import ParallelBound, histogram, parallel_bound
 from .wavelet import analyse_picture
@@ -82,7 +82,8 @@ def context_bound(signal: np.ndarray, data: bytes, *, fine: int = FINE) -> Conte
     CorruptStream
         Where the file is damaged or of another kind.
     ValueError
-        Where the signal is not of the file's shape, or the file has no error at all.
+        Where the signal is not of the file's shape or not finite where the file has no gap, the file has no error at
+        all or holds corrections, or fine is no whole number > 0.
 
     References
     ----------
@@ -97,6 +98,10 @@ def context_bound(signal: np.ndarray, data: bytes, *, fine: int = FINE) -> Conte
     >>> bool(0.6 * bound.payload < bound.bytes < bound.payload)
     True
     """
+    if isinstance(fine, bool) or not isinstance(fine, (int, np.integer)) or fine < 1:
+        raise ValueError(f"fine is {fine!r}; expected how many bins of a histogram a step has, 1 or more")
+    if data[:2] == corrections.MAGIC:
+        raise ValueError("the file holds corrections of a largest error; expected one of compress without inside_max=")
     of_picture = data[:2] == pictures.MAGIC
     contexts = in_contexts_of_picture(signal, data) if of_picture else in_contexts(signal, signals.opened(data))
     if not contexts.D > 0:
@@ -131,6 +136,8 @@ def in_contexts_of_picture(picture: np.ndarray, data: bytes) -> Contexts:
     head, tap = held
     if picture.shape != head.mask.shape:
         raise ValueError(f"the picture has shape {picture.shape}; expected that of the file, {head.mask.shape}")
+    if not np.isfinite(picture).all():
+        raise ValueError(f"{(~np.isfinite(picture)).sum()} pixels are not finite; expected the picture of the file")
     side = pictures.Decoder(tap)
     seen: list[tuple] = []
     side.seen = seen
@@ -159,7 +166,11 @@ def in_contexts(signal: np.ndarray, held: signals.Opened) -> Contexts:
     layout, signal = held.layout, real_array(signal, "the signal", "(N,) or (N, channels)")
     if signal.shape != ((layout.N,) if held.flat else (layout.N, layout.channels)):
         raise ValueError(f"the signal has shape {signal.shape}; expected that of the file, {layout.N} samples")
-    x = signals.coefficients(signals.filled(signal.reshape(layout.N, -1))[0], layout) / held.steps[..., None]
+    rows = signal.reshape(layout.N, -1)
+    if np.isinf(rows).any() or not np.array_equal(np.isnan(rows), held.gaps):
+        said = f"{np.isnan(rows).sum()} samples are missing and {np.isinf(rows).sum()} infinite"
+        raise ValueError(f"{said}; expected NaN in the {held.gaps.sum()} gaps of the file alone")
+    x = signals.coefficients(signals.filled(rows)[0], layout) / held.steps[..., None]
     error, classes = x.copy(), np.full(x.shape, 2 * len(signals.EDGES) + 2)
     error[..., : layout.used] -= held.points / 16
     classes[..., : layout.used] = held.classes

@@ -40,7 +40,12 @@ def bounded(
     step = 2.0 * np.floor(most) + 1.0 if whole else 2.0 * most * SAFE
     best = b""
     for factor in FACTORS:
-        under = encode(factor)
+        try:
+            under = encode(factor)
+        except ValueError:  # finer than can be coded, which nobody asked for but we
+            if not best:
+                raise
+            return best
         error = np.where(mask & ~np.isnan(signal), signal - decode(under), 0.0).ravel()
         at = np.flatnonzero(np.abs(error) > 0.5 * step)
         if not len(at):

@@ -45,6 +45,7 @@ START = np.array([4.3, 6.1])  # base steps to a root mean square of error, at fi
 SLOPE = 1.1  # of the logarithm of squared error to that to base two of a step
 FINEST = 18  # octaves of the finest step below the range
 TRIALS, FINER, MORE = 16, 20, 24  # trials until both are in their windows, of finer steps, near the best at most
+FARTHER = 1.3  # times as far goes each trial of finer steps as the one before
 PIXELS = 1 << 19  # coded near the best at least
 JAGS, BENDS = 0.012, 0.3  # errors of margins against a plane: always, and by the octave away from the last trial
 ALONG, ACROSS = 0.5, 0.2  # how well the slopes are believed at first: of a side to its own step, and to the other
@@ -555,12 +556,12 @@ class Search:
             near = self.best()
             spare = np.where(self.there, np.clip(near.margins, 0, WINDOW), 0) / SLOPE
             self.trial(np.clip(near.logs + SPEND * spare + rng.uniform(-width, width, 2), least, most))
-        for _ in range(FINER):
+        for number in range(FINER):  # farther each time, since the best may stay
             if (best := self.best()).margins.min() >= 0:
                 whole = best.head + best.sink.shortest()
                 return replace(best, data=whole + check_of(whole))
             worse = np.where(best.margins < 0, np.clip(-best.margins, 0.005, 2), 0)
-            self.trial(np.clip(best.logs - worse, least, most))
+            self.trial(np.clip(best.logs - FARTHER**number * worse, least, most))
         said = f"squared errors of {self.targets} inside and outside are not reached"
         raise ValueError(f"{said}; expected targets that steps of 2^-{FINEST} of the range meet")
 

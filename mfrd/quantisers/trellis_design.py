@@ -44,6 +44,7 @@ FULL = (1 << 17,) * 6  # rounds of training of the best start with all states
 ROUNDS, MOVING = 8, 3  # of the last adjustment, and in how many of them the codewords move
 RISES, JOIN = 32, 8  # rounds that only raise multipliers; after each JOIN of them but the first JOIN, codewords join
 ROOM = 2.5  # standard errors of the judgement by which one budget is undercut: letters of the design err as well
+SCALES = 1e-30, 1e30  # of the spread of letters, whose squares single precision holds
 LEAST = 1e-6  # of the price of high resolution: a multiplier that says that a budget is idle
 
 
@@ -68,7 +69,7 @@ class Line:
     .centre; .x (n,); .p (n,) their masses; .letter: which of them each letter of the source is; .slopes (R, n):
     M_r w_ri, for letters that are one point the mean by probability; .rows: BudgetRows on the source.
 
-    Raises ValueError where the source has another dimension or a measure is not quadratic, InfeasibleFidelity
+    Raises ValueError where the source has another dimension or scale or a measure is not quadratic, InfeasibleFidelity
     where a budget is zero.
     """
 
@@ -82,6 +83,10 @@ class Line:
             if f.D == 0:
                 said = f"{f.name}: budget 0; expected more, since a trellis meets budgets by finite prices"
                 raise InfeasibleFidelity(f"{said}: mfrd.ecvq keeps letters exactly", f.name, 0.0, np.finfo(float).tiny)
+        low, high = SCALES
+        spread = float(np.ptp(source.x))
+        if spread and not low <= spread <= high:
+            raise ValueError(f"letters spread over {spread:.3g}; expected {low:g} to {high:g}: scale them")
         self.centre = float(source.mean[0])
         self.x, self.letter = np.unique(source.x[:, 0] - self.centre, return_inverse=True)
         self.p = np.bincount(self.letter, source.p)

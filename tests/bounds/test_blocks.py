@@ -131,3 +131,14 @@ def test_what_is_undefined_is_named():
     infeasible = mfrd.rd_curve(mfrd.Problem(source, [0, 2], mfrd.Fidelity(1.0)), "global", [0.01])[0]
     with pytest.raises(ValueError, match="infeasible"):
         mfrd.finite_blocklength(infeasible, 10)
+
+
+def test_the_normal_approximation_holds_for_shares_that_one_less_does_not_tell_from_one():
+    coin = mfrd.Problem(mfrd.Source([0, 1], [0.89, 0.11]), [0, 1], mfrd.Fidelity(0.05, distortion=mfrd.hamming))
+    answer = mfrd.solve(coin, "newton")
+    normal = {excess: mfrd.finite_blocklength(answer, 100, excess).normal for excess in (1e-16, 1e-17, 1e-30)}
+    assert normal[1e-16] == pytest.approx(0.98949, abs=1e-5) and normal[1e-17] == pytest.approx(1.01514, abs=1e-5)
+    assert normal[1e-17] < normal[1e-30] < np.inf
+    fair = mfrd.Problem(mfrd.Source([0, 1], [0.5, 0.5]), [0, 1], mfrd.Fidelity(0.05, distortion=mfrd.hamming))
+    flat = mfrd.solve(fair, "newton")
+    assert mfrd.finite_blocklength(flat, 20, 1e-17).normal == pytest.approx(flat.rate)

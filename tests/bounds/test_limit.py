@@ -1,5 +1,7 @@
 """The limit over all codebooks and the branch and bound that proves it."""
 
+import time
+
 import numpy as np
 import pytest
 from helpers.cases import entropy, four_modes, trimodal_source
@@ -636,3 +638,43 @@ def test_budgets_of_zero_beside_absolute_error(seed):
 def test_letters_that_a_first_proof_suffices_for_end_as_few_codewords():
     found = mfrd.limit(trimodal_source(), mfrd.Fidelity(10.64419478), tol=1e-5)  # c is nearly flat, below the variance
     assert len(found.codebook) == 2 and found.gap <= 1e-5
+
+
+@pytest.mark.parametrize("D", [1e-12, 1e-16, 1e-30, 1e-100])
+def test_a_budget_next_to_zero_has_the_entropy_as_its_bound(D):
+    x = np.linspace(-4, 4, 80)
+    p = np.exp(-abs(x)) / np.exp(-abs(x)).sum()
+    found = mfrd.limit(mfrd.Source(x, p), mfrd.Fidelity(D))
+    assert found.gap <= 1e-6 and found.rate == pytest.approx(entropy(p), abs=1e-8)
+
+
+def test_a_rare_letter_far_away_keeps_its_price():
+    p = np.array([1 - 1e-6, 1e-6])
+    source = mfrd.Source([0.0, 1.0], p)
+    found = mfrd.limit(source, mfrd.Fidelity(3e-8 * source.covariance.item()))
+    assert 0 <= found.gap <= 1e-6 and found.lower_bound == pytest.approx(entropy(p), rel=0.05)
+
+
+@pytest.mark.parametrize("seed", [244, 321, 392, 797, 1243])
+def test_prices_that_a_codebook_leaves_open_are_settled(seed):
+    rng = np.random.default_rng(seed)  # of some two thousand problems, those that stalled
+    k, n = rng.choice([1, 1, 1, 2, 2]), int(rng.integers(1, 40))
+    x = rng.normal(size=(n, k)) if rng.random() < 0.7 else rng.integers(-5, 6, size=(n, k)).astype(float)
+    x = x * 10 ** rng.uniform(-6, 6) if rng.random() < 0.2 else x
+    source = mfrd.Source(x, rng.dirichlet(np.full(n, 10 ** rng.uniform(-1, 1))))
+    variance = np.trace(source.covariance)
+    loose = mfrd.Fidelity(variance * 10 ** rng.uniform(-14 if rng.random() < 0.4 else -3, 0.3))
+    assert rng.random() < 0.5
+    on, D = rng.random(n) < 0.4, variance * 10 ** rng.uniform(-10, 0)
+    tight = mfrd.Fidelity(D, on=on, name="core", per=str(rng.choice(["joint", "subset"])))
+    found = mfrd.limit(source, [loose, tight])
+    assert found.status == "optimal" and found.gap <= 1e-6
+
+
+def test_points_of_one_place_are_one_group_however_many():
+    rng = np.random.default_rng(0)
+    y = np.repeat(rng.normal(size=(40, 2)), 2000, axis=0) + 1e-9 * rng.normal(size=(80_000, 2))
+    start = time.process_time()
+    label = exchange.groups(y, 1e-5)
+    assert time.process_time() - start < 5, "as many pairs as points squared"
+    assert len(np.unique(label)) == 40 and (label.reshape(40, 2000) == label[::2000, None]).all()

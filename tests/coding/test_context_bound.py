@@ -91,3 +91,19 @@ def test_a_picture_of_another_shape_and_a_constant_one_are_refused(pictured):
     flat = np.full((9, 9), 3.0)
     with pytest.raises(ValueError, match="its picture is constant"):
         context_bound(flat, mfrd.compress(flat, flat > 0, inside=1.0, outside=1.0))
+
+
+def test_what_is_not_the_file_s_is_refused_by_name(coded):
+    x, data, _ = coded
+    for fine in (0, "a", True, 1.5):
+        with pytest.raises(ValueError, match="fine is .*; expected how many bins"):
+            context_bound(x, data, fine=fine)
+    for spoilt in (np.where(x > 2, np.nan, x), np.where(x > 2, np.inf, x)):
+        with pytest.raises(ValueError, match="expected NaN in the 0 gaps of the file"):
+            context_bound(spoilt, data)
+    picture = np.add.outer(np.arange(60.0), np.arange(50.0))
+    file = mfrd.compress(picture, picture > 50, inside=0.3, outside=1.0)
+    with pytest.raises(ValueError, match="pixels are not finite"):
+        context_bound(np.where(picture > 90, np.nan, picture), file)
+    with pytest.raises(ValueError, match="holds corrections"):
+        context_bound(x, mfrd.compress(x, x > 0, inside=0.3, outside=1.0, inside_max=0.35))

@@ -379,3 +379,14 @@ def test_filters_whose_sums_could_be_rounded_are_refused():
         networks.Filter([(np.abs(first), np.zeros(2, int)), *small])
     with pytest.raises(ValueError, match=r"may reach 2\^24"):
         networks.Filter([(first, np.zeros(2, int)), (np.full((3, 3, 2, 2), 4000), np.zeros(2, int)), *small[1:]])
+
+
+@pytest.mark.parametrize("most", [None, 1])
+def test_no_target_between_two_that_are_reached_is_out_of_reach(most):
+    rng = np.random.default_rng(7)
+    picture = np.add.outer(np.arange(2.0), 2.0 * np.arange(100)) + rng.normal(size=(2, 100))
+    picture, mask = np.clip(np.rint(picture), 0, 255), np.arange(200).reshape(2, 100) < 100
+    for inside in (45, 48, 50):
+        found = mfrd.decompress(mfrd.compress(picture, mask, inside=inside, outside=30, peak=255, inside_max=most))
+        for target, at in ((inside, mask), (30, ~mask)):
+            assert np.mean((found - picture)[at] ** 2) <= 255**2 / 10 ** (target / 10)

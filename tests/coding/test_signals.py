@@ -10,6 +10,7 @@ from scipy.signal import lfilter
 
 import mfrd
 from mfrd.coding import corrections, signals
+from mfrd.coding.bits import Sink, Tap
 from mfrd.coding.container import CorruptStream
 
 CLOSE = 0.05  # decibels below a target
@@ -164,6 +165,36 @@ def test_whatever_the_signal_its_targets_are_met(N, channels, decades, seed):
         assert not at.any() or rms(error, at) <= target
 
 
+def test_a_largest_error_needs_no_finer_file_than_can_be_coded():
+    x, mask = walk(300), stretch(300, 100, 200)
+
+    def encode(factor, coarsest=1.0):
+        if factor < coarsest:
+            raise ValueError("finer than can be coded")
+        return mfrd.compress(x, mask, inside=0.25, outside=1.0)
+
+    data = corrections.bounded(encode, mfrd.decompress, x, mask, 0.3, False)
+    assert data[:2] == corrections.MAGIC and np.abs(mfrd.decompress(data) - x)[mask].max() <= 0.3
+    with pytest.raises(ValueError, match="finer than can be coded"):
+        corrections.bounded(lambda factor: encode(factor, 2.0), mfrd.decompress, x, mask, 0.3, False)
+
+
+def test_magnitudes_beyond_32_bits_come_back():
+    x, mask = walk(500), stretch(500, 0, 100)
+    spiked = x + 1e11 * (np.arange(500) == 250)
+    for signal, inside, outside in ((x, 1.0, 1e-10), (x, 1e-11, 1e-11), (spiked, 0.1, 0.5)):
+        error = mfrd.decompress(mfrd.compress(signal, mask, inside=inside, outside=outside)) - signal
+        assert rms(error, mask) <= inside and rms(error, ~mask) <= outside
+
+
+def test_codes_of_orders_beyond_an_int32_come_back():
+    values = np.array([2**36 + 12345, 3, 2**33 - 1])
+    for order in (5, 31, 32, 40):
+        orders, sink = np.full(3, order, np.int32), Sink()
+        sink.golomb(values, orders)
+        assert (Tap(sink.data()).golomb(orders) == values).all()
+
+
 def test_altered_and_cut_bytes_are_refused():
     x = walk(300)
     plain = mfrd.compress(x, stretch(300, 50, 90), inside=0.1, outside=0.5)
@@ -186,6 +217,16 @@ def test_altered_and_cut_bytes_are_refused():
         ({"signal": np.full(10, np.nan)}, ValueError, "10 of 10 samples are not finite"),
         ({"signal": np.r_[np.inf, np.zeros(9)]}, ValueError, "1 of 10 samples are not finite"),
         ({"signal": np.zeros(10) + 1j}, ValueError, "complex"),
+        ({"inside": "0.1"}, ValueError, "inside is '0.1'; expected a root mean square error > 0"),
+        ({"outside": np.array([0.1, 0.2])}, ValueError, r"outside is array\(\[0.1, 0.2\]\); expected a root"),
+        ({"inside": 40, "outside": 30, "peak": "255"}, ValueError, "peak is '255'; expected a positive number"),
+        ({"inside": 400, "outside": 30, "peak": 255}, ValueError, "inside is 400; expected decibels below the peak"),
+        ({"outside": 1e199}, ValueError, "scale the signal"),
+        ({"outside": 1e-201}, ValueError, "scale the signal"),
+        ({"signal": np.full(10, 1e35)}, ValueError, "samples up to 1e.35; expected .* scale the signal"),
+        ({"signal": np.full(10, 1e20)}, ValueError, "asked of samples up to 1e.20; expected .* take out an offset"),
+        ({"signal": np.arange(10) + 1e15}, ValueError, "take out an offset"),
+        ({"mask": np.ones(10, bool), "signal": np.arange(10.0), "inside_max": 1e-20}, ValueError, "1e-20 is asked"),
     ],
 )
 def test_what_cannot_be_coded_is_refused_by_name(change, error, said):

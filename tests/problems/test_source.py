@@ -260,3 +260,10 @@ def test_a_million_samples_become_a_source_in_a_few_sorts():
 
     sort, source = (min(seconds(call) for _ in range(3)) for call in (np.sort, mfrd.Source.from_samples))
     assert source < 8 * sort
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-165, 1e-300])
+def test_a_spread_too_small_to_square_is_refused(scale):
+    with pytest.raises(ValueError, match="points spread over .*; expected a square of at least 1e-292"):
+        mfrd.Source(scale * np.arange(4.0), np.full(4, 0.25))
+    mfrd.Source(np.full(4, scale), np.full(4, 0.25))  # one place spreads over nothing

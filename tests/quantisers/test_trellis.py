@@ -294,3 +294,18 @@ def test_a_rate_at_which_every_letter_would_be_exact_is_refused():
 def test_rates_that_are_none_are_refused(rate):
     with pytest.raises(ValueError, match="expected a number of bits a sample > 0"):
         mfrd.trellis(normal_source(9), rate=rate)
+
+
+def test_a_scale_that_single_precision_does_not_hold_is_refused():
+    x, p = mfrd.grid(-3, 3, 40), gaussian_pmf(40)
+    for scale in (1e40, 1e-60):
+        with pytest.raises(ValueError, match="letters spread over .*; expected 1e-30 to 1e"):
+            mfrd.trellis(mfrd.Source(scale * x, p), mfrd.Fidelity(0.3 * scale**2), 8)
+    for scale in (1e-29, 1e28):
+        found = mfrd.trellis(mfrd.Source(scale * x, p), mfrd.Fidelity(0.3 * scale**2), 8)
+        assert 0 < found.gap < 0.15 and found.distortions["global"] < 0.31 * scale**2
+
+
+def gaussian_pmf(n):
+    masses = np.exp(-(mfrd.grid(-3, 3, n) ** 2) / 2)
+    return masses / masses.sum()
