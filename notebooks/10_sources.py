@@ -194,8 +194,8 @@ print(f"least and most over all D; from and to at D = {budgets[at]:.3f}")
 print(f"no interval is wider than {widest:.1e} bits")
 
 # %% [markdown]
-# At the $D$ of the example the deviation looks small because the points' variance in the closed form gives back what truncating takes, less what sampling adds: the codebook is the least of the four. Where the codebook has a word too few, next to the
-# variance, it is the largest. What sampling does is a surprise: fifty points should be plenty. They are, but the two
+# The points' variance in the closed form gives back what truncating takes, less what sampling adds: these three nearly cancel. Where the deviation is large, at the smallest $D$ and next to the variance, it is therefore the codebook's, as the report says;
+# in between, where the curve lies below the closed form, it is not, for a codebook never lowers a rate. What sampling does is a surprise: fifty points should be plenty. They are, but the two
 # end points count in full where the trapezoidal rule would halve them, so that the source is a little wider than the density. Of the fifty points' error a quarter is left with letters in the middle of their cells, and a few per cent with the
 # masses of the two end points halved:
 
@@ -387,7 +387,7 @@ tables.show({D_: {"Shannon's bound": shannon_banana[D_], "from samples": e.lower
 #
 # ## What this shows
 #
-# The deviation of figure 2 is not "discretization of the codebook" alone: truncating, sampling, the codebook and the variance in the closed form each move the curve, in different directions, and each amount is proven.
+# The deviation of figure 2 is not "discretization of the codebook" alone: truncating, sampling and the variance in the closed form move the curve as well, each by an amount that is proven. That they nearly cancel leaves the codebook where the deviation is large.
 
 # %%
 path = records.save("10_sources", globals())
